@@ -35,11 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--db") == "postgres":
         os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
 
+    import django
     from django.conf import settings
 
     if config.getoption("--db") == "sqlite":
         # A file, like outside of tests: threads, write-ahead log and locks are then the real ones.
         settings.DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite")}
+    django.setup()
     sys.addaudithook(_stay_here)
 
 
