@@ -57,7 +57,9 @@ class Problem:
 
 
 class MustFix(RopewalkError):
-    def __init__(self, code: str, message: str, problems: Iterable[Problem] = (), *, detail: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, problems: Iterable[Problem] = (), *, detail: str = ""
+    ) -> None:
         super().__init__(code, message, detail=detail)
         self.problems = tuple(problems)
 

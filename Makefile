@@ -1,0 +1,68 @@
+# Needs python3 (3.11 or newer), make and the network. Uses uv where it is on PATH.
+# Every target works as an unprivileged user, and from a folder whose path has a space.
+
+PYTHON ?= python3
+ARGS ?=
+export PYTHON
+
+bin := .venv/bin
+rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
+
+# A .venv that was copied along with its folder would run the other folder's code.
+ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
+.PHONY: .venv/.ready .venv/.ready-dev
+endif
+
+.PHONY: help demo setup test lint format lock clean
+help:
+	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
+	@echo 'make setup    everything for development, in .venv'
+	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
+	@echo 'make lint     style, types, and which room may import which'
+	@echo 'make format   puts the style right'
+	@echo 'make lock     resolves the dependencies anew (needs uv)'
+
+demo: .venv/.ready
+	$(bin)/ropewalk demo $(ARGS)
+
+setup: .venv/.ready-dev
+
+.venv/.ready: pyproject.toml requirements.lock tools/setup
+	@tools/setup requirements.lock
+	@touch $@
+
+.venv/.ready-dev: pyproject.toml requirements-dev.lock tools/setup
+	@tools/setup requirements-dev.lock
+	@touch $@ .venv/.ready
+
+# Both parts run, whatever the first one found.
+test: .venv/.ready-dev
+	@status=0; \
+	$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	if [ -n "$(rooms_with_a_database)" ]; then \
+	    $(bin)/python -m pytest -n 2 --dist loadfile --db postgres $(rooms_with_a_database) $(ARGS) || status=$$?; \
+	fi; \
+	exit $$status
+
+lint: .venv/.ready-dev
+	@status=0; \
+	$(bin)/ruff check || status=$$?; \
+	$(bin)/ruff format --check || status=$$?; \
+	$(bin)/mypy || status=$$?; \
+	$(bin)/lint-imports || status=$$?; \
+	exit $$status
+
+format: .venv/.ready-dev
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+# From the public index alone, whatever this machine's own configuration says.
+compile = uv pip compile --no-config --no-emit-index-url --universal \
+	--python-version 3.11 --only-binary :all: --generate-hashes --no-annotate --quiet \
+	--custom-compile-command 'make lock' $(ARGS) pyproject.toml --extra build
+lock:
+	$(compile) --output-file requirements.lock
+	$(compile) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
