@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
@@ -37,9 +37,7 @@ class Hidden:
     def of(cls, secrets: Iterable[str]) -> Hidden:
         forms: set[str] = set()
         for secret in filter(lambda each: len(each) >= 3, secrets):
-            encoded = base64.b64encode(secret.encode()).decode()
-            forms |= {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), encoded}
-            forms |= {encoded.rstrip("="), base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")}
+            forms |= {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *_in_base64(secret)}
         return cls(tuple(sorted(forms, key=len, reverse=True)))
 
     def __call__(self, text: str) -> str:
@@ -54,6 +52,18 @@ class Hidden:
         """The start of a body, on one line. Redacted before it is cut, so that no half of a secret is left."""
         text = self(body.decode("utf-8", "replace"))
         return _cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()), _QUOTED_CHARS)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """What is the same wherever the secret stands in something longer that was encoded, as in `user:password`."""
+    for before in range(3):
+        data = b"\0" * before + secret.encode()
+        whole = slice(-(-8 * before // 6), 8 * len(data) // 6)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            form = encode(data).decode()[whole]
+            if len(form) >= 4:
+                yield form
+                yield quote(form, safe="")
 
 
 def broken(error: Broken, url: str, hide: Hidden, seconds: float) -> RopewalkError:
