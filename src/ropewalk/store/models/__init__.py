@@ -1,0 +1,35 @@
+"""The tables. Every unique key and index leads with the organization or with something that belongs to one.
+
+Tables that are written by the batch carry no foreign key constraints: a check a row and key costs more than the row.
+Their rows are written under the organization's lock, from ids that were read under it.
+"""
+
+from __future__ import annotations
+
+from ropewalk.store.models.accounts import Account, Change, Contact, MatchLink, TrackedField
+from ropewalk.store.models.audit import AuditEntry
+from ropewalk.store.models.connectors import Budget, Connector, Secret, Stream, StreamRecord
+from ropewalk.store.models.people import ApiKey, Member, Organization, User
+from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "AuditEntry",
+    "Budget",
+    "Change",
+    "Connector",
+    "Contact",
+    "LedgerRow",
+    "MatchLink",
+    "Member",
+    "Organization",
+    "Run",
+    "RunState",
+    "Secret",
+    "Stream",
+    "StreamRecord",
+    "TrackedField",
+    "User",
+    "Worker",
+]

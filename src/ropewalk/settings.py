@@ -1,0 +1,51 @@
+"""Django's settings. What an operator decides is in `installation`; this module composes it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ropewalk.installation import Installation
+from ropewalk.store import keyring
+
+ROPEWALK = Installation.load()
+
+_keys = keyring.load(ROPEWALK.given_keys, ROPEWALK.key_file, ROPEWALK.data_dir)
+ROPEWALK.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+SECRET_KEY, *SECRET_KEY_FALLBACKS = _keys.signing()
+DEBUG = False
+ALLOWED_HOSTS = [*ROPEWALK.allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
+if ROPEWALK.public_url:
+    ALLOWED_HOSTS.append(str(urlsplit(ROPEWALK.public_url).hostname))
+
+DATABASES = {"default": ROPEWALK.database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "ropewalk.store",
+]
+MIDDLEWARE: list[str] = []
+
+AUTH_USER_MODEL = "ropewalk.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ROPEWALK.public_url and ROPEWALK.public_url.startswith("https:"))
+CSRF_TRUSTED_ORIGINS = [ROPEWALK.public_url] if ROPEWALK.public_url else []
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+# Logging is set up by whoever starts the process.
+LOGGING_CONFIG = None

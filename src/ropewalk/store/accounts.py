@@ -1,0 +1,302 @@
+"""Accounts in batches: all candidates of a batch in a constant number of queries, all its writes in as many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ropewalk.core.decide import ContactChange, Decision
+from ropewalk.core.matching import Candidate, ContactState
+from ropewalk.core.values import JSON
+from ropewalk.store import fields
+from ropewalk.store.database import (
+    any_of,
+    from_json,
+    id_column,
+    insert,
+    rows_of,
+    text_column,
+    time_column,
+    to_json,
+    update,
+    uuid_from,
+)
+from ropewalk.store.ids import new_id
+from ropewalk.store.models import MatchLink
+
+TABLE = "ropewalk_account"
+BUILT_IN = ("companyName", "companyDomain", "externalCustomerId", "accountOwnerId")
+_READ = (
+    "id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
+    " deleted_at IS NOT NULL"
+)
+
+
+# ---- reading ----
+
+
+def candidates(
+    organization_id: UUID,
+    *,
+    connector_id: UUID,
+    external_ids: Sequence[str] = (),
+    domains: Sequence[str] = (),
+    account_ids: Sequence[UUID] = (),
+    link_keys: Sequence[bytes] = (),
+    emails: Sequence[str] | None = None,
+) -> tuple[list[Candidate], dict[bytes, UUID]]:
+    """Every account that these keys could mean, tombstones included, and the settled links among `link_keys`.
+
+    Contacts come along only where `emails` is given: those with one of the emails, and primaries."""
+    links = _links(organization_id, connector_id, link_keys) if link_keys else {}
+    conditions = [
+        _matching("id", [*account_ids, *links.values()], "uuid"),
+        # As two, because live ones and tombstones have an index each.
+        _matching("external_customer_id", external_ids, "text", " AND deleted_at IS NULL"),
+        _matching("external_customer_id", external_ids, "text", " AND deleted_at IS NOT NULL"),
+        _matching("company_domain", domains, "text"),
+    ]
+    wanted = [one for one in conditions if one is not None]
+    if not wanted:
+        return [], links
+    branches, parameters = [], []
+    for condition, listed in wanted:
+        branches.append(f"SELECT {_READ} FROM {TABLE} WHERE organization_id = %s AND {condition}")
+        parameters += [id_column(organization_id), listed]
+    found: dict[UUID, Candidate] = {}
+    for row in rows_of(" UNION ALL ".join(branches), parameters):
+        candidate = _candidate(row)
+        found.setdefault(candidate.account_id, candidate)
+    if emails is not None and found:
+        _add_contacts(organization_id, found, emails)
+    return list(found.values()), links
+
+
+def _matching(column: str, values: Sequence[Any], kind: str, more: str = "") -> tuple[str, Any] | None:
+    if not values:
+        return None
+    condition, listed = any_of(column, values, kind)
+    return f"{condition} AND {column} IS NOT NULL{more}", listed
+
+
+def _links(organization_id: UUID, connector_id: UUID, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+    # Settled by hand, one at a time: few enough to read them all.
+    wanted = set(keys)
+    found = MatchLink.objects.filter(organization_id=organization_id, connector_id=connector_id)
+    links = ((bytes(key), account) for key, account in found.values_list("key", "account_id"))
+    return {key: account for key, account in links if key in wanted}
+
+
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    account_id, name, domain, external_id, connector, owner, custom, deleted = row
+    values: dict[str, JSON] = from_json(custom)
+    if name is not None:
+        values["companyName"] = name
+    if domain is not None:
+        values["companyDomain"] = domain
+    if external_id is not None:
+        values["externalCustomerId"] = external_id
+    if owner is not None:
+        values["accountOwnerId"] = str(uuid_from(owner))
+    return Candidate(
+        uuid_from(account_id), external_id, domain, uuid_from(connector), values, deleted=bool(deleted)
+    )
+
+
+def _add_contacts(organization_id: UUID, found: Mapping[UUID, Candidate], emails: Sequence[str]) -> None:
+    of_account, accounts = any_of("account_id", list(found), "uuid")
+    of_email, listed = any_of("email", emails, "text")
+    rows = rows_of(
+        "SELECT account_id, id, email, source, is_primary FROM ropewalk_contact"
+        f" WHERE organization_id = %s AND {of_account} AND (is_primary OR {of_email})",
+        [id_column(organization_id), accounts, listed],
+    )
+    for account, contact, email, source, primary in rows:
+        state = ContactState(uuid_from(contact), email, source, bool(primary))
+        found[uuid_from(account)].contacts[email] = state
+
+
+# ---- writing ----
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who a change is by: a connector's run, or a person or key by hand."""
+
+    run_id: UUID | None = None
+    connector_id: UUID | None = None
+    actor: JSON = None
+
+
+@dataclass(slots=True)
+class AccountWrites:
+    """What a batch has decided. The accounts are as they are after its last decision."""
+
+    created: dict[UUID, Candidate] = field(default_factory=dict)
+    updated: dict[UUID, Candidate] = field(default_factory=dict)
+    moved: set[UUID] = field(default_factory=set)
+    changes: list[tuple[UUID, bool, Mapping[str, tuple[JSON, JSON]]]] = field(default_factory=list)
+    contacts: list[tuple[UUID, ContactChange]] = field(default_factory=list)
+
+    def take(self, decision: Decision, account: Candidate | None) -> None:
+        """`account` is what `decide.apply` answered."""
+        if account is None:
+            return
+        account_id = account.account_id
+        created = decision.outcome == "created"
+        if created:
+            self.created[account_id] = account
+        elif decision.changes and account_id not in self.created:
+            self.updated[account_id] = account
+            if "companyDomain" in decision.changes or "externalCustomerId" in decision.changes:
+                self.moved.add(account_id)
+        if decision.changes or created:
+            self.changes.append((account_id, created, decision.changes))
+        for contact in decision.contacts:
+            self.contacts.append((account_id, contact))
+
+
+_OTHERS = (
+    ("company_name", "text"), ("owner_id", "uuid"), ("fields", "jsonb"), ("updated_at", "timestamptz"),
+)  # fmt: skip
+_KEYS = (("company_domain", "text"), ("external_customer_id", "text"), ("external_id_connector", "uuid"))
+_INSERTED = (
+    "company_name", "owner_id", "fields", "updated_at",
+    "company_domain", "external_customer_id", "external_id_connector",
+    "id", "organization_id", "created_at", "created_run",
+)  # fmt: skip
+
+
+def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: datetime) -> None:
+    """Under `transaction(organization_id)`, which the batch was matched in."""
+    at = time_column(now)
+    moved = [account for key, account in writes.updated.items() if key in writes.moved]
+    others = [account for key, account in writes.updated.items() if key not in writes.moved]
+    # A column that is set costs its indexes also where its value stays.
+    key = ("id", "uuid")
+    update(TABLE, key, _OTHERS, ((*_other_columns(one, at), id_column(one.account_id)) for one in others))
+    update(
+        TABLE,
+        key,
+        _OTHERS + _KEYS,
+        ((*_other_columns(one, at), *_key_columns(one), id_column(one.account_id)) for one in moved),
+    )
+    organization, run = id_column(organization_id), id_column(by.run_id)
+    insert(
+        TABLE,
+        _INSERTED,
+        (
+            (*_other_columns(one, at), *_key_columns(one), id_column(one.account_id), organization, at, run)
+            for one in writes.created.values()
+        ),
+    )
+    _write_contacts(organization_id, writes.contacts, at)
+    write_changes(organization_id, _changes(writes), by=by, now=now)
+    fields.changed(organization_id, {name for _, _, changes in writes.changes for name in changes}, now=now)
+
+
+def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:
+    values = account.values
+    custom = {name: value for name, value in values.items() if value is not None and name not in BUILT_IN}
+    owner = values.get("accountOwnerId")
+    return _text(values.get("companyName")), UUID(str(owner)).hex if owner else None, to_json(custom), at
+
+
+def _key_columns(account: Candidate) -> tuple[Any, ...]:
+    return (
+        _text(account.domain),
+        _text(account.external_id),
+        id_column(account.external_id_connector) if account.external_id is not None else None,
+    )
+
+
+def _text(value: JSON) -> str | None:
+    return None if value is None else text_column(str(value))
+
+
+def _write_contacts(organization_id: UUID, contacts: Sequence[tuple[UUID, ContactChange]], at: Any) -> None:
+    organization = id_column(organization_id)
+    insert(
+        "ropewalk_contact",
+        ("id", "organization_id", "account_id", "email", "source", "is_primary", "created_at", "updated_at"),
+        (
+            (
+                id_column(contact.contact_id),
+                organization,
+                id_column(account),
+                contact.email,
+                "sync",
+                contact.is_primary,
+                at,
+                at,
+            )
+            for account, contact in contacts
+            if contact.created
+        ),
+    )
+    update(
+        "ropewalk_contact",
+        ("id", "uuid"),
+        (("is_primary", "boolean"), ("updated_at", "timestamptz")),
+        ((contact.is_primary, at, id_column(contact.contact_id)) for _, contact in contacts if not contact.created),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """`fields`: name -> (old, new)."""
+
+    account_id: UUID
+    fields: Mapping[str, tuple[JSON, JSON]]
+    created: bool = False
+    contact_id: UUID | None = None
+
+
+def _changes(writes: AccountWrites) -> Iterator[ChangeRow]:
+    for account_id, created, changes in writes.changes:
+        yield ChangeRow(account_id, changes, created)
+    for account_id, contact in writes.contacts:
+        changed: dict[str, tuple[JSON, JSON]] = {"isPrimary": (not contact.is_primary, contact.is_primary)}
+        if contact.created:
+            changed = {"email": (None, contact.email), "source": (None, "sync"), "isPrimary": (None, contact.is_primary)}
+        yield ChangeRow(account_id, changed, contact.created, contact.contact_id)
+
+
+def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Author, now: datetime) -> None:
+    organization, run, connector = id_column(organization_id), id_column(by.run_id), id_column(by.connector_id)
+    actor = None if by.actor is None else to_json(by.actor)
+    at = time_column(now)
+    insert(
+        "ropewalk_change",
+        (
+            "organization_id", "account_id", "contact", "run", "connector", "actor", "at", "created", "fields",
+        ),
+        (
+            (
+                organization,
+                id_column(row.account_id),
+                id_column(row.contact_id),
+                run,
+                connector,
+                actor,
+                at,
+                row.created,
+                to_json({name: {"old": old, "new": new} for name, (old, new) in row.fields.items()}),
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def link(organization_id: UUID, *, connector_id: UUID, key: bytes, account_id: UUID, now: datetime) -> None:
+    """An admin's word on which account a match key means. The account is known to be the organization's."""
+    MatchLink.objects.update_or_create(
+        organization_id=organization_id,
+        connector_id=connector_id,
+        key=key,
+        defaults={"account_id": account_id},
+        create_defaults={"id": new_id(), "account_id": account_id, "created_at": now},
+    )

@@ -1,0 +1,143 @@
+"""Where the two databases differ: sets of values in a query, many rows at once, JSON in and out of columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from ropewalk.core.values import JSON
+
+T = TypeVar("T")
+Rows = Iterable[Sequence[Any]]
+
+SQLITE_VARIABLES = 16_000
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_beyond_64_bits = re.compile(r"\d{20}")
+
+
+def on_postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def from_json(text: str) -> Any:
+    value = _decode(text)
+    return _floats(value) if _beyond_64_bits.search(text) else value
+
+
+def _floats(value: Any) -> Any:
+    # PostgreSQL spells 1e300 as an integer. Real integers of that size were made text when they were read.
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_floats(item) for item in value]
+    return value
+
+
+def to_json(value: JSON) -> str:
+    text = _encode(value).decode()
+    # PostgreSQL holds no NUL; the same is stored on either.
+    return text if "\\u0000" not in text else _encode(_without_nul(value)).decode()
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return text_column(value)
+    if isinstance(value, dict):
+        return {text_column(key): _without_nul(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(item) for item in value]
+    return value
+
+
+def text_column(value: str) -> str:
+    return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+def id_column(value: UUID | None) -> Any:
+    return value if value is None or on_postgres() else value.hex
+
+
+def time_column(value: datetime | None) -> Any:
+    """As Django stores it, so that raw rows and model rows compare."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def time_from(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def uuid_from(value: Any) -> Any:
+    return UUID(hex=value) if isinstance(value, str) else value
+
+
+def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def rows_of(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def execute(sql: str, parameters: Sequence[Any] = ()) -> int:
+    """The number of rows that it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def any_of(column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
+    """A condition and its one parameter, whatever the number of values. `kind`: text, uuid or bigint."""
+    if on_postgres():
+        return f"{column} = ANY(%s::{kind}[])", list(values)
+    listed = [value.hex if isinstance(value, UUID) else value for value in values]
+    return f"{column} IN (SELECT value FROM json_each(%s))", _encode(listed).decode()
+
+
+def insert(table: str, columns: Sequence[str], rows: Rows) -> None:
+    """COPY on PostgreSQL, executemany on SQLite. Values are as their columns hold them (`…_column`)."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        if on_postgres():
+            with cursor.cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(columns))
+            connection.connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
+
+
+def update(table: str, key: tuple[str, str], columns: Sequence[tuple[str, str]], rows: Rows) -> None:
+    """Sets `columns` (name, PostgreSQL type) of the rows that `key` names; each of `rows` has the key last."""
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        if not on_postgres():
+            settings = ", ".join(f'"{name}" = ?' for name, _ in columns)
+            statement = f'UPDATE "{table}" SET {settings} WHERE "{key[0]}" = ?'
+            connection.connection.executemany(statement, rows)
+            return
+        arrays = [list(array) for array in zip(*rows, strict=True)]
+        if arrays:
+            # unnest has no statistics either, but is taken for small: each row is found by its key.
+            settings = ", ".join(f'"{name}" = draft."{name}"::{kind}' for name, kind in columns)
+            listed = ", ".join(f'"{name}"' for name, _ in [*columns, key])
+            marks = ", ".join(["%s::text[]"] * len(columns) + [f"%s::{key[1]}[]"])
+            cursor.execute(
+                f'UPDATE "{table}" SET {settings} FROM unnest({marks}) AS draft({listed})'
+                f' WHERE "{table}"."{key[0]}" = draft."{key[0]}"',
+                arrays,
+            )

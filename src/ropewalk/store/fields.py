@@ -1,0 +1,154 @@
+"""Tracked fields: what syncs have seen, their types, and the two switches of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from ropewalk.core.errors import NotFound
+from ropewalk.core.fieldtypes import FieldType, Seen
+from ropewalk.core.mapping import BUILT_IN
+from ropewalk.store.database import id_column, on_postgres, rows_of
+from ropewalk.store.ids import new_id
+from ropewalk.store.models import Account, Connector, Stream, TrackedField
+from ropewalk.store.transactions import transaction
+
+SAMPLE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class FieldState:
+    """`fill_rate` is the share of accounts that have a value, None while there are no accounts."""
+
+    field: TrackedField
+    fill_rate: float | None
+    connectors: Sequence[UUID]
+
+
+def registry(organization_id: UUID) -> list[TrackedField]:
+    return list(_fields(organization_id).order_by("folded"))
+
+
+def types(organization_id: UUID) -> dict[str, FieldType]:
+    """Of the custom fields: what `FieldTypes` starts from."""
+    custom = _fields(organization_id).exclude(name__in=sorted(BUILT_IN))
+    return {name: type_ for name, type_ in custom.values_list("name", "type")}  # type: ignore[misc]
+
+
+def without_periodic(organization_id: UUID) -> frozenset[str]:
+    """The names that scheduled runs leave out."""
+    return frozenset(_fields(organization_id).filter(periodic=False).values_list("name", flat=True))
+
+
+def learn(organization_id: UUID, learned: Mapping[str, tuple[Seen, FieldType]], *, now: datetime) -> None:
+    """What a batch saw for the first time or widened (`FieldTypes.drain`)."""
+    for name, (seen, type_) in learned.items():
+        mine = _fields(organization_id).filter(folded=name.casefold())
+        if seen == "widened" and mine.update(type=type_):
+            continue
+        _add(organization_id, [(name, type_)], now)
+
+
+def seen(organization_id: UUID, names: Iterable[str], *, now: datetime) -> None:
+    """Built-in fields that a stream maps have their switches too."""
+    _add(organization_id, [(name, "text") for name in names if name in BUILT_IN], now)
+
+
+def _add(organization_id: UUID, named: Sequence[tuple[str, str]], now: datetime) -> None:
+    TrackedField.objects.bulk_create(
+        [
+            TrackedField(
+                id=new_id(),
+                organization_id=organization_id,
+                name=name,
+                folded=name.casefold(),
+                type=type_,
+                created_at=now,
+            )
+            for name, type_ in named
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def changed(organization_id: UUID, names: Iterable[str], *, now: datetime) -> None:
+    if listed := sorted(names):
+        _fields(organization_id).filter(name__in=listed).update(last_changed_at=now)
+
+
+def switch(
+    organization_id: UUID, name: str, *, periodic: bool | None = None, history: bool | None = None
+) -> TrackedField:
+    with transaction(organization_id):
+        found = _fields(organization_id).filter(folded=name.casefold()).first()
+        if found is None:
+            raise NotFound("field")
+        if periodic is not None:
+            found.periodic = periodic
+        if history is not None:
+            found.history = history
+        found.save(update_fields=["periodic", "history"])
+    return found
+
+
+def listing(organization_id: UUID) -> list[FieldState]:
+    tracked = registry(organization_id)
+    rates = fill_rates(organization_id) if tracked else {}
+    writers = _writers(organization_id)
+    return [
+        FieldState(one, None if rates is None else rates.get(one.name, 0.0), writers.get(one.folded, ()))
+        for one in tracked
+    ]
+
+
+def _writers(organization_id: UUID) -> dict[str, list[UUID]]:
+    """By folded name, the connectors that have a stream which maps to it."""
+    alive = Connector.objects.filter(organization_id=organization_id, deleted_at=None).values("id")
+    streams = Stream.objects.filter(organization_id=organization_id, connector__in=alive, kind="accounts")
+    writers: dict[str, list[UUID]] = {}
+    for connector_id, settings in streams.order_by("connector_id").values_list("connector_id", "settings"):
+        for entry in settings.get("mapping") or ():
+            of_name = writers.setdefault(str(entry.get("to", "")).casefold(), [])
+            if connector_id not in of_name:
+                of_name.append(connector_id)
+    return writers
+
+
+def fill_rates(organization_id: UUID) -> dict[str, float] | None:
+    """Exact for up to 20,000 accounts, else from an even sample of at least 10,000. None without accounts."""
+    total = Account.objects.filter(organization_id=organization_id, deleted_at=None).count()
+    if not total:
+        return None
+    digits = 0
+    while total > 2 * SAMPLE * 16**digits:
+        digits += 1
+    # The end of a UUIDv7 is random: that it is zeros picks an even sample.
+    text = "id::text" if on_postgres() else "id"
+    sampled = f"AND substr({text}, {33 + 4 * on_postgres() - digits}) = '{'0' * digits}'" if digits else ""
+    each = "jsonb_object_keys(fields)" if on_postgres() else "json_each.key"
+    also = "" if on_postgres() else ", json_each(fields)"
+    mine = f"organization_id = %s AND deleted_at IS NULL {sampled}"
+    of = [id_column(organization_id)]
+    size, name, domain, external_id, owner = rows_of(
+        "SELECT count(*), count(company_name), count(company_domain), count(external_customer_id), count(owner_id)"
+        f" FROM ropewalk_account WHERE {mine}",
+        of,
+    )[0]
+    counted = dict(
+        rows_of(f"SELECT {each} AS name, count(*) FROM ropewalk_account{also} WHERE {mine} GROUP BY 1", of)
+    )
+    counted |= {
+        "companyName": name,
+        "companyDomain": domain,
+        "externalCustomerId": external_id,
+        "accountOwnerId": owner,
+    }
+    return {field: count / size for field, count in counted.items()} if size else {}
+
+
+def _fields(organization_id: UUID) -> QuerySet[TrackedField, TrackedField]:
+    return TrackedField.objects.filter(organization_id=organization_id)

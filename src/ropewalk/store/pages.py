@@ -1,0 +1,80 @@
+"""Lists by cursor: a page starts after the last row of the one before, so that page 20,000 costs what page 1 does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from django.db.models import Model, QuerySet
+
+from ropewalk.core.errors import MustFix, Problem
+from ropewalk.core.values import JSON
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+LIMIT = 50
+MAX_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    items: list[T]
+    next_cursor: str | None
+
+
+def write_cursor(place: JSON) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Any:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> MustFix:
+    message = "This cursor is not one that this list gave. Start again without it."
+    return MustFix("invalid_cursor", message, [Problem("cursor", message)])
+
+
+def bounded(limit: int) -> int:
+    if not 1 <= limit <= MAX_LIMIT:
+        message = f"limit must be between 1 and {MAX_LIMIT}."
+        raise MustFix("invalid_limit", message, [Problem("limit", message)])
+    return limit
+
+
+def newest_first(found: QuerySet[M, M], *, limit: int, cursor: str | None) -> Listing[M]:
+    return _by_id(found, limit, cursor, newest=True)
+
+
+def oldest_first(found: QuerySet[M, M], *, limit: int, cursor: str | None) -> Listing[M]:
+    return _by_id(found, limit, cursor, newest=False)
+
+
+def _by_id(found: QuerySet[M, M], limit: int, cursor: str | None, *, newest: bool) -> Listing[M]:
+    size = bounded(limit)
+    if cursor is not None:
+        found = found.filter(**{"id__lt" if newest else "id__gt": _place(found, read_cursor(cursor))})
+    rows = list(found.order_by("-id" if newest else "id")[: size + 1])
+    if len(rows) <= size:
+        return Listing(rows, None)
+    last = rows[size - 1].pk
+    return Listing(rows[:size], write_cursor(last if isinstance(last, int) else str(last)))
+
+
+def _place(found: QuerySet[M, M], place: Any) -> Any:
+    if found.model._meta.pk.get_internal_type() != "UUIDField":
+        if type(place) is not int:
+            raise bad_cursor()
+        return place
+    try:
+        return UUID(place)
+    except (ValueError, TypeError, AttributeError):
+        raise bad_cursor() from None

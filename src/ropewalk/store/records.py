@@ -1,0 +1,207 @@
+"""What a stream last said about each account: hashes that let an unchanged record pass without being decoded.
+
+Scheduled runs (`periodic`) keep a pair of hashes of their own while they write other fields than manual ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pyroaring import BitMap
+
+from ropewalk.store.database import (
+    SQLITE_VARIABLES,
+    any_of,
+    batches,
+    execute,
+    id_column,
+    insert,
+    on_postgres,
+    rows_of,
+    time_column,
+    update,
+    uuid_from,
+)
+from ropewalk.store.models import StreamRecord
+
+_TABLE = "ropewalk_streamrecord"
+_PAIR = ("raw_hash", "draft_hash")
+_PERIODIC_PAIR = ("periodic_raw_hash", "periodic_draft_hash")
+
+
+class Remembered(NamedTuple):
+    """`raw_hash` None: the record is to be decoded next time too. `changed`: it was applied, so that what the
+    other kind of run remembers no longer holds."""
+
+    subject_id: UUID
+    raw_hash: bytes | None
+    draft_hash: bytes | None
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    number: int
+    raw_hash: bytes | None
+    draft_hash: bytes | None
+
+
+def known(
+    organization_id: UUID, stream_id: UUID, raw_hashes: Sequence[bytes], *, periodic: bool
+) -> dict[bytes, tuple[int, UUID]]:
+    """Of these raw records the ones that are current: their number and subject."""
+    column = _PERIODIC_PAIR[0] if periodic else _PAIR[0]
+    found: dict[bytes, tuple[int, UUID]] = {}
+    for condition, parameters in _hashes_in(column, raw_hashes):
+        for raw, number, subject in rows_of(
+            f"SELECT {column}, id, subject_id FROM {_TABLE} WHERE stream_id = %s AND organization_id = %s AND {condition}",
+            [id_column(stream_id), id_column(organization_id), *parameters],
+        ):
+            found[bytes(raw)] = number, uuid_from(subject)
+    return found
+
+
+def _hashes_in(column: str, hashes: Sequence[bytes]) -> Iterator[tuple[str, list[Any]]]:
+    if on_postgres():
+        yield f"{column} = ANY(%s::bytea[])", [list(hashes)]
+        return
+    for batch in batches(hashes, SQLITE_VARIABLES):
+        yield f"{column} IN ({', '.join(['%s'] * len(batch))})", batch
+
+
+def by_subject(
+    organization_id: UUID, stream_id: UUID, subject_ids: Sequence[UUID], *, periodic: bool
+) -> dict[UUID, RecordState]:
+    raw, draft = _PERIODIC_PAIR if periodic else _PAIR
+    condition, listed = any_of("subject_id", subject_ids, "uuid")
+    found = rows_of(
+        f"SELECT subject_id, id, {raw}, {draft} FROM {_TABLE}"
+        f" WHERE stream_id = %s AND organization_id = %s AND {condition}",
+        [id_column(stream_id), id_column(organization_id), listed],
+    )
+    return {
+        uuid_from(subject): RecordState(number, _hash(raw_hash), _hash(draft_hash))
+        for subject, number, raw_hash, draft_hash in found
+    }
+
+
+def _hash(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def remember(
+    organization_id: UUID, stream_id: UUID, rows: Iterable[Remembered], *, periodic: bool
+) -> dict[UUID, int]:
+    """The number of each subject's record. Of two rows for one subject the later counts."""
+    latest = {row.subject_id: row for row in rows}
+    if not latest:
+        return {}
+    there = _numbers(stream_id, list(latest))
+    unknown = [row for subject, row in latest.items() if subject not in there]
+    own, other = (_PERIODIC_PAIR, _PAIR) if periodic else (_PAIR, _PERIODIC_PAIR)
+    for changed in (True, False):
+        known_rows = [latest[subject] for subject in there if latest[subject].changed is changed]
+        _set_hashes(own, other if changed else (), [(*row[1:3], there[row.subject_id]) for row in known_rows])
+
+    organization, stream = id_column(organization_id), id_column(stream_id)
+    numbers = _new_numbers(len(unknown))
+    insert(
+        _TABLE,
+        ("id", "organization_id", "stream_id", "subject_id", *own),
+        (
+            (number, organization, stream, id_column(row.subject_id), row.raw_hash, row.draft_hash)
+            for number, row in zip(numbers, unknown, strict=True)
+        ),
+    )
+    return there | {row.subject_id: number for number, row in zip(numbers, unknown, strict=True)}
+
+
+def _numbers(stream_id: UUID, subject_ids: Sequence[UUID]) -> dict[UUID, int]:
+    condition, listed = any_of("subject_id", subject_ids, "uuid")
+    found = rows_of(
+        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}", [id_column(stream_id), listed]
+    )
+    return {uuid_from(subject): number for subject, number in found}
+
+
+def _new_numbers(count: int) -> Sequence[int]:
+    if on_postgres():
+        drawn = f"SELECT nextval(pg_get_serial_sequence('{_TABLE}', 'id')) FROM generate_series(1, %s)"
+        return [number for (number,) in rows_of(drawn, [count])]
+    # Nobody else writes: the transaction holds SQLite's only write lock.
+    last = rows_of("SELECT seq FROM sqlite_sequence WHERE name = %s", [_TABLE])
+    start = last[0][0] + 1 if last else 1
+    return range(start, start + count)
+
+
+def _set_hashes(
+    own: tuple[str, ...], dropped: tuple[str, ...], rows: Sequence[tuple[bytes | None, bytes | None, int]]
+) -> None:
+    nothing = (None,) * (len(dropped) + 1)
+    update(
+        _TABLE,
+        ("id", "bigint"),
+        [*((name, "bytea") for name in (*own, *dropped)), ("gone_since", "timestamptz")],
+        ((raw, draft, *nothing, number) for raw, draft, number in rows),
+    )
+
+
+def forget(organization_id: UUID, stream_id: UUID) -> None:
+    """Every record will be decided anew. Numbers stay: sets of records seen go on to hold."""
+    StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id).update(
+        raw_hash=None, draft_hash=None, periodic_raw_hash=None, periodic_draft_hash=None
+    )
+
+
+def forget_subjects(organization_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Whatever any stream says of them next is taken as news."""
+    condition, listed = any_of("subject_id", subject_ids, "uuid")
+    execute(
+        f"UPDATE {_TABLE} SET raw_hash = NULL, draft_hash = NULL, periodic_raw_hash = NULL,"
+        " periodic_draft_hash = NULL WHERE stream_id IN"
+        f" (SELECT id FROM ropewalk_stream WHERE organization_id = %s) AND {condition}",
+        [id_column(organization_id), listed],
+    )
+
+
+def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: datetime) -> int:
+    """After a complete full run: what it didn't see is gone at the source since now; what it saw is back."""
+    mark_back(organization_id, stream_id, seen=seen)
+    there = StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id, gone_since=None)
+    missing = BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
+    _set_gone(missing, now)
+    return len(missing)
+
+
+def mark_back(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> int:
+    gone = StreamRecord.objects.filter(
+        organization_id=organization_id, stream_id=stream_id, gone_since__isnull=False
+    )
+    back = BitMap(gone.values_list("id", flat=True)) & seen
+    _set_gone(back, None)
+    return len(back)
+
+
+def _set_gone(numbers: BitMap, since: datetime | None) -> None:
+    for batch in batches(numbers, 10_000):
+        condition, listed = any_of("id", batch, "bigint")
+        execute(f"UPDATE {_TABLE} SET gone_since = %s WHERE {condition}", [time_column(since), listed])
+
+
+def gone(organization_id: UUID, subject_ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[UUID, datetime]]]:
+    """The connectors at whose source these accounts are gone, and since when."""
+    found = StreamRecord.objects.filter(
+        organization_id=organization_id,
+        stream__organization_id=organization_id,
+        subject_id__in=subject_ids,
+        gone_since__isnull=False,
+    ).order_by("gone_since", "id")
+    answer: dict[UUID, list[tuple[UUID, datetime]]] = {}
+    for subject, connector, since in found.values_list("subject_id", "stream__connector_id", "gone_since"):
+        assert since is not None
+        answer.setdefault(subject, []).append((connector, since))
+    return answer

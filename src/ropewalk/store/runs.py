@@ -1,0 +1,237 @@
+"""Runs: their rows are the truth; a worker holds one by its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction as django_transaction
+from django.db.models import Q
+
+from ropewalk.core.errors import GiveUp, NotFound
+from ropewalk.core.values import JSON
+from ropewalk.store import pages
+from ropewalk.store.ids import new_id
+from ropewalk.store.models import Run, RunState, Worker
+from ropewalk.store.models.runs import OPEN
+from ropewalk.store.pages import Listing
+from ropewalk.store.transactions import transaction
+
+SILENT_SECONDS = 30
+_PROGRESS = {
+    *("counts", "reasons", "notices", "contacts", "filtered", "pages", "restarts", "expected_total"),
+    *("progress", "since", "full", "preview"),
+}
+
+
+class LeaseLost(GiveUp):
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(
+            "lease_lost", "Another worker has taken this run over, or it has ended.", detail=f"run {run_id}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """What a run goes on from: None and b"" at its start."""
+
+    checkpoint: Any
+    seen: bytes
+
+
+def create(
+    organization_id: UUID,
+    *,
+    connector_id: UUID,
+    stream_id: UUID,
+    kind: str,
+    actor: JSON,
+    settings: JSON,
+    now: datetime,
+    mode: str = "sync",
+    trigger: str = "manual",
+    full: bool = False,
+    of_run: UUID | None = None,
+    run_id: UUID | None = None,
+) -> tuple[Run, bool]:
+    """A new queued run and True, or the open run of that stream and mode and False."""
+    with transaction(organization_id):
+        there = Run.objects.filter(
+            organization_id=organization_id, stream_id=stream_id, mode=mode, status__in=OPEN
+        ).first()
+        if there is not None:
+            return there, False
+        run = Run.objects.create(
+            id=run_id or new_id(),
+            organization_id=organization_id,
+            connector_id=connector_id,
+            stream_id=stream_id,
+            kind=kind,
+            mode=mode,
+            trigger=trigger,
+            full=full,
+            of_run=of_run,
+            actor=actor,
+            settings=settings,
+            created_at=now,
+        )
+        RunState.objects.create(run=run)
+    return run, True
+
+
+def get(organization_id: UUID, run_id: UUID) -> Run:
+    run = Run.objects.filter(organization_id=organization_id, id=run_id).first()
+    if run is None:
+        raise NotFound("run")
+    return run
+
+
+def open_run(organization_id: UUID, stream_id: UUID, mode: str | None = None) -> Run | None:
+    found = Run.objects.filter(organization_id=organization_id, stream_id=stream_id, status__in=OPEN)
+    return (found.filter(mode=mode) if mode else found).order_by("id").first()
+
+
+def listing(
+    organization_id: UUID,
+    *,
+    connector_id: UUID | None = None,
+    stream_id: UUID | None = None,
+    kind: str | None = None,
+    status: str | None = None,
+    mode: str | None = None,
+    limit: int = pages.LIMIT,
+    cursor: str | None = None,
+) -> Listing[Run]:
+    """Newest first."""
+    named = {"connector_id": connector_id, "stream_id": stream_id, "kind": kind, "status": status, "mode": mode}
+    found = Run.objects.filter(
+        organization_id=organization_id, **{name: value for name, value in named.items() if value is not None}
+    )
+    return pages.newest_first(found, limit=limit, cursor=cursor)
+
+
+def claim(run_id: UUID, *, worker: str, lease: UUID, now: datetime) -> Run:
+    """Takes an open run, also from a worker that holds it: that one's lease is void from here on."""
+    with django_transaction.atomic():
+        found = Run.objects.filter(id=run_id, status__in=OPEN)
+        if not found.update(status="running", worker=worker, lease=lease):
+            raise LeaseLost(run_id)
+        Run.objects.filter(id=run_id, started_at=None).update(started_at=now)
+        return Run.objects.get(id=run_id)
+
+
+def resumable(run_id: UUID) -> Resumable:
+    state = RunState.objects.filter(run_id=run_id).first()
+    if state is None:
+        return Resumable(None, b"")
+    return Resumable(state.checkpoint, bytes(state.seen or b""))
+
+
+def progress(
+    run_id: UUID,
+    *,
+    lease: UUID,
+    checkpoint: JSON = None,
+    seen: bytes | None = None,
+    **values: Any,
+) -> None:
+    """The last statement of every batch. Raises `LeaseLost` where the run is no longer held by `lease`.
+
+    `values` are columns of the run: counts, reasons, notices, pages …"""
+    unknown = values.keys() - _PROGRESS
+    if unknown:
+        raise TypeError(f"a run's progress has no {', '.join(sorted(unknown))}")
+    _hold(run_id, lease, values or {"status": "running"})
+    state: dict[str, Any] = {"checkpoint": checkpoint} if checkpoint is not None else {}
+    if seen is not None:
+        state["seen"] = seen
+    if state:
+        RunState.objects.filter(run_id=run_id).update(**state)
+
+
+def finish(
+    run_id: UUID,
+    *,
+    lease: UUID,
+    status: str,
+    now: datetime,
+    verdict: str | None = None,
+    verdict_reasons: Sequence[str] = (),
+    error: Mapping[str, JSON] | None = None,
+    **values: Any,
+) -> None:
+    """Raises `LeaseLost` as `progress` does. Its place is forgotten; a truncated chain's is the stream's."""
+    unknown = values.keys() - _PROGRESS
+    if unknown:
+        raise TypeError(f"a run has no {', '.join(sorted(unknown))}")
+    with django_transaction.atomic():
+        _hold(
+            run_id,
+            lease,
+            {
+                **values,
+                "status": status,
+                "verdict": verdict,
+                "verdict_reasons": list(verdict_reasons),
+                "error": error,
+                "finished_at": now,
+                "lease": None,
+            },
+        )
+        RunState.objects.filter(run_id=run_id).delete()
+
+
+def _hold(run_id: UUID, lease: UUID, values: Mapping[str, Any]) -> None:
+    if Run.objects.filter(id=run_id, lease=lease, status="running").update(**values) != 1:
+        raise LeaseLost(run_id)
+
+
+def cancel(organization_id: UUID, run_id: UUID, *, now: datetime) -> Run:
+    """A queued run is over at once, a running one at its next batch, a finished one stays as it is."""
+    with transaction(organization_id):
+        mine = Run.objects.filter(organization_id=organization_id, id=run_id)
+        mine.filter(status="queued").update(status="cancelled", cancel_requested=True, finished_at=now)
+        mine.filter(status="running").update(cancel_requested=True)
+        return get(organization_id, run_id)
+
+
+def cancel_requested(run_id: UUID) -> bool:
+    return Run.objects.filter(id=run_id, cancel_requested=True).exists()
+
+
+def accept(organization_id: UUID, run_id: UUID, *, now: datetime) -> bool:
+    """False where it is no suspicious run, or was accepted before."""
+    found = Run.objects.filter(
+        organization_id=organization_id, id=run_id, verdict="suspicious", accepted_at=None
+    )
+    return bool(found.update(accepted_at=now))
+
+
+def queued(*, limit: int = 100) -> list[UUID]:
+    """Of all organizations, the oldest first: the sweep sees to it that each has a job."""
+    return list(Run.objects.filter(status="queued").order_by("id").values_list("id", flat=True)[:limit])
+
+
+def abandoned(now: datetime, *, limit: int = 100) -> list[Run]:
+    """Running ones whose worker is silent or gone."""
+    alive = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
+    held = Run.objects.filter(status="running")
+    return list(held.filter(Q(worker=None) | ~Q(worker__in=alive.values("id"))).order_by("id")[:limit])
+
+
+def last_finished(organization_id: UUID, stream_ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """The latest finished sync of each stream."""
+    found: dict[UUID, Run] = {}
+    for stream_id in stream_ids:
+        run = (
+            Run.objects.filter(organization_id=organization_id, stream_id=stream_id, mode="sync")
+            .exclude(status__in=OPEN)
+            .order_by("-id")
+            .first()
+        )
+        if run is not None:
+            found[stream_id] = run
+    return found

@@ -1,0 +1,40 @@
+"""One transaction for one piece of work, opened at the edge. Never around a fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import connection, transaction as django_transaction
+
+from ropewalk.store.database import execute, on_postgres
+
+ORGANIZATION_LOCK = 0x524F5045
+ROTATION_LOCK = 0x524F504B
+
+
+@contextmanager
+def transaction(organization_id: UUID) -> Iterator[None]:
+    """All writers of an organization take turns, so that matching decides on what will still be true at commit.
+
+    SQLite has one writer at a time by itself."""
+    with django_transaction.atomic():
+        if on_postgres():
+            low = int.from_bytes(organization_id.bytes[-4:], "big", signed=True)
+            execute("SELECT pg_advisory_xact_lock(%s, %s)", [ORGANIZATION_LOCK, low])
+        yield
+
+
+@contextmanager
+def every_key(*, alone: bool) -> Iterator[None]:
+    """Keeps the end of a key rotation (`alone`) apart from whoever encrypts at that moment."""
+    with django_transaction.atomic():
+        if on_postgres():
+            execute(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}(%s)", [ROTATION_LOCK])
+        yield
+
+
+def close() -> None:
+    """At the end of a thread, of a job, or before a fork: the next query connects anew."""
+    connection.close()

@@ -1,0 +1,28 @@
+"""Workers, by their heartbeat."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ropewalk.store.models import Worker
+from ropewalk.store.runs import SILENT_SECONDS
+
+
+def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
+    Worker.objects.update_or_create(
+        id=worker_id,
+        defaults={"heartbeat_at": now},
+        create_defaults={"host": host, "pid": pid, "started_at": now, "heartbeat_at": now},
+    )
+
+
+def alive(now: datetime) -> list[Worker]:
+    return list(Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS)).order_by("id"))
+
+
+def silent(now: datetime) -> list[Worker]:
+    return list(Worker.objects.filter(heartbeat_at__lt=now - timedelta(seconds=SILENT_SECONDS)).order_by("id"))
+
+
+def forget(worker_id: str) -> None:
+    Worker.objects.filter(id=worker_id).delete()

