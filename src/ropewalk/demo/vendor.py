@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ropewalk.demo.companies import Book
 
-TOKEN = "demo-token"  # noqa: S105 (guards invented companies)
+TOKEN = "demo-token"
 LIMITS = (1, 200)
 
 
