@@ -17,8 +17,7 @@ from ropewalk.core.errors import RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import BUILT_IN, Mode
 from ropewalk.core.matching import Candidate, ContactState, Index, Match
-from ropewalk.core.reasons import outcome as outcome_of
-from ropewalk.core.reasons import shown
+from ropewalk.core.reasons import outcome as outcome_of, shown
 from ropewalk.core.values import JSON
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected"]

@@ -25,8 +25,6 @@ from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     fetch: BoundFetch

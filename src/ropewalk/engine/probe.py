@@ -28,7 +28,7 @@ from ropewalk.net.credentials import Credentials
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.auth import merge
 from ropewalk.sources.base import Fetch, Kind, Page, Request, Response, StreamKind, Window
-from ropewalk.store import audit, connectors, secrets, streams
+from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
 
@@ -47,7 +47,9 @@ class Draft(Settings):
     connector_id: UUID | None = None
 
 
-def test_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock) -> dict[str, Any]:
+def test_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
+) -> dict[str, Any]:
     connector = connectors.get(organization_id, connector_id)
     stream = streams.get(organization_id, connector_id, kind)
     frozen = Frozen.of(connector, stream)
@@ -89,7 +91,10 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
     given = {name: value for name, value in draft.secrets.items() if isinstance(value, str)}
     headers = {HEADER + name: value for name, value in stream.headers.items() if isinstance(value, str)}
     entered = {name: Stored(value, origins) for name, value in given.items()}
-    redacted = [*given.values(), *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain)]
+    redacted = [
+        *given.values(),
+        *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
+    ]
     return _test(kind, cast(Kind, draft.kind), settings, stream, stored | entered, clock, redacted)
 
 
