@@ -1,0 +1,260 @@
+"""Drafts: what one record says about an account, in normal forms, before anybody looks for the account.
+
+Only here is it decided what a mapped value means: which are match keys, which become contacts or the owner, and
+what makes a row unusable. What a draft holds is exactly what its digest covers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ropewalk.core import limits, normalise
+from ropewalk.core.errors import RowRefused
+from ropewalk.core.mapping import MATCH_FIELDS, Mode
+from ropewalk.core.reasons import shown
+from ropewalk.core.values import JSON, canonical, digest
+
+
+class MatchKeys(NamedTuple):
+    """Normal forms. Free-mail domains are no keys."""
+
+    domain: str | None = None
+    external_id: str | None = None
+
+    def link_key(self, mode: Mode) -> bytes:
+        """What a row is known by once an admin has settled which account it is.
+
+        Where the external id can identify the row it does so alone, so that the link outlives a change of domain.
+        By domain, an id that is mapped as well tells apart the rows that share the domain.
+        """
+        if mode != "domain" and self.external_id is not None:
+            return digest(canonical(["external_id", self.external_id]))
+        return digest(canonical(["domain", self.domain, self.external_id]))
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The members of the organization. Emails are lower case."""
+
+    ids: frozenset[str] = frozenset()
+    by_email: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class AccountDraft:
+    """`values` are what to write: target -> value, None clears. Notices aren't part of the digest."""
+
+    values: dict[str, JSON]
+    keys: MatchKeys
+    contact_email: str | None = None
+    end_users: tuple[str, ...] = ()
+    notices: Counter[str] = field(default_factory=Counter)
+
+    def digest(self, salt: bytes = b"") -> bytes:
+        return digest(
+            canonical([self.values, self.keys, self.contact_email, self.end_users]),  # type: ignore[list-item]
+            salt,
+        )
+
+
+def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> AccountDraft:
+    """Raises `RowRefused`: missing_match_value, free_mail_domain, invalid_domain or invalid_value."""
+    values: dict[str, JSON] = {}
+    for name, value in mapped.items():
+        if name not in _HANDLED:
+            check_size(name, value)
+            values[name] = value
+    free_mail = _match_values(mapped, values, mode)
+    keys = MatchKeys(values.get("companyDomain"), values.get("externalCustomerId"))  # type: ignore[arg-type]
+    _require_match_value(keys, mode, free_mail)
+    draft = AccountDraft(values, keys)
+    if "companyName" in mapped:
+        values["companyName"] = _company_name(mapped["companyName"])
+    if "accountOwnerId" in mapped or "accountOwnerEmail" in mapped:
+        _set_owner(mapped, draft, owners)
+    if "contactEmail" in mapped or "endUsers" in mapped:
+        _set_contacts(mapped, draft)
+    return draft
+
+
+_HANDLED = frozenset(
+    (
+        "companyName",
+        "companyDomain",
+        "externalCustomerId",
+        "accountOwnerId",
+        "accountOwnerEmail",
+        "contactEmail",
+        "endUsers",
+    )
+)
+
+
+def check_size(name: str, value: JSON) -> None:
+    """Refuses what can't be stored: more than 64 KiB, or a NUL, which PostgreSQL has no way to keep."""
+    if value is None or isinstance(value, bool | int | float):
+        return
+    if isinstance(value, str):
+        # No character takes more than four bytes.
+        too_long = len(value) > limits.VALUE_BYTES // 4 and len(value.encode()) > limits.VALUE_BYTES
+        has_nul = "\0" in value
+    else:
+        data = canonical(value)
+        too_long = len(data) > limits.VALUE_BYTES
+        has_nul = b"\\u0000" in data and _has_nul(value)
+    if too_long:
+        raise RowRefused(
+            "invalid_value",
+            f"{name} holds more than {limits.VALUE_BYTES // 1024} KiB: {shown(value)} Map a part of it instead.",
+        )
+    if has_nul:
+        raise RowRefused(
+            "invalid_value",
+            f"{name} holds a NUL character, which can't be stored: {shown(value)} Fix it at the source.",
+        )
+
+
+def _has_nul(value: JSON) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(item) for key, item in value.items())
+    return False
+
+
+# ---- match values ----
+
+
+def _match_values(mapped: dict[str, Any], values: dict[str, JSON], mode: Mode) -> str | None:
+    """Puts the normal forms into `values`; answers the free-mail domain that was left out, if one was."""
+    free_mail = None
+    if "companyDomain" in mapped:
+        name = _domain(mapped["companyDomain"])
+        if name is not None and normalise.is_free_mail(name):
+            free_mail = name
+        elif name is not None or _may_clear("companyDomain", mode):
+            values["companyDomain"] = name
+    if "externalCustomerId" in mapped:
+        external_id = _external_id(mapped["externalCustomerId"])
+        if external_id is not None or _may_clear("externalCustomerId", mode):
+            values["externalCustomerId"] = external_id
+    return free_mail
+
+
+def _may_clear(name: str, mode: Mode) -> bool:
+    return name not in MATCH_FIELDS[mode]
+
+
+def _domain(value: JSON) -> str | None:
+    if value is None or isinstance(value, str) and not value.strip():
+        return None
+    name = normalise.domain(value) if isinstance(value, str) else None
+    if name is None:
+        raise RowRefused(
+            "invalid_domain",
+            f"companyDomain {shown(value)} is not a domain. Map a path that holds a domain, a URL or an email.",
+        )
+    return name
+
+
+def _external_id(value: JSON) -> str | None:
+    if value is None or isinstance(value, str) and not value.strip():
+        return None
+    external_id = normalise.external_id(value)
+    if external_id is None:
+        raise RowRefused(
+            "invalid_value",
+            f"externalCustomerId {shown(value)} can't be an id. "
+            f"Map a path that holds a text of at most {normalise.EXTERNAL_ID_CHARS} characters or a number.",
+        )
+    return external_id
+
+
+def _require_match_value(keys: MatchKeys, mode: Mode, free_mail: str | None) -> None:
+    present = {"domain": keys.domain, "external_id": keys.external_id}
+    wanted = ("domain", "external_id") if mode == "domain_and_external_id" else (mode,)
+    if any(present[name] is not None for name in wanted):
+        return
+    if free_mail is not None and mode != "external_id":
+        raise RowRefused(
+            "free_mail_domain",
+            f"{free_mail} is a free-mail provider, so it names no company. "
+            "Map a company's own domain, or match by external id.",
+        )
+    missing = " and ".join(MATCH_FIELDS[mode])
+    raise RowRefused(
+        "missing_match_value",
+        f"The record has no value for {missing}, so no account can be found for it. "
+        "Map a path that every record fills, or fix the record at the source.",
+    )
+
+
+# ---- name, owner, contacts ----
+
+
+def _company_name(value: JSON) -> str | None:
+    if isinstance(value, bool | list | dict):
+        raise RowRefused(
+            "invalid_value", f"companyName {shown(value)} is not a text. Map a path that holds the name."
+        )
+    name = value if value is None or isinstance(value, str) else str(value)
+    check_size("companyName", name)
+    return name
+
+
+def _set_owner(mapped: dict[str, Any], draft: AccountDraft, owners: Owners) -> None:
+    """A valid id wins over an email. An owner that nobody is leaves the account's owner as it is, with a notice."""
+    asked = [(name, mapped[name]) for name in ("accountOwnerId", "accountOwnerEmail") if name in mapped]
+    given = [(name, value) for name, value in asked if value is not None and value != ""]
+    unknown = False
+    for name, value in given:
+        member = _member(name, value, owners)
+        if member is not None:
+            draft.values["accountOwnerId"] = member
+            break
+        unknown = True
+    else:
+        if not given:
+            draft.values["accountOwnerId"] = None
+    if unknown:
+        draft.notices["owner_not_found"] += 1
+
+
+def _member(name: str, value: JSON, owners: Owners) -> str | None:
+    if not isinstance(value, str):
+        return None
+    folded = value.strip().lower()
+    if name == "accountOwnerEmail":
+        return owners.by_email.get(folded)
+    return folded if folded in owners.ids else None
+
+
+def _set_contacts(mapped: dict[str, Any], draft: AccountDraft) -> None:
+    primary = mapped.get("contactEmail")
+    if primary is not None and primary != "":
+        draft.contact_email = normalise.email(primary) if isinstance(primary, str) else None
+        if draft.contact_email is None:
+            draft.notices["invalid_contact_email"] += 1
+    users = mapped.get("endUsers")
+    if isinstance(users, str):
+        users = users.split(",")
+    elif users is None:
+        return
+    elif not isinstance(users, list):
+        users = [users]
+    emails: set[str] = set()
+    for user in users:
+        if user is None or isinstance(user, str) and not user.strip():
+            continue
+        email = normalise.email(user) if isinstance(user, str) else None
+        if email is None:
+            draft.notices["invalid_contact_email"] += 1
+        else:
+            emails.add(email)
+    # Sorted: the order in which a source lists them says nothing.
+    draft.end_users = tuple(sorted(emails - {draft.contact_email or ""}))

@@ -1,0 +1,219 @@
+"""Mappings: from the paths of a record to target fields, checked once and compiled for speed (product.md §2.1, §9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ropewalk.core import limits, paths, transforms
+from ropewalk.core.errors import Problem, RowRefused
+from ropewalk.core.transforms import Spec
+from ropewalk.core.values import MISSING
+
+Kind = Literal["accounts", "contacts", "events"]
+Mode = Literal["domain", "external_id", "domain_and_external_id"]
+
+BUILT_IN = ("companyName", "companyDomain", "externalCustomerId", "accountOwnerId")
+INGEST_ONLY = ("accountOwnerEmail", "contactEmail", "endUsers")
+CONTACT_TARGETS = ("companyDomain", "externalCustomerId", "email", "name", "phone", "role")
+EVENT_TARGETS = ("eventTime", "eventName", "accountKey", "userId", "properties")
+_ACCOUNT_TARGETS = {name.casefold(): name for name in (*BUILT_IN, *INGEST_ONLY)}
+# What an account has beside its fields, in the API and on its pages.
+_RESERVED = frozenset(("accountid", "fields", "goneatsource"))
+
+MATCH_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "domain": ("companyDomain",),
+    "external_id": ("externalCustomerId",),
+    "domain_and_external_id": ("companyDomain", "externalCustomerId"),
+}
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
+
+class MappingEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+    from_: str = Field(
+        default="", alias="from", description="Path in the record; empty only with a constant."
+    )
+    to: str = Field(description="Target field, camelCase.")
+    transforms: tuple[Spec, ...] = Field(default=(), description="In their order.")
+
+
+def is_field_name(name: str) -> bool:
+    return len(name) <= limits.FIELD_NAME_CHARS and _FIELD_NAME.fullmatch(name) is not None
+
+
+# ---- checking ----
+
+
+def problems(
+    mapping: Sequence[MappingEntry],
+    kind: Kind,
+    matching: str,
+    existing: Iterable[str] = (),
+    *,
+    path: str = "mapping",
+) -> tuple[Problem, ...]:
+    """Everything that is wrong with a mapping, each at its entry.
+
+    `matching` is the stream's matching mode, or what a contact or event stream matches by. `existing` are the custom
+    fields that the organization has: one of them may only be written as it is spelled there.
+    """
+    found: list[Problem] = []
+    known = {name.casefold(): name for name in existing}
+    taken: dict[str, int] = {}
+    for index, entry in enumerate(mapping):
+        here = f"{path}.{index}"
+        if not entry.from_ and not _is_constant(entry):
+            found.append(
+                Problem(
+                    f"{here}.from",
+                    "Name the path that this value comes from, or give it a constant transform.",
+                )
+            )
+        wrong = _wrong_target(entry.to, kind, matching, known)
+        folded = entry.to.casefold()
+        if wrong is None and folded in taken:
+            wrong = f"{entry.to} is already mapped in entry {taken[folded] + 1}; a target takes one value."
+        if wrong is not None:
+            found.append(Problem(f"{here}.to", wrong))
+        taken.setdefault(folded, index)
+    found.extend(Problem(path, message) for message in _missing(mapping, kind, matching))
+    new = {
+        folded
+        for folded in taken
+        if kind == "accounts" and folded not in _ACCOUNT_TARGETS and folded not in known
+    }
+    if len(known) + len(new) > limits.CUSTOM_FIELDS and new:
+        found.append(
+            Problem(
+                path,
+                f"An organization has at most {limits.CUSTOM_FIELDS} custom fields; this mapping would make it "
+                f"{len(known) + len(new)}. Map to fields that exist, or leave some out.",
+            )
+        )
+    return tuple(found)
+
+
+def _is_constant(entry: MappingEntry) -> bool:
+    return any(isinstance(spec, dict) and "constant" in spec for spec in entry.transforms)
+
+
+def _wrong_target(name: str, kind: Kind, matching: str, known: Mapping[str, str]) -> str | None:
+    if kind == "contacts":
+        # The other match field would say nothing about a contact.
+        mine = MATCH_FIELDS.get(matching, MATCH_FIELDS["domain_and_external_id"])
+        allowed = tuple(
+            t for t in CONTACT_TARGETS if t not in MATCH_FIELDS["domain_and_external_id"] or t in mine
+        )
+        return None if name in allowed else f"A contact has no such field; there are {', '.join(allowed)}."
+    if kind == "events":
+        return (
+            None
+            if name in EVENT_TARGETS
+            else f"An event has no such field; there are {', '.join(EVENT_TARGETS)}."
+        )
+    folded = name.casefold()
+    if folded in _ACCOUNT_TARGETS:
+        built_in = _ACCOUNT_TARGETS[folded]
+        return (
+            None
+            if name == built_in
+            else f"This is the name of the built-in field {built_in}; spell it like that."
+        )
+    if not is_field_name(name):
+        return (
+            "A target is camelCase: letters and digits, a letter first, "
+            f"at most {limits.FIELD_NAME_CHARS} characters, as planTier."
+        )
+    if folded in _RESERVED:
+        return f"{name} is the name of a built-in property of accounts; choose another."
+    if folded in known and known[folded] != name:
+        return f"There is already a field {known[folded]}; names differ in more than case, so spell it like that."
+    return None
+
+
+def _missing(mapping: Sequence[MappingEntry], kind: Kind, matching: str) -> list[str]:
+    targets = {entry.to for entry in mapping}
+    if kind == "events":
+        needed = ("eventTime", "eventName", "accountKey")
+        return [f"Map {name}: an event can't do without it." for name in needed if name not in targets]
+    match_fields = MATCH_FIELDS.get(matching, ())
+    found = []
+    if match_fields and not targets.intersection(match_fields):
+        either = " or ".join(match_fields)
+        found.append(
+            f"Matching by {matching} needs a mapping to {either}; add it, or choose another way of matching."
+        )
+    if kind == "contacts" and "email" not in targets:
+        found.append("Map email: a contact can't do without it.")
+    return found
+
+
+# ---- compiling ----
+
+
+class Plan:
+    """A compiled mapping. It has no state: one plan serves any number of threads."""
+
+    __slots__ = ("_computed", "_direct", "paths", "targets")
+
+    def __init__(self, entries: Sequence[MappingEntry]) -> None:
+        self.targets = frozenset(entry.to for entry in entries)
+        self.paths: Mapping[str, paths.Path] = {e.from_: paths.parse(e.from_) for e in entries if e.from_}
+        direct: list[tuple[str, str]] = []
+        computed: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None, bool]] = []
+        for entry in entries:
+            path = self.paths.get(entry.from_, ())
+            change = transforms.compile(entry.transforms)
+            if change is None and _is_key(path):
+                direct.append((path[0], entry.to))  # type: ignore[arg-type,unused-ignore]
+            else:
+                always = transforms.speaks_without_value(entry.transforms)
+                computed.append((entry.to, _getter(entry.from_, path), change, always))
+        self._direct = tuple(direct)
+        self._computed = tuple(computed)
+
+    def apply(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Target -> value. A path that leads nowhere has no key; a null is None. Raises `RowRefused`."""
+        mapped: dict[str, Any] = {}
+        for key, target in self._direct:
+            if key in record:
+                mapped[target] = record[key]
+        for target, get, change, always in self._computed:
+            value = get(record)
+            if change is not None and (always or value is not MISSING):
+                try:
+                    value = change(value)
+                except RowRefused as refused:
+                    raise RowRefused(refused.code, f"{target}: {refused.message}") from None
+            if value is not MISSING:
+                mapped[target] = value
+        return mapped
+
+    def strike_seen(self, record: dict[str, Any], unseen: set[str]) -> None:
+        """Take those of `unseen` (texts of mapped paths) out that this record has; what stays has vanished (§5.3)."""
+        unseen.difference_update(
+            [text for text in unseen if paths.get(record, self.paths[text]) is not MISSING]
+        )
+
+
+def _is_key(path: paths.Path) -> bool:
+    return len(path) == 1 and isinstance(path[0], str) and not path[0].isdigit()
+
+
+def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
+    if not text:
+        return lambda record: MISSING
+    if _is_key(path):
+        key = path[0]
+        return lambda record: record.get(key, MISSING)
+    return lambda record: paths.get(record, path)
+
+
+def compile(mapping: Sequence[MappingEntry], leave_out: frozenset[str] = frozenset()) -> Plan:
+    """`leave_out` are targets that this run doesn't write (Periodic off, §2.2)."""
+    return Plan([entry for entry in mapping if entry.to not in leave_out])
