@@ -38,11 +38,14 @@ class Server:
     """`replies`, one a request (the last one for ever), or a function of what was asked."""
 
     def __init__(
-        self, answering: Answering | list[Reply], address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+        self,
+        answering: Answering | list[Reply],
+        address: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
-        self.stop = threading.Event()
+        self._stop = threading.Event()
         self._answering = answering
         self._lock = threading.Lock()
         server = self
@@ -74,8 +77,9 @@ class Server:
                     self.wfile.write(reply.raw)
                     self.close_connection = True
                 else:
-                    self.send_response(reply.status)
+                    self.send_response_only(reply.status)
                     headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}
+                    headers["Date"] = self.date_time_string()
                     for name, value in (headers | reply.headers).items():
                         if value:
                             self.send_header(name, value)
@@ -118,8 +122,12 @@ class Server:
     def paths(self) -> list[str]:
         return [each.path for each in self.asked]
 
+    def wait(self, seconds: float) -> None:
+        """Holds a connection open until the test is over."""
+        self._stop.wait(seconds)
+
     def close(self) -> None:
-        self.stop.set()
+        self._stop.set()
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
@@ -127,6 +135,7 @@ class Server:
     def _next(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
-            if not isinstance(self._answering, list):
-                return self._answering(asked)
-            return self._answering[min(len(self.asked), len(self._answering)) - 1]
+            number = len(self.asked)
+        if isinstance(self._answering, list):
+            return self._answering[min(number, len(self._answering)) - 1]
+        return self._answering(asked)
