@@ -3,8 +3,7 @@ from collections import Counter
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core import decide as deciding
 from ropewalk.core.decide import ContactChange, Decision, Policy, decide

@@ -1,8 +1,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core.drafts import AccountDraft, MatchKeys, Owners, account_draft
 from ropewalk.core.errors import RowRefused

@@ -1,8 +1,7 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core.drafts import MatchKeys
 from ropewalk.core.matching import Candidate, Index, Match, match

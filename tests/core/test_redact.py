@@ -4,8 +4,7 @@ from decimal import Decimal
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core import redact
 from ropewalk.core.redact import Redactor

@@ -1,8 +1,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core import verdict
 from ropewalk.core.verdict import Tally, Verdict, judge

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.mapping import BUILT_IN
@@ -18,7 +19,6 @@ from ropewalk.engine.bindings import HEADER, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.auth import merge
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import audit, connectors, fields, runs, secrets, streams

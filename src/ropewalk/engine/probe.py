@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from ropewalk.core import discover, suggest
 from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, RopewalkError, RowRefused
+from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
@@ -26,8 +28,7 @@ from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.auth import merge
-from ropewalk.sources.base import Fetch, Kind, Page, Request, Response, StreamKind, Window
+from ropewalk.sources.base import Kind, Page, StreamKind, Window
 from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction

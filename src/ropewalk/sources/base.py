@@ -10,10 +10,8 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel
 
-from ropewalk.core.exchange import Fetch, Request, Response
+from ropewalk.core.exchange import Fetch, Request
 from ropewalk.core.paging import Ending
-
-__all__ = ["Fetch", "Kind", "Page", "Reader", "Request", "Response", "Source", "StreamKind", "Window"]
 
 Kind = Literal["accounts", "contacts", "events"]
 
