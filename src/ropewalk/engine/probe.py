@@ -23,9 +23,9 @@ from ropewalk.core.values import JSON
 from ropewalk.engine import connection
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.configure import Secrets
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
+from ropewalk.engine.saving import Secrets
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Page, StreamKind, Window
