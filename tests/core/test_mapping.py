@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from ropewalk.core import mapping
+from ropewalk.core import mapping, paths
 from ropewalk.core.errors import Problem, RowRefused
 from ropewalk.core.mapping import MappingEntry
 
@@ -302,8 +302,6 @@ def _text(name, value):
     st.lists(st.tuples(st.lists(KEYS, min_size=1, max_size=3), st.lists(TRANSFORMS, max_size=3)), max_size=6),
 )
 def test_a_plan_says_what_a_naive_interpreter_says(record, described):
-    from ropewalk.core import paths
-
     rules = [
         entry(paths.join(path), f"t{number}", *specs)
         for number, (path, specs) in enumerate(described)

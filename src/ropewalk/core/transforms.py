@@ -109,7 +109,7 @@ def _date_by(pattern: str) -> Step:
             if text == "":
                 return None
             try:
-                moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - the pattern may have a zone
+                moment = datetime.strptime(text, pattern)  # noqa: DTZ007 (without a zone it is UTC)
                 return times.iso(moment if with_time else moment.date())
             except (ValueError, OverflowError):
                 pass
