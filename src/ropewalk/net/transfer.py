@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from urllib.parse import urlsplit
 
+import certifi
 import pycurl
 
 from ropewalk.core import limits
@@ -19,6 +22,13 @@ from ropewalk.net.spool import Spool
 REFUSAL_BYTES = 64 * 1024
 """How much is read of an answer that isn't a 2xx; messages quote the start of it."""
 
+# The wheel's libcurl looks where its build machine kept its authorities; we look where this one may.
+_CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 _IDLE_HANDLES = 16
 _ENCODINGS = "gzip, deflate, br"
 _DECODED = frozenset({"gzip", "x-gzip", "deflate", "br", "identity", ""})
@@ -83,7 +93,7 @@ class Wire:
     def __init__(self, *, agent: str, proxy: Proxy | None = None, ca_bundle: str | None = None) -> None:
         self._agent = agent
         self._proxy = proxy
-        self._ca_bundle = ca_bundle
+        self._ca_bundle = ca_bundle or _system_ca_bundle()
         self._idle: list[pycurl.Curl] = []
         self._lock = threading.Lock()
 
@@ -130,6 +140,7 @@ class Wire:
             (pycurl.CONNECTTIMEOUT_MS, milliseconds),
             (pycurl.BUFFERSIZE, 128 * 1024),
             (pycurl.USERAGENT, self._agent),
+            (pycurl.CAINFO, self._ca_bundle),
             (
                 pycurl.HTTPHEADER,
                 [_header(name, value) for name, value in (*exchange.headers, ("Expect", ""))],
@@ -137,8 +148,6 @@ class Wire:
         ]
         options += _method(exchange)
         options += self._route(exchange)
-        if self._ca_bundle is not None:
-            options.append((pycurl.CAINFO, self._ca_bundle))
         for option, value in options:
             handle.setopt(option, value)
         return None if self._proxy else frozenset(exchange.addresses)
@@ -169,6 +178,7 @@ class _Receiver:
         self._cancelled = cancelled
         self._status = 0
         self._headers: dict[str, str] = {}
+        self._headers_ended = False
         self._spool = Spool()
         self._sockets: list[socket.socket] = []
         self._addresses: frozenset[Address] | None = None
@@ -193,6 +203,9 @@ class _Receiver:
         finally:
             for each in self._sockets:
                 each.close()
+        if not self._headers_ended:
+            self._spool.close()
+            raise Broken("connection", "the answer ended within its headers")
         size = self._spool.size
         return Answer(
             self._status, self._headers, self._spool.take(), size, handle.getinfo(pycurl.TOTAL_TIME)
@@ -205,6 +218,10 @@ class _Receiver:
             code = text.split(None, 2)[1:2]
             self._status = int(code[0]) if code and code[0].isdigit() else 0
             self._headers.clear()
+            self._headers_ended = False
+            return
+        if not text:
+            self._headers_ended = True
             return
         name, colon, value = text.partition(":")
         if colon:
@@ -265,6 +282,11 @@ class _Receiver:
         return Broken("connection", reason)
 
 
+def _system_ca_bundle() -> str:
+    own = ssl.get_default_verify_paths().cafile
+    return next((each for each in (own, *_CA_BUNDLES) if each and Path(each).is_file()), certifi.where())
+
+
 def _method(exchange: Exchange) -> list[tuple[int, Any]]:
     if exchange.method == "GET":
         return [(pycurl.HTTPGET, 1)]
@@ -272,10 +294,10 @@ def _method(exchange: Exchange) -> list[tuple[int, Any]]:
 
 
 def _header(name: str, value: str) -> bytes:
-    # To libcurl "Name:" means "send none of it"; an empty value is spelled with a semicolon.
-    if value == "" and name != "Expect":
-        return f"{name};".encode()
-    return f"{name}: {value}".encode() if value else f"{name}:".encode()
+    # To libcurl "Name:" means "send none of it", and an empty value is spelled with a semicolon.
+    if not value:
+        return b"Expect:" if name == "Expect" else f"{name};".encode()
+    return f"{name}: {value}".encode()
 
 
 def _bracketed(address: Address) -> str:

@@ -45,7 +45,9 @@ class Remembered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    number: int
+    """`number` is None for one that this very batch will remember."""
+
+    number: int | None
     raw_hash: bytes | None
     draft_hash: bytes | None
 
@@ -123,7 +125,8 @@ def remember(
 def _numbers(stream_id: UUID, subject_ids: Sequence[UUID]) -> dict[UUID, int]:
     condition, listed = any_of("subject_id", subject_ids, "uuid")
     found = rows_of(
-        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}", [id_column(stream_id), listed]
+        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}",
+        [id_column(stream_id), listed],
     )
     return {uuid_from(subject): number for subject, number in found}
 
@@ -147,13 +150,6 @@ def _set_hashes(
         ("id", "bigint"),
         [*((name, "bytea") for name in (*own, *dropped)), ("gone_since", "timestamptz")],
         ((raw, draft, *nothing, number) for raw, draft, number in rows),
-    )
-
-
-def forget(organization_id: UUID, stream_id: UUID) -> None:
-    """Every record will be decided anew. Numbers stay: sets of records seen go on to hold."""
-    StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id).update(
-        raw_hash=None, draft_hash=None, periodic_raw_hash=None, periodic_draft_hash=None
     )
 
 
@@ -205,3 +201,8 @@ def gone(organization_id: UUID, subject_ids: Sequence[UUID]) -> Mapping[UUID, li
         assert since is not None
         answer.setdefault(subject, []).append((connector, since))
     return answer
+
+
+def drop(organization_id: UUID, stream_id: UUID) -> None:
+    """With its stream."""
+    StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id).delete()
