@@ -12,7 +12,7 @@ from django.utils.html import escape
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 
-from ropewalk.api.schemas.refusal import Refusal
+from ropewalk.api.schemas import Refusal
 
 _SAYS: Final = {
     400: "The request can't be read.",

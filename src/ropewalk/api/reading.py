@@ -32,11 +32,12 @@ V = TypeVar("V", bound=Callable[..., Any])
 class DocumentedBy:
     """`Annotated[dict[str, Any], DocumentedBy(Model)]`: a body that the engine checks, and that the schema shows."""
 
-    def __init__(self, model: type[BaseModel]) -> None:
-        self.model = model
+    def __init__(self, *models: type[BaseModel]) -> None:
+        self.models = models
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(self.model.__pydantic_core_schema__)
+        described = [handler(model.__pydantic_core_schema__) for model in self.models]
+        return described[0] if len(described) == 1 else {"anyOf": described}
 
 
 class StrictJson(Parser):

@@ -66,12 +66,12 @@ class Unauthenticated(Refusal):
 
 
 class MissingScopes(Refusal):
-    def __init__(self, scope: str) -> None:
+    def __init__(self, *scopes: str) -> None:
         super().__init__(
             403,
-            f"This key lacks the scope {scope}. Use a key that has it.",
+            f"This key lacks {', '.join(scopes)}. Use a key that has that scope.",
             code="insufficient_scopes",
-            details={"missing_scopes": [scope]},
+            details={"missing_scopes": list(scopes)},
         )
 
 

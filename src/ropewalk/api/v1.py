@@ -38,7 +38,7 @@ class Api(NinjaAPI):
         for context in error_contexts:
             model, source = context.model, context.model.__ninja_param_source__
             elsewhere |= source == "path"
-            for problem in problems(model, context.pydantic_validation_error):
+            for problem in problems(context.pydantic_validation_error, type(model), {}):
                 path = problem.path
                 if source == "body":
                     # Its first part is the name of our own argument.
@@ -107,6 +107,7 @@ def _make() -> Api:
     made.add_exception_handler(OperationalError, _unavailable)
     made.add_exception_handler(InterfaceError, _unavailable)
     made.add_decorator(reading.refuse_nul_in_path, mode="view")
+    made.add_decorator(reading.known_parameters_only, mode="operation")
     for module in (connectors, streams, runs, accounts, contacts, fields, organization, keys):
         made.add_router("", module.router)
     return made
