@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ropewalk.core.decide import ContactChange, Decision
+from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.matching import Candidate, ContactState
 from ropewalk.core.values import JSON
 from ropewalk.store import fields
@@ -28,7 +29,7 @@ from ropewalk.store.ids import new_id
 from ropewalk.store.models import MatchLink
 
 TABLE = "ropewalk_account"
-BUILT_IN = ("companyName", "companyDomain", "externalCustomerId", "accountOwnerId")
+
 _READ = (
     "id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
     " deleted_at IS NOT NULL"

@@ -35,7 +35,7 @@ def registry(organization_id: UUID) -> list[TrackedField]:
 
 def types(organization_id: UUID) -> dict[str, FieldType]:
     """Of the custom fields: what `FieldTypes` starts from."""
-    custom = _fields(organization_id).exclude(name__in=sorted(BUILT_IN))
+    custom = _fields(organization_id).exclude(name__in=BUILT_IN)
     return {name: type_ for name, type_ in custom.values_list("name", "type")}  # type: ignore[misc]
 
 
@@ -127,7 +127,7 @@ def fill_rates(organization_id: UUID) -> dict[str, float] | None:
     while total > 2 * SAMPLE * 16**digits:
         digits += 1
     # The end of a UUIDv7 is random: that it is zeros picks an even sample.
-    text = "id::text" if on_postgres() else "id"
+    text = "ropewalk_account.id::text" if on_postgres() else "ropewalk_account.id"
     sampled = f"AND substr({text}, {33 + 4 * on_postgres() - digits}) = '{'0' * digits}'" if digits else ""
     each = "jsonb_object_keys(fields)" if on_postgres() else "json_each.key"
     also = "" if on_postgres() else ", json_each(fields)"
