@@ -25,7 +25,9 @@ SECRET_CHARS = 32
 
 
 def _listed(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
 
 
 def _absolute(path: Path) -> Path:
@@ -45,7 +47,8 @@ class Installation(BaseSettings):
 
     data_dir: Absolute = Field(default=Path("ropewalk-data"), description="Folder of the embedded databases.")
     database_url: SecretStr | None = Field(
-        default=None, description="`postgresql://…` or `sqlite:///path`; a SQLite file in the data folder if unset."
+        default=None,
+        description="`postgresql://…` or `sqlite:///path`; a SQLite file in the data folder if unset.",
     )
     secret_key: SecretStr | None = Field(
         default=None,
@@ -54,14 +57,23 @@ class Installation(BaseSettings):
     allowed_hosts: Names = Field(default=(), description="Host names that the web server answers to.")
     public_url: str | None = Field(default=None, description="Where people reach this installation.")
     allow_networks: Names = Field(
-        default=(), description="Networks or host names that outgoing connections may reach although they are private."
+        default=(),
+        description="Networks or host names that outgoing connections may reach although they are private.",
     )
-    max_records: int = Field(default=limits.MAX_RECORDS, ge=1, description="Highest `max_records` of a stream.")
+    max_records: int = Field(
+        default=limits.MAX_RECORDS, ge=1, description="Highest `max_records` of a stream."
+    )
     max_pages: int = Field(default=limits.MAX_PAGES, ge=1, description="Highest `max_pages` of a stream.")
-    smtp_url: SecretStr | None = Field(default=None, description="`smtp://user:password@host:port` for alerts.")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="`smtp://user:password@host:port` for alerts."
+    )
     proxy: SecretStr | None = Field(default=None, description="Proxy for all outgoing connections.")
-    ca_bundle: Absolute | None = Field(default=None, description="Certificates to trust instead of the built-in ones.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    ca_bundle: Absolute | None = Field(
+        default=None, description="Certificates to trust instead of the built-in ones."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level logged."
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
@@ -76,12 +88,18 @@ class Installation(BaseSettings):
                 problems.append(Problem(PREFIX + name.upper(), one["msg"].removeprefix("Value error, ")))
         if problems:
             lines = "; ".join(f"{one.path}: {one.message}" for one in problems)
-            raise MustFix("invalid_settings", f"The settings of this installation can't be used. {lines}", problems)
+            raise MustFix(
+                "invalid_settings", f"The settings of this installation can't be used. {lines}", problems
+            )
         return loaded
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # `load` has read the environment already, files and problems included.
         assert isinstance(init_settings, InitSettingsSource)
@@ -93,7 +111,9 @@ class Installation(BaseSettings):
         if value is not None:
             keys = value.get_secret_value().split()
             if not keys or min(map(len, keys)) < SECRET_CHARS:
-                raise ValueError(f"each key needs at least {SECRET_CHARS} characters; `openssl rand -hex 32` makes one")
+                raise ValueError(
+                    f"each key needs at least {SECRET_CHARS} characters; `openssl rand -hex 32` makes one"
+                )
         return value
 
     @field_validator("database_url")
@@ -106,7 +126,9 @@ class Installation(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        if value is not None and (
+            urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname
+        ):
             raise ValueError("must be an address that starts with http:// or https://")
         return value.rstrip("/") if value else None
 
@@ -181,7 +203,9 @@ def django_database(url: str) -> dict[str, Any]:
         # sqlite:///relative.sqlite, sqlite:////absolute.sqlite
         path = unquote(parts.path.removeprefix("/"))
         if parts.netloc or not path:
-            raise ValueError("a SQLite database is given as sqlite:///relative/path or sqlite:////absolute/path")
+            raise ValueError(
+                "a SQLite database is given as sqlite:///relative/path or sqlite:////absolute/path"
+            )
         return _sqlite(str(Path(path).expanduser().absolute()))
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql:// or sqlite:///")

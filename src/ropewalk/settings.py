@@ -40,7 +40,9 @@ AUTH_PASSWORD_VALIDATORS = [
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(ROPEWALK.public_url and ROPEWALK.public_url.startswith("https:"))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(
+    ROPEWALK.public_url and ROPEWALK.public_url.startswith("https:")
+)
 CSRF_TRUSTED_ORIGINS = [ROPEWALK.public_url] if ROPEWALK.public_url else []
 
 LANGUAGE_CODE = "en"

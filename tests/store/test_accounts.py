@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.test.utils import CaptureQueriesContext
 from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.decide import ContactChange, Decision, apply
-from ropewalk.core.matching import Candidate, ContactState, Index
+from ropewalk.core.matching import ContactState, Index
 from ropewalk.core.values import JSON
 from ropewalk.store import accounts, fields
 from ropewalk.store.accounts import AccountWrites, Author
@@ -20,7 +20,9 @@ from ropewalk.store.models import Account, Change, Contact, TrackedField
 
 def created(values: dict[str, JSON], connector: UUID | None = None, *contacts: ContactChange) -> Decision:
     changes = {name: (None, value) for name, value in values.items()}
-    return Decision("created", account_id=new_id(), changes=changes, contacts=contacts, sets_external_id=connector)
+    return Decision(
+        "created", account_id=new_id(), changes=changes, contacts=contacts, sets_external_id=connector
+    )
 
 
 def carry_out(org: UUID, index: Index, decisions: list[Decision], by: Author, now: datetime) -> None:
@@ -31,7 +33,7 @@ def carry_out(org: UUID, index: Index, decisions: list[Decision], by: Author, no
 
 
 ODD: dict[str, JSON] = {
-    "companyName": "Ünïcode \\ \"quoted\"\tand\nlines",
+    "companyName": 'Ünïcode \\ "quoted"\tand\nlines',
     "companyDomain": "xn--bcher-kva.example",
     "externalCustomerId": "42",
     "huge": 1e300,
@@ -59,7 +61,10 @@ def test_what_is_written_is_read_back(org: UUID, connector: UUID, now: datetime)
 
 def test_updates_set_and_clear(org: UUID, connector: UUID, now: datetime) -> None:
     index = Index()
-    first, second = created({"companyDomain": "a.example", "plan": "free"}), created({"companyDomain": "b.example"})
+    first, second = (
+        created({"companyDomain": "a.example", "plan": "free"}),
+        created({"companyDomain": "b.example"}),
+    )
     carry_out(org, index, [first, second], Author(), now)
     update = Decision(
         "updated",
@@ -75,10 +80,14 @@ def test_updates_set_and_clear(org: UUID, connector: UUID, now: datetime) -> Non
 
     stored = Account.objects.order_by("company_domain")
     assert list(
-        stored.values_list("company_domain", "external_customer_id", "external_id_connector", "fields", "company_name")
+        stored.values_list(
+            "company_domain", "external_customer_id", "external_id_connector", "fields", "company_name"
+        )
     ) == [("a.example", "1", connector, {"seats": 3}, None), ("b.example", None, None, {}, "C")]
     assert list(stored.values_list("created_at", "updated_at")) == [(now, later)] * 2
-    assert list(Change.objects.order_by("id").values_list("account", "run", "connector", "at", "created", "fields")) == [
+    assert list(
+        Change.objects.order_by("id").values_list("account", "run", "connector", "at", "created", "fields")
+    ) == [
         (
             first.account_id,
             None,
@@ -132,7 +141,9 @@ def test_a_new_primary_takes_the_mark(org: UUID, connector: UUID, now: datetime)
         ("new@a.example", True, "sync"),
         ("old@a.example", False, "sync"),
     ]
-    found, _ = accounts.candidates(org, connector_id=connector, domains=["a.example"], emails=["old@a.example"])
+    found, _ = accounts.candidates(
+        org, connector_id=connector, domains=["a.example"], emails=["old@a.example"]
+    )
     assert found[0].contacts == {
         "old@a.example": ContactState(old.contact_id, "old@a.example", "sync", False),
         "new@a.example": ContactState(new.contact_id, "new@a.example", "sync", True),
@@ -140,7 +151,9 @@ def test_a_new_primary_takes_the_mark(org: UUID, connector: UUID, now: datetime)
     found, _ = accounts.candidates(org, connector_id=connector, domains=["a.example"], emails=[])
     assert list(found[0].contacts) == ["new@a.example"]
     assert list(
-        Change.objects.filter(contact__isnull=False).order_by("id").values_list("contact", "created", "fields")
+        Change.objects.filter(contact__isnull=False)
+        .order_by("id")
+        .values_list("contact", "created", "fields")
     )[1:] == [
         (old.contact_id, False, {"isPrimary": {"old": True, "new": False}}),
         (
@@ -227,7 +240,9 @@ def test_a_change_is_a_tracked_field_s_last(org: UUID, now: datetime) -> None:
 
 def used_indexes(sql: str, parameters: list[Any]) -> str:
     with database.cursor() as cursor:
-        cursor.execute(("EXPLAIN QUERY PLAN " if database.vendor == "sqlite" else "EXPLAIN ") + sql, parameters)
+        cursor.execute(
+            ("EXPLAIN QUERY PLAN " if database.vendor == "sqlite" else "EXPLAIN ") + sql, parameters
+        )
         return "\n".join(str(row) for row in cursor.fetchall())
 
 
@@ -236,7 +251,12 @@ def test_matching_never_scans(org: UUID, connector: UUID, now: datetime) -> None
         pytest.skip("PostgreSQL scans what is small")
     with CaptureQueriesContext(database) as queries:
         accounts.candidates(
-            org, connector_id=connector, external_ids=["1"], domains=["a"], account_ids=[new_id()], emails=None
+            org,
+            connector_id=connector,
+            external_ids=["1"],
+            domains=["a"],
+            account_ids=[new_id()],
+            emails=None,
         )
     plan = used_indexes(queries[0]["sql"], [])
 

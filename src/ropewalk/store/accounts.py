@@ -201,7 +201,9 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
 
 def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:
     values = account.values
-    custom = {name: value for name, value in values.items() if value is not None and name not in BUILT_IN}
+    custom: dict[str, JSON] = {
+        name: value for name, value in values.items() if value is not None and name not in BUILT_IN
+    }
     owner = values.get("accountOwnerId")
     return _text(values.get("companyName")), UUID(str(owner)).hex if owner else None, to_json(custom), at
 
@@ -242,7 +244,11 @@ def _write_contacts(organization_id: UUID, contacts: Sequence[tuple[UUID, Contac
         "ropewalk_contact",
         ("id", "uuid"),
         (("is_primary", "boolean"), ("updated_at", "timestamptz")),
-        ((contact.is_primary, at, id_column(contact.contact_id)) for _, contact in contacts if not contact.created),
+        (
+            (contact.is_primary, at, id_column(contact.contact_id))
+            for _, contact in contacts
+            if not contact.created
+        ),
     )
 
 
@@ -262,12 +268,20 @@ def _changes(writes: AccountWrites) -> Iterator[ChangeRow]:
     for account_id, contact in writes.contacts:
         changed: dict[str, tuple[JSON, JSON]] = {"isPrimary": (not contact.is_primary, contact.is_primary)}
         if contact.created:
-            changed = {"email": (None, contact.email), "source": (None, "sync"), "isPrimary": (None, contact.is_primary)}
+            changed = {
+                "email": (None, contact.email),
+                "source": (None, "sync"),
+                "isPrimary": (None, contact.is_primary),
+            }
         yield ChangeRow(account_id, changed, contact.created, contact.contact_id)
 
 
 def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Author, now: datetime) -> None:
-    organization, run, connector = id_column(organization_id), id_column(by.run_id), id_column(by.connector_id)
+    organization, run, connector = (
+        id_column(organization_id),
+        id_column(by.run_id),
+        id_column(by.connector_id),
+    )
     actor = None if by.actor is None else to_json(by.actor)
     at = time_column(now)
     insert(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ def _floats(value: Any) -> Any:
     return value
 
 
-def to_json(value: JSON) -> str:
+def to_json(value: Mapping[str, JSON] | JSON) -> str:
     text = _encode(value).decode()
     # PostgreSQL holds no NUL; the same is stored on either.
     return text if "\\u0000" not in text else _encode(_without_nul(value)).decode()
@@ -73,9 +73,10 @@ def time_column(value: datetime | None) -> Any:
 
 
 def time_from(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+    if value is None:
+        return None
+    at: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def uuid_from(value: Any) -> Any:

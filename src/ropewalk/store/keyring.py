@@ -30,7 +30,9 @@ class Keyring:
 
     @property
     def fernet(self) -> MultiFernet:
-        return MultiFernet([Fernet(base64.urlsafe_b64encode(self._derived(key, "secrets"))) for key in self.keys])
+        return MultiFernet(
+            [Fernet(base64.urlsafe_b64encode(self._derived(key, "secrets"))) for key in self.keys]
+        )
 
     @property
     def newest(self) -> Keyring:
@@ -59,7 +61,9 @@ def read(path: Path) -> Keyring:
     try:
         keys = tuple(path.read_text(encoding="ascii").split())
     except FileNotFoundError:
-        raise MustFix("key_missing", f"The key file {path} is missing. Put it back from your backup.") from None
+        raise MustFix(
+            "key_missing", f"The key file {path} is missing. Put it back from your backup."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise MustFix("key_unreadable", f"The key file {path} can't be read.", detail=repr(error)) from error
     if not keys or min(map(len, keys)) < 32:

@@ -92,7 +92,9 @@ def listing(
 
 
 def row(organization_id: UUID, run_id: UUID, position: int) -> LedgerRow:
-    found = LedgerRow.objects.filter(organization_id=organization_id, run_id=run_id, position=position).first()
+    found = LedgerRow.objects.filter(
+        organization_id=organization_id, run_id=run_id, position=position
+    ).first()
     if found is None:
         raise NotFound("row")
     return found
@@ -104,5 +106,3 @@ def all_rows(organization_id: UUID, run_id: UUID, *, reason: str | None = None) 
         organization_id=organization_id, run_id=run_id, outcome__in=("skipped", "rejected")
     )
     return list((found.filter(reason=reason) if reason else found).order_by("id"))
-
-

@@ -123,7 +123,8 @@ def remember(
 def _numbers(stream_id: UUID, subject_ids: Sequence[UUID]) -> dict[UUID, int]:
     condition, listed = any_of("subject_id", subject_ids, "uuid")
     found = rows_of(
-        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}", [id_column(stream_id), listed]
+        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}",
+        [id_column(stream_id), listed],
     )
     return {uuid_from(subject): number for subject, number in found}
 
@@ -205,3 +206,8 @@ def gone(organization_id: UUID, subject_ids: Sequence[UUID]) -> Mapping[UUID, li
         assert since is not None
         answer.setdefault(subject, []).append((connector, since))
     return answer
+
+
+def drop(organization_id: UUID, stream_id: UUID) -> None:
+    """With its stream."""
+    StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id).delete()

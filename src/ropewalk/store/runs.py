@@ -106,7 +106,13 @@ def listing(
     cursor: str | None = None,
 ) -> Listing[Run]:
     """Newest first."""
-    named = {"connector_id": connector_id, "stream_id": stream_id, "kind": kind, "status": status, "mode": mode}
+    named = {
+        "connector_id": connector_id,
+        "stream_id": stream_id,
+        "kind": kind,
+        "status": status,
+        "mode": mode,
+    }
     found = Run.objects.filter(
         organization_id=organization_id, **{name: value for name, value in named.items() if value is not None}
     )

@@ -17,11 +17,15 @@ def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
 
 
 def alive(now: datetime) -> list[Worker]:
-    return list(Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS)).order_by("id"))
+    return list(
+        Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS)).order_by("id")
+    )
 
 
 def silent(now: datetime) -> list[Worker]:
-    return list(Worker.objects.filter(heartbeat_at__lt=now - timedelta(seconds=SILENT_SECONDS)).order_by("id"))
+    return list(
+        Worker.objects.filter(heartbeat_at__lt=now - timedelta(seconds=SILENT_SECONDS)).order_by("id")
+    )
 
 
 def forget(worker_id: str) -> None:

@@ -2,435 +2,728 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import ropewalk.store.ids
 from django.conf import settings
 from django.db import migrations, models
 
+import ropewalk.store.ids
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('email', models.CharField(max_length=254, unique=True)),
-                ('name', models.CharField(blank=True, default='', max_length=255)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.CharField(max_length=254, unique=True)),
+                ("name", models.CharField(blank=True, default="", max_length=255)),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Connector',
+            name="Connector",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('source', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=255)),
-                ('settings', models.JSONField(default=dict)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('deleted_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("source", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=255)),
+                ("settings", models.JSONField(default=dict)),
+                ("enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("deleted_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=16)),
-                ('mode', models.CharField(default='sync', max_length=16)),
-                ('trigger', models.CharField(default='manual', max_length=16)),
-                ('full', models.BooleanField(default=False)),
-                ('status', models.CharField(default='queued', max_length=16)),
-                ('verdict', models.CharField(max_length=16, null=True)),
-                ('verdict_reasons', models.JSONField(default=list)),
-                ('counts', models.JSONField(default=dict)),
-                ('reasons', models.JSONField(default=dict)),
-                ('notices', models.JSONField(default=dict)),
-                ('contacts', models.JSONField(default=dict)),
-                ('filtered', models.JSONField(default=dict)),
-                ('preview', models.JSONField(null=True)),
-                ('pages', models.PositiveIntegerField(default=0)),
-                ('restarts', models.PositiveIntegerField(default=0)),
-                ('expected_total', models.BigIntegerField(null=True)),
-                ('since', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('error', models.JSONField(null=True)),
-                ('lease', models.UUIDField(null=True)),
-                ('worker', models.CharField(max_length=128, null=True)),
-                ('cancel_requested', models.BooleanField(default=False)),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('of_run', models.UUIDField(null=True)),
-                ('actor', models.JSONField(default=dict)),
-                ('settings', models.JSONField(default=dict)),
-                ('progress', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                ("mode", models.CharField(default="sync", max_length=16)),
+                ("trigger", models.CharField(default="manual", max_length=16)),
+                ("full", models.BooleanField(default=False)),
+                ("status", models.CharField(default="queued", max_length=16)),
+                ("verdict", models.CharField(max_length=16, null=True)),
+                ("verdict_reasons", models.JSONField(default=list)),
+                ("counts", models.JSONField(default=dict)),
+                ("reasons", models.JSONField(default=dict)),
+                ("notices", models.JSONField(default=dict)),
+                ("contacts", models.JSONField(default=dict)),
+                ("filtered", models.JSONField(default=dict)),
+                ("preview", models.JSONField(null=True)),
+                ("pages", models.PositiveIntegerField(default=0)),
+                ("restarts", models.PositiveIntegerField(default=0)),
+                ("expected_total", models.BigIntegerField(null=True)),
+                ("since", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("error", models.JSONField(null=True)),
+                ("lease", models.UUIDField(null=True)),
+                ("worker", models.CharField(max_length=128, null=True)),
+                ("cancel_requested", models.BooleanField(default=False)),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("of_run", models.UUIDField(null=True)),
+                ("actor", models.JSONField(default=dict)),
+                ("settings", models.JSONField(default=dict)),
+                ("progress", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('host', models.CharField(max_length=255)),
-                ('pid', models.PositiveIntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('heartbeat_at', models.DateTimeField()),
+                ("id", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("host", models.CharField(max_length=255)),
+                ("pid", models.PositiveIntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("heartbeat_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Budget',
+            name="Budget",
             fields=[
-                ('connector', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='ropewalk.connector')),
-                ('next_at', models.FloatField(default=0.0)),
+                (
+                    "connector",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="ropewalk.connector",
+                    ),
+                ),
+                ("next_at", models.FloatField(default=0.0)),
             ],
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('member', 'Member')], max_length=16)),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "Owner"), ("admin", "Admin"), ("member", "Member")], max_length=16
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('company_name', models.TextField(null=True)),
-                ('company_domain', models.TextField(null=True)),
-                ('external_customer_id', models.TextField(null=True)),
-                ('external_id_connector', models.UUIDField(null=True)),
-                ('fields', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('created_run', models.UUIDField(null=True)),
-                ('owner', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.member')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("company_name", models.TextField(null=True)),
+                ("company_domain", models.TextField(null=True)),
+                ("external_customer_id", models.TextField(null=True)),
+                ("external_id_connector", models.UUIDField(null=True)),
+                ("fields", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("created_run", models.UUIDField(null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.member",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
-                ('own_domains', models.JSONField(default=list)),
-                ('time_zone', models.CharField(default='UTC', max_length=64)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("own_domains", models.JSONField(default=list)),
+                ("time_zone", models.CharField(default="UTC", max_length=64)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='one_organization_a_name')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("name"), name="one_organization_a_name"
+                    )
+                ],
             },
         ),
         migrations.AddField(
-            model_name='member',
-            name='organization',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization'),
+            model_name="member",
+            name="organization",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, to="ropewalk.organization"
+            ),
         ),
         migrations.CreateModel(
-            name='MatchLink',
+            name="MatchLink",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('key', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.account')),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ropewalk.connector')),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.account",
+                    ),
+                ),
+                (
+                    "connector",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="ropewalk.connector"),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="ropewalk.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('email', models.TextField()),
-                ('name', models.TextField(null=True)),
-                ('phone', models.TextField(null=True)),
-                ('role', models.TextField(null=True)),
-                ('source', models.CharField(max_length=16)),
-                ('is_primary', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.account')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.organization')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='connector',
-            name='organization',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization'),
-        ),
-        migrations.CreateModel(
-            name='Change',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('contact', models.UUIDField(null=True)),
-                ('run', models.UUIDField(null=True)),
-                ('connector', models.UUIDField(null=True)),
-                ('actor', models.JSONField(null=True)),
-                ('at', models.DateTimeField()),
-                ('created', models.BooleanField(default=False)),
-                ('fields', models.JSONField(default=dict)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.account')),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='AuditEntry',
-            fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor', models.JSONField(default=dict)),
-                ('verb', models.CharField(max_length=64)),
-                ('object_type', models.CharField(blank=True, default='', max_length=64)),
-                ('object_id', models.CharField(blank=True, default='', max_length=64)),
-                ('detail', models.JSONField(default=dict)),
-                ('ip', models.CharField(max_length=64, null=True)),
-                ('organization', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='ApiKey',
-            fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
-                ('prefix', models.CharField(max_length=16)),
-                ('key_hash', models.CharField(max_length=64, unique=True)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_by_type', models.CharField(max_length=16)),
-                ('created_by_id', models.CharField(blank=True, default='', max_length=64)),
-                ('created_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.TextField()),
+                ("name", models.TextField(null=True)),
+                ("phone", models.TextField(null=True)),
+                ("role", models.TextField(null=True)),
+                ("source", models.CharField(max_length=16)),
+                ("is_primary", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.account",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='account',
-            name='organization',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.organization'),
+            model_name="connector",
+            name="organization",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, to="ropewalk.organization"
+            ),
         ),
         migrations.CreateModel(
-            name='RunState',
+            name="Change",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='ropewalk.run')),
-                ('checkpoint', models.JSONField(null=True)),
-                ('seen', models.BinaryField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("contact", models.UUIDField(null=True)),
+                ("run", models.UUIDField(null=True)),
+                ("connector", models.UUIDField(null=True)),
+                ("actor", models.JSONField(null=True)),
+                ("at", models.DateTimeField()),
+                ("created", models.BooleanField(default=False)),
+                ("fields", models.JSONField(default=dict)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.account",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="AuditEntry",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("actor", models.JSONField(default=dict)),
+                ("verb", models.CharField(max_length=64)),
+                ("object_type", models.CharField(blank=True, default="", max_length=64)),
+                ("object_id", models.CharField(blank=True, default="", max_length=64)),
+                ("detail", models.JSONField(default=dict)),
+                ("ip", models.CharField(max_length=64, null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="ropewalk.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ApiKey",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("prefix", models.CharField(max_length=16)),
+                ("key_hash", models.CharField(max_length=64, unique=True)),
+                ("scopes", models.JSONField(default=list)),
+                ("created_by_type", models.CharField(max_length=16)),
+                ("created_by_id", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to="ropewalk.organization"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='connector',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.connector'),
-        ),
-        migrations.AddField(
-            model_name='run',
-            name='organization',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization'),
-        ),
-        migrations.CreateModel(
-            name='LedgerRow',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField()),
-                ('outcome', models.CharField(max_length=16)),
-                ('reason', models.CharField(blank=True, default='', max_length=64)),
-                ('message', models.TextField(blank=True, default='')),
-                ('record', models.JSONField(null=True)),
-                ('candidates', models.JSONField(null=True)),
-                ('changes', models.JSONField(null=True)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.organization')),
-                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.run')),
-            ],
+            model_name="account",
+            name="organization",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                to="ropewalk.organization",
+            ),
         ),
         migrations.CreateModel(
-            name='Stream',
+            name="RunState",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=16)),
-                ('settings', models.JSONField(default=dict)),
-                ('enabled', models.BooleanField(default=True)),
-                ('baseline', models.CharField(blank=True, default='', max_length=128)),
-                ('tested_at', models.DateTimeField(null=True)),
-                ('tested_settings', models.CharField(blank=True, default='', max_length=128)),
-                ('periodic', models.BooleanField(default=False)),
-                ('every_minutes', models.PositiveIntegerField(default=60)),
-                ('next_run_at', models.DateTimeField(null=True)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('auth_failures', models.PositiveIntegerField(default=0)),
-                ('paused', models.CharField(blank=True, default='', max_length=16)),
-                ('watermark', models.DateTimeField(null=True)),
-                ('last_full_rows', models.BigIntegerField(null=True)),
-                ('last_completed_at', models.DateTimeField(null=True)),
-                ('chain', models.JSONField(null=True)),
-                ('chain_seen', models.BinaryField(null=True)),
-                ('needs_full', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ropewalk.connector')),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Secret',
-            fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255)),
-                ('ciphertext', models.BinaryField()),
-                ('digest', models.CharField(max_length=64)),
-                ('origins', models.JSONField(default=list)),
-                ('updated_at', models.DateTimeField()),
-                ('connector', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ropewalk.connector')),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
-                ('stream', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.stream')),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="ropewalk.run",
+                    ),
+                ),
+                ("checkpoint", models.JSONField(null=True)),
+                ("seen", models.BinaryField(null=True)),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='stream',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='ropewalk.stream'),
+            model_name="run",
+            name="connector",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, to="ropewalk.connector"
+            ),
+        ),
+        migrations.AddField(
+            model_name="run",
+            name="organization",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, to="ropewalk.organization"
+            ),
         ),
         migrations.CreateModel(
-            name='StreamRecord',
+            name="LedgerRow",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('subject_id', models.UUIDField()),
-                ('raw_hash', models.BinaryField(null=True)),
-                ('draft_hash', models.BinaryField(null=True)),
-                ('periodic_raw_hash', models.BinaryField(null=True)),
-                ('periodic_draft_hash', models.BinaryField(null=True)),
-                ('gone_since', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.organization')),
-                ('stream', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='ropewalk.stream')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("position", models.BigIntegerField()),
+                ("outcome", models.CharField(max_length=16)),
+                ("reason", models.CharField(blank=True, default="", max_length=64)),
+                ("message", models.TextField(blank=True, default="")),
+                ("record", models.JSONField(null=True)),
+                ("candidates", models.JSONField(null=True)),
+                ("changes", models.JSONField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.organization",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TrackedField',
+            name="Stream",
             fields=[
-                ('id', models.UUIDField(default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=64)),
-                ('folded', models.CharField(max_length=64)),
-                ('type', models.CharField(max_length=16)),
-                ('periodic', models.BooleanField(default=True)),
-                ('history', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('last_changed_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='ropewalk.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                ("settings", models.JSONField(default=dict)),
+                ("enabled", models.BooleanField(default=True)),
+                ("baseline", models.CharField(blank=True, default="", max_length=128)),
+                ("tested_at", models.DateTimeField(null=True)),
+                ("tested_settings", models.CharField(blank=True, default="", max_length=128)),
+                ("periodic", models.BooleanField(default=False)),
+                ("every_minutes", models.PositiveIntegerField(default=60)),
+                ("next_run_at", models.DateTimeField(null=True)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("auth_failures", models.PositiveIntegerField(default=0)),
+                ("paused", models.CharField(blank=True, default="", max_length=16)),
+                ("watermark", models.DateTimeField(null=True)),
+                ("last_full_rows", models.BigIntegerField(null=True)),
+                ("last_completed_at", models.DateTimeField(null=True)),
+                ("chain", models.JSONField(null=True)),
+                ("chain_seen", models.BinaryField(null=True)),
+                ("needs_full", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "connector",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="ropewalk.connector"),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="ropewalk.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Secret",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("ciphertext", models.BinaryField()),
+                ("digest", models.CharField(max_length=64)),
+                ("origins", models.JSONField(default=list)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "connector",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="ropewalk.connector"),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="ropewalk.organization",
+                    ),
+                ),
+                (
+                    "stream",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, to="ropewalk.stream"
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddField(
+            model_name="run",
+            name="stream",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, to="ropewalk.stream"
+            ),
+        ),
+        migrations.CreateModel(
+            name="StreamRecord",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("subject_id", models.UUIDField()),
+                ("raw_hash", models.BinaryField(null=True)),
+                ("draft_hash", models.BinaryField(null=True)),
+                ("periodic_raw_hash", models.BinaryField(null=True)),
+                ("periodic_draft_hash", models.BinaryField(null=True)),
+                ("gone_since", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.organization",
+                    ),
+                ),
+                (
+                    "stream",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="ropewalk.stream",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TrackedField",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ropewalk.store.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=64)),
+                ("folded", models.CharField(max_length=64)),
+                ("type", models.CharField(max_length=16)),
+                ("periodic", models.BooleanField(default=True)),
+                ("history", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("last_changed_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="ropewalk.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('organization', 'user'), name='one_membership_a_user'),
+            model_name="member",
+            constraint=models.UniqueConstraint(fields=("organization", "user"), name="one_membership_a_user"),
         ),
         migrations.AddConstraint(
-            model_name='matchlink',
-            constraint=models.UniqueConstraint(fields=('organization', 'connector', 'key'), name='one_link_a_key'),
+            model_name="matchlink",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "connector", "key"), name="one_link_a_key"
+            ),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'id'], name='contact_page'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "id"], name="contact_page"),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('organization', 'account', 'email'), name='one_contact_an_email'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "account", "email"), name="one_contact_an_email"
+            ),
         ),
         migrations.AddIndex(
-            model_name='connector',
-            index=models.Index(fields=['organization', 'id'], name='connector_page'),
+            model_name="connector",
+            index=models.Index(fields=["organization", "id"], name="connector_page"),
         ),
         migrations.AddConstraint(
-            model_name='connector',
-            constraint=models.UniqueConstraint(models.F('organization'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='one_connector_a_name'),
+            model_name="connector",
+            constraint=models.UniqueConstraint(
+                models.F("organization"),
+                django.db.models.functions.text.Lower("name"),
+                condition=models.Q(("deleted_at__isnull", True)),
+                name="one_connector_a_name",
+            ),
         ),
         migrations.AddIndex(
-            model_name='change',
-            index=models.Index(fields=['organization', 'account', 'at'], name='change_account'),
+            model_name="change",
+            index=models.Index(fields=["organization", "account", "at"], name="change_account"),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['organization', 'id'], name='audit_page'),
+            model_name="auditentry",
+            index=models.Index(fields=["organization", "id"], name="audit_page"),
         ),
         migrations.AddIndex(
-            model_name='account',
-            index=models.Index(condition=models.Q(('company_domain__isnull', False)), fields=['organization', 'company_domain'], name='account_domain'),
+            model_name="account",
+            index=models.Index(
+                condition=models.Q(("company_domain__isnull", False)),
+                fields=["organization", "company_domain"],
+                name="account_domain",
+            ),
         ),
         migrations.AddIndex(
-            model_name='account',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['organization', 'external_customer_id'], name='account_tombstone'),
+            model_name="account",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)),
+                fields=["organization", "external_customer_id"],
+                name="account_tombstone",
+            ),
         ),
         migrations.AddIndex(
-            model_name='account',
-            index=models.Index(fields=['organization', 'id'], name='account_page'),
+            model_name="account",
+            index=models.Index(fields=["organization", "id"], name="account_page"),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True), ('external_customer_id__isnull', False)), fields=('organization', 'external_customer_id'), name='one_account_an_external_id'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at__isnull", True), ("external_customer_id__isnull", False)),
+                fields=("organization", "external_customer_id"),
+                name="one_account_an_external_id",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgerrow',
-            index=models.Index(fields=['run', 'outcome', 'reason', 'position'], name='ledger_page'),
+            model_name="ledgerrow",
+            index=models.Index(fields=["run", "outcome", "reason", "position"], name="ledger_page"),
         ),
         migrations.AddIndex(
-            model_name='stream',
-            index=models.Index(condition=models.Q(('periodic', True)), fields=['next_run_at'], name='stream_due'),
+            model_name="stream",
+            index=models.Index(
+                condition=models.Q(("periodic", True)), fields=["next_run_at"], name="stream_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stream',
-            constraint=models.UniqueConstraint(fields=('organization', 'connector', 'kind'), name='one_stream_a_kind'),
+            model_name="stream",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "connector", "kind"), name="one_stream_a_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='secret',
-            constraint=models.UniqueConstraint(condition=models.Q(('stream__isnull', False)), fields=('organization', 'connector', 'stream', 'name'), name='one_stream_secret_a_name'),
+            model_name="secret",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stream__isnull", False)),
+                fields=("organization", "connector", "stream", "name"),
+                name="one_stream_secret_a_name",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='secret',
-            constraint=models.UniqueConstraint(condition=models.Q(('stream__isnull', True)), fields=('organization', 'connector', 'name'), name='one_connector_secret_a_name'),
+            model_name="secret",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stream__isnull", True)),
+                fields=("organization", "connector", "name"),
+                name="one_connector_secret_a_name",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['organization', 'id'], name='run_page'),
+            model_name="run",
+            index=models.Index(fields=["organization", "id"], name="run_page"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['connector', 'id'], name='run_connector'),
+            model_name="run",
+            index=models.Index(fields=["connector", "id"], name="run_connector"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('status__in', ('queued', 'running'))), fields=['status', 'id'], name='run_open'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("status__in", ("queued", "running"))),
+                fields=["status", "id"],
+                name="run_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('queued', 'running'))), fields=('stream', 'mode'), name='one_open_run_a_stream'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("queued", "running"))),
+                fields=("stream", "mode"),
+                name="one_open_run_a_stream",
+            ),
         ),
         migrations.AddIndex(
-            model_name='streamrecord',
-            index=models.Index(fields=['stream', 'raw_hash'], name='record_raw'),
+            model_name="streamrecord",
+            index=models.Index(fields=["stream", "raw_hash"], name="record_raw"),
         ),
         migrations.AddIndex(
-            model_name='streamrecord',
-            index=models.Index(condition=models.Q(('periodic_raw_hash__isnull', False)), fields=['stream', 'periodic_raw_hash'], name='record_periodic_raw'),
+            model_name="streamrecord",
+            index=models.Index(
+                condition=models.Q(("periodic_raw_hash__isnull", False)),
+                fields=["stream", "periodic_raw_hash"],
+                name="record_periodic_raw",
+            ),
         ),
         migrations.AddIndex(
-            model_name='streamrecord',
-            index=models.Index(condition=models.Q(('gone_since__isnull', False)), fields=['stream', 'subject_id'], name='record_gone'),
+            model_name="streamrecord",
+            index=models.Index(
+                condition=models.Q(("gone_since__isnull", False)),
+                fields=["stream", "subject_id"],
+                name="record_gone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='streamrecord',
-            constraint=models.UniqueConstraint(fields=('stream', 'subject_id'), name='one_record_a_subject'),
+            model_name="streamrecord",
+            constraint=models.UniqueConstraint(fields=("stream", "subject_id"), name="one_record_a_subject"),
         ),
         migrations.AddConstraint(
-            model_name='trackedfield',
-            constraint=models.UniqueConstraint(fields=('organization', 'folded'), name='one_field_a_name'),
+            model_name="trackedfield",
+            constraint=models.UniqueConstraint(fields=("organization", "folded"), name="one_field_a_name"),
         ),
     ]

@@ -1,0 +1,214 @@
+"""Organizations, users and their roles."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db import transaction as django_transaction
+
+from ropewalk.core import normalise
+from ropewalk.core.drafts import Owners
+from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
+from ropewalk.store import pages
+from ropewalk.store.ids import new_id
+from ropewalk.store.models import Account, Member, Organization, User
+from ropewalk.store.models.people import Role
+from ropewalk.store.pages import Listing
+from ropewalk.store.transactions import transaction
+
+ROLES = tuple(Role.values)
+
+
+# ---- organizations ----
+
+
+def init(
+    *, organization: str, owner: str, now: datetime, name: str = "", password: str | None = None
+) -> tuple[Organization, Member, str | None]:
+    """A new organization and its owner. The password is made and answered where none was given; None: the user
+    was there before and keeps theirs."""
+    title = organization.strip()
+    if not title:
+        raise _problem("organization", "An organization needs a name.")
+    with django_transaction.atomic():
+        if Organization.objects.filter(name__iexact=title).exists():
+            raise Conflict(f"There is an organization with the name {title} already.")
+        made = Organization.objects.create(id=new_id(), name=title, created_at=now)
+        user, chosen = _user(owner, name, password, now)
+        member = Member.objects.create(
+            id=new_id(), organization=made, user=user, role=Role.OWNER, created_at=now
+        )
+    return made, member, chosen
+
+
+def organizations() -> list[Organization]:
+    return list(Organization.objects.order_by("name"))
+
+
+def organization_named(name: str) -> Organization | None:
+    return Organization.objects.filter(name__iexact=name.strip()).first()
+
+
+def organization(organization_id: UUID) -> Organization:
+    found = Organization.objects.filter(id=organization_id).first()
+    if found is None:
+        raise NotFound("organization")
+    return found
+
+
+def update_organization(
+    organization_id: UUID,
+    *,
+    name: str | None = None,
+    own_domains: Sequence[str] | None = None,
+    time_zone: str | None = None,
+) -> Organization:
+    """All problems at once."""
+    problems = []
+    with transaction(organization_id):
+        found = organization(organization_id)
+        if name is not None:
+            found.name = name.strip()
+            if not found.name:
+                problems.append(Problem("name", "An organization needs a name."))
+            elif Organization.objects.filter(name__iexact=found.name).exclude(id=organization_id).exists():
+                problems.append(
+                    Problem("name", f"There is an organization with the name {found.name} already.")
+                )
+        if own_domains is not None:
+            normal = [(text, normalise.domain(text)) for text in own_domains]
+            problems += [
+                Problem(f"own_domains.{place}", f"{text} is not a domain such as example.com.")
+                for place, (text, domain) in enumerate(normal)
+                if domain is None
+            ]
+            found.own_domains = sorted({domain for _, domain in normal if domain is not None})
+        if time_zone is not None:
+            found.time_zone = time_zone
+            try:
+                ZoneInfo(time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                problems.append(Problem("time_zone", f"{time_zone} is no time zone such as Europe/Berlin."))
+        if problems:
+            raise MustFix("invalid_organization", "The organization can't be saved like this.", problems)
+        found.save()
+    return found
+
+
+# ---- users and members ----
+
+
+def _user(email: str, name: str, password: str | None, now: datetime) -> tuple[User, str | None]:
+    normal = normalise.email(email)
+    if normal is None:
+        raise _problem("email", f"{email} is not an email address.")
+    there = User.objects.filter(email=normal).first()
+    if there is not None:
+        return there, None
+    chosen = password or secrets.token_urlsafe(12)
+    user = User(id=new_id(), email=normal, name=name.strip(), created_at=now)
+    user.set_password(chosen)
+    user.save()
+    return user, chosen
+
+
+def add_member(
+    organization_id: UUID,
+    *,
+    email: str,
+    role: str,
+    now: datetime,
+    name: str = "",
+    password: str | None = None,
+) -> tuple[Member, str | None]:
+    """The password as `init` answers it."""
+    _require_role(role)
+    with transaction(organization_id):
+        user, chosen = _user(email, name, password, now)
+        if Member.objects.filter(organization_id=organization_id, user=user).exists():
+            raise Conflict(f"{user.email} is a member already.")
+        member = Member.objects.create(
+            id=new_id(), organization_id=organization_id, user=user, role=role, created_at=now
+        )
+    return member, chosen
+
+
+def member(organization_id: UUID, member_id: UUID) -> Member:
+    found = (
+        Member.objects.select_related("user").filter(organization_id=organization_id, id=member_id).first()
+    )
+    if found is None:
+        raise NotFound("member")
+    return found
+
+
+def member_by_email(organization_id: UUID, email: str) -> Member | None:
+    found = Member.objects.select_related("user").filter(organization_id=organization_id)
+    return found.filter(user__email=email.strip().lower()).first()
+
+
+def members(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None) -> Listing[Member]:
+    found = Member.objects.select_related("user").filter(organization_id=organization_id)
+    return pages.oldest_first(found, limit=limit, cursor=cursor)
+
+
+def memberships(user_id: UUID) -> list[Member]:
+    found = Member.objects.select_related("organization").filter(user_id=user_id, user__is_active=True)
+    return list(found.order_by("organization__name"))
+
+
+def owners(organization_id: UUID) -> Owners:
+    """Whom a sync may make an account's owner."""
+    found = Member.objects.filter(organization_id=organization_id, user__is_active=True)
+    by_email = {email: str(member_id) for member_id, email in found.values_list("id", "user__email")}
+    return Owners(frozenset(by_email.values()), by_email)
+
+
+def set_role(organization_id: UUID, member_id: UUID, role: str) -> Member:
+    """Who may change an owner is the door's to ask; the last owner stays one."""
+    _require_role(role)
+    with transaction(organization_id):
+        found = member(organization_id, member_id)
+        if role != Role.OWNER:
+            _keep_an_owner(found)
+        found.role = role
+        found.save(update_fields=["role"])
+    return found
+
+
+def remove_member(organization_id: UUID, member_id: UUID) -> None:
+    """Accounts that they own are without an owner then."""
+    with transaction(organization_id):
+        found = member(organization_id, member_id)
+        _keep_an_owner(found)
+        Account.objects.filter(organization_id=organization_id, owner_id=member_id).update(owner=None)
+        found.delete()
+
+
+def _keep_an_owner(leaving: Member) -> None:
+    others = Member.objects.filter(
+        organization_id=leaving.organization_id, role=Role.OWNER, user__is_active=True
+    )
+    if leaving.role == Role.OWNER and not others.exclude(id=leaving.id).exists():
+        raise Conflict("This is the last owner. Make somebody else an owner first.", code="last_owner")
+
+
+def set_password(organization_id: UUID, member_id: UUID, password: str | None = None) -> str:
+    chosen = password or secrets.token_urlsafe(12)
+    user = member(organization_id, member_id).user
+    user.set_password(chosen)
+    user.save(update_fields=["password"])
+    return chosen
+
+
+def _require_role(role: str) -> None:
+    if role not in ROLES:
+        raise _problem("role", f"{role} is no role; there are {', '.join(ROLES)}.")
+
+
+def _problem(path: str, message: str) -> MustFix:
+    return MustFix(f"invalid_{path}", message, [Problem(path, message)])

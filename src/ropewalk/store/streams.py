@@ -1,0 +1,159 @@
+"""Streams: their settings, their schedule, and where the next run reads from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from ropewalk.core.errors import NotFound
+from ropewalk.core.values import JSON
+from ropewalk.store import connectors, records, secrets
+from ropewalk.store.ids import new_id
+from ropewalk.store.models import Stream
+from ropewalk.store.transactions import transaction
+
+SETTABLE = frozenset(
+    (
+        "settings", "enabled", "baseline", "tested_at", "tested_settings", "periodic", "every_minutes", "next_run_at",
+        "not_before", "auth_failures", "paused", "watermark", "last_full_rows", "last_completed_at", "chain",
+        "chain_seen", "needs_full",
+    )
+)  # fmt: skip
+
+
+def get(organization_id: UUID, connector_id: UUID, kind: str) -> Stream:
+    found = _mine(organization_id).filter(connector_id=connector_id, kind=kind).first()
+    if found is None:
+        raise NotFound("stream")
+    return found
+
+
+def by_id(organization_id: UUID, stream_id: UUID) -> Stream:
+    found = _mine(organization_id).filter(id=stream_id).first()
+    if found is None:
+        raise NotFound("stream")
+    return found
+
+
+def of_connector(organization_id: UUID, connector_id: UUID) -> list[Stream]:
+    return list(_mine(organization_id).filter(connector_id=connector_id).order_by("kind"))
+
+
+def every(organization_id: UUID) -> list[Stream]:
+    return list(_mine(organization_id).order_by("connector_id", "kind"))
+
+
+def put(
+    organization_id: UUID,
+    *,
+    connector_id: UUID,
+    kind: str,
+    settings: Mapping[str, JSON],
+    baseline: str,
+    now: datetime,
+    **values: Any,
+) -> tuple[Stream, bool]:
+    """The saved stream, and whether another `baseline` made it start over. `values` are other columns to set."""
+    _check(values)
+    with transaction(organization_id):
+        connectors.get(organization_id, connector_id)
+        found = _mine(organization_id).filter(connector_id=connector_id, kind=kind).first()
+        reset = found is not None and found.baseline != baseline
+        if found is None:
+            found = Stream(
+                id=new_id(),
+                organization_id=organization_id,
+                connector_id=connector_id,
+                kind=kind,
+                created_at=now,
+            )
+        found.settings = dict(settings)
+        found.baseline = baseline
+        found.updated_at = now
+        for name, value in values.items():
+            setattr(found, name, value)
+        if reset:
+            _start_over(found)
+        found.save()
+        if reset:
+            records.forget(organization_id, found.id)
+    return found, reset
+
+
+def reset_baseline(organization_id: UUID, stream_id: UUID) -> None:
+    """The next run is a full one that compares every record."""
+    with transaction(organization_id):
+        found = by_id(organization_id, stream_id)
+        _start_over(found)
+        found.save()
+        records.forget(organization_id, stream_id)
+
+
+def _start_over(stream: Stream) -> None:
+    stream.watermark = stream.last_full_rows = stream.chain = stream.chain_seen = None
+    stream.needs_full = True
+
+
+def change(organization_id: UUID, stream_id: UUID, **values: Any) -> None:
+    """Sets columns; a run calls it inside its own last transaction."""
+    _check(values)
+    if not _mine(organization_id).filter(id=stream_id).update(**values):
+        raise NotFound("stream")
+
+
+def change_if_baseline(organization_id: UUID, stream_id: UUID, baseline: str, **values: Any) -> bool:
+    """As `change`, but only while the settings that a run froze are still the current ones."""
+    _check(values)
+    return bool(_mine(organization_id).filter(id=stream_id, baseline=baseline).update(**values))
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    if unknown := values.keys() - SETTABLE:
+        raise TypeError(f"a stream has no {', '.join(sorted(unknown))}")
+
+
+def auth_failed(organization_id: UUID, stream_id: UUID, *, pause_at: int = 2) -> int:
+    """Counts one more authentication failure in a row; at `pause_at` the schedule waits for a new credential."""
+    with transaction(organization_id):
+        change(organization_id, stream_id, auth_failures=F("auth_failures") + 1)
+        _mine(organization_id).filter(id=stream_id, auth_failures__gte=pause_at, paused="").update(
+            paused="reconnect"
+        )
+        return by_id(organization_id, stream_id).auth_failures
+
+
+def delete(organization_id: UUID, connector_id: UUID, kind: str) -> None:
+    """Its secrets and its memory of records go; its runs and what they wrote stay."""
+    with transaction(organization_id):
+        found = get(organization_id, connector_id, kind)
+        records.drop(organization_id, found.id)
+        secrets.erase(organization_id, connector_id=connector_id, stream_id=found.id)
+        found.delete()
+
+
+def due(now: datetime, *, limit: int = 100) -> list[Stream]:
+    """Of all organizations, whatever a schedule wants run by now."""
+    wanted = Stream.objects.filter(
+        Q(not_before=None) | Q(not_before__lte=now),
+        periodic=True,
+        enabled=True,
+        paused="",
+        next_run_at__lte=now,
+        connector__enabled=True,
+        connector__deleted_at=None,
+    )
+    return list(wanted.order_by("next_run_at", "id")[:limit])
+
+
+def take_due(stream: Stream, *, next_run_at: datetime) -> bool:
+    """Of several schedulers that saw a stream due, one is answered True."""
+    found = Stream.objects.filter(id=stream.id, next_run_at=stream.next_run_at)
+    return bool(found.update(next_run_at=next_run_at))
+
+
+def _mine(organization_id: UUID) -> QuerySet[Stream, Stream]:
+    return Stream.objects.filter(organization_id=organization_id)
