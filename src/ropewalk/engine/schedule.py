@@ -8,7 +8,7 @@ from ropewalk.core.actors import SYSTEM
 from ropewalk.core.errors import Conflict
 from ropewalk.engine import requests
 from ropewalk.engine.clock import Clock
-from ropewalk.store import connectors
+from ropewalk.store import streams
 from ropewalk.store.models import Stream
 
 JITTER = 0.1
@@ -24,9 +24,9 @@ def next_run(now: datetime, every_minutes: int, jitter: float) -> datetime:
 def start_due(clock: Clock) -> None:
     """A run that was missed or is still under way when the next is due is made up for once, not more often."""
     now = clock.now()
-    for stream in connectors.due_streams(now):
+    for stream in streams.due(now):
         following = next_run(now, stream.every_minutes, clock.jitter())
-        if not connectors.take_turn(stream.organization_id, stream.id, stream.next_run_at, following):
+        if not streams.take_due(stream, next_run_at=following):
             continue
         try:
             requests.request_run(

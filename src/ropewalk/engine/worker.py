@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
@@ -21,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 SWEEP_EVERY = timedelta(seconds=10)
-DEAD_AFTER = timedelta(seconds=30)
 RUNS_AT_ONCE = 4
 _RETRY_SECONDS = (1.0, 30.0)
 
@@ -37,8 +37,11 @@ class Watch:
     cancelled: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    def cancel_asked(self) -> bool:
+        return self.cancelled.is_set()
+
     def stop_asked(self) -> bool:
-        return self.cancelled.is_set() or self.stopping.is_set()
+        return self.stopping.is_set()
 
 
 class Worker:
@@ -55,7 +58,7 @@ class Worker:
         self._launched: jobs.Launched | None = None
 
     def start(self) -> None:
-        workers.beat(self.id, socket.gethostname(), os.getpid(), self._clock.now())
+        workers.heartbeat(self.id, host=socket.gethostname(), pid=os.getpid(), now=self._clock.now())
         self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
         self._beat.start()
 
@@ -66,10 +69,10 @@ class Worker:
                 watch.stopping.set()
         self._beat.join()
         self._wait(lambda: not self._watches, seconds)
-        workers.leave(self.id)
+        workers.forget(self.id)
         if self._launched:
             self._launched.stop()
-        transactions.close_connections()
+        transactions.close()
 
     def carry_out(self, run_id: str) -> None:
         watch = Watch()
@@ -80,7 +83,7 @@ class Worker:
         try:
             self._until_done(run_id, watch)
         finally:
-            transactions.close_connections()
+            transactions.close()
             with self._lock:
                 del self._watches[run_id]
 
@@ -89,10 +92,10 @@ class Worker:
         wait, longest = _RETRY_SECONDS
         while True:
             try:
-                done = sync.carry_out(run_id, worker=self.id, clock=self._clock, watch=watch)
-            except transactions.DatabaseUnavailable as error:
+                done = sync.carry_out(UUID(run_id), worker=self.id, clock=self._clock, flags=watch)
+            except transactions.UNAVAILABLE as error:
                 log.warning("database_unavailable", run_id=run_id, error=str(error))
-                transactions.close_connections()
+                transactions.close()
                 done = False
             if done:
                 return
@@ -105,21 +108,21 @@ class Worker:
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
-                workers.beat(self.id, socket.gethostname(), os.getpid(), now)
+                workers.heartbeat(self.id, host=socket.gethostname(), pid=os.getpid(), now=now)
                 self._flag_cancelled()
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
-            except (transactions.DatabaseUnavailable, RetryLater) as error:
+            except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))
-                transactions.close_connections()
-        transactions.close_connections()
+                transactions.close()
+        transactions.close()
 
     def _flag_cancelled(self) -> None:
         with self._lock:
             watches = dict(self._watches)
-        for run_id in store_runs.cancel_requested(watches.keys()):
-            watches[run_id].cancelled.set()
+        for run_id in store_runs.cancel_requested([UUID(run_id) for run_id in watches]):
+            watches[str(run_id)].cancelled.set()
 
     def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
         ends = self._clock.monotonic() + seconds
@@ -131,13 +134,13 @@ class Worker:
 def sweep(jobs_url: str, clock: Clock) -> None:
     """Joins run rows and jobs, starts what is due, and clears away what has been kept long enough."""
     now = clock.now()
-    schedule.start_due(now)
+    schedule.start_due(clock)
     waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
-    alive = workers.alive(now - DEAD_AFTER)
-    jobs.resume(
-        jobs_url, [job.run_id for job in waiting.values() if job.status == "PENDING" and job.executor not in alive]
-    )
-    for run_id in store_runs.queued():
+    alive = {worker.id for worker in workers.alive(now)}
+    held = [job for job in waiting.values() if job.status == "PENDING"]
+    jobs.resume(jobs_url, [job.run_id for job in held if job.executor not in alive])
+    jobless = [str(run_id) for run_id in store_runs.queued()] + [str(run.id) for run in store_runs.abandoned(now)]
+    for run_id in jobless:
         if run_id not in waiting:
             jobs.enqueue(jobs_url, run_id)
     retention.clear(now)
