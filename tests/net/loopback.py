@@ -38,7 +38,10 @@ class Server:
     """`replies`, one a request (the last one for ever), or a function of what was asked."""
 
     def __init__(
-        self, answering: Answering | list[Reply], address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+        self,
+        answering: Answering | list[Reply],
+        address: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
@@ -74,8 +77,9 @@ class Server:
                     self.wfile.write(reply.raw)
                     self.close_connection = True
                 else:
-                    self.send_response(reply.status)
+                    self.send_response_only(reply.status)
                     headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}
+                    headers["Date"] = self.date_time_string()
                     for name, value in (headers | reply.headers).items():
                         if value:
                             self.send_header(name, value)

@@ -86,7 +86,9 @@ def test_none_sends_nothing_and_needs_no_origin(client: Client, serve: Serve) ->
 def test_a_post_with_headers_and_parameters(client: Client, serve: Serve) -> None:
     server = serve(Reply())
 
-    with client.bind(credentials(NoAuth(), server.origin(), headers={"X-Secret": "s", "X-Empty": ""})) as fetch:
+    with client.bind(
+        credentials(NoAuth(), server.origin(), headers={"X-Secret": "s", "X-Empty": ""})
+    ) as fetch:
         fetch(
             Request(
                 "POST",
@@ -128,7 +130,10 @@ def test_a_secret_is_not_sent_to_an_origin_it_was_not_entered_for(
 ) -> None:
     server = serve(Reply())
 
-    with client.bind(credentials(AUTHS[kind], "https://api.example.com")) as fetch, pytest.raises(MustFix) as caught:
+    with (
+        client.bind(credentials(AUTHS[kind], "https://api.example.com")) as fetch,
+        pytest.raises(MustFix) as caught,
+    ):
         fetch(Request("GET", server.url()))
 
     assert (caught.value.code, server.asked) == ("secret_not_bound", [])
@@ -253,10 +258,16 @@ def test_no_error_holds_the_secret(kind: str, reply: Reply, client: Client, serv
     bound = credentials(AUTHS[kind], server.origin(), headers={"X-Secret": "h1dden-header"})
 
     with client.bind(bound, retries=0) as fetch, pytest.raises(Exception, match=r".") as caught:
-        fetch(Request("GET", server.url(f"/v1?next={TOKEN}&access_token=of-another"), headers=(("X-Plain", "p"),)))
+        fetch(
+            Request(
+                "GET", server.url(f"/v1?next={TOKEN}&access_token=of-another"), headers=(("X-Plain", "p"),)
+            )
+        )
 
     error: Any = caught.value
-    shown = " ".join([str(error), repr(error), repr(error.args), error.detail, repr(bound), repr(bound.secrets.keys())])
+    shown = " ".join(
+        [str(error), repr(error), repr(error.args), error.detail, repr(bound), repr(bound.secrets.keys())]
+    )
     encoded = base64.b64encode(TOKEN.encode()).decode().rstrip("=")
     for value in (TOKEN, TOKEN[:8], BASIC, encoded, "pl4nted%2Btok%2Fen%3D", "h1dden-header", "of-another"):
         assert value not in shown
@@ -284,14 +295,18 @@ def test_a_missing_secret_is_named(kind: str, client: Client, serve: Serve) -> N
     server = serve(Reply())
     auth = AUTHS[kind]
 
-    with client.bind(Credentials(auth, {}, frozenset({server.origin()}))) as fetch, pytest.raises(MustFix) as caught:
+    with (
+        client.bind(Credentials(auth, {}, frozenset({server.origin()}))) as fetch,
+        pytest.raises(MustFix) as caught,
+    ):
         fetch(Request("GET", server.url()))
 
     assert caught.value.message == f"The {auth.secret} is missing; enter it for this connector."
 
 
 @pytest.mark.parametrize(
-    "header", [("Host", "a"), ("Content-Length", "1"), ("Transfer-Encoding", "x"), ("A B", "c"), ("A", "b\r\nC: d")]
+    "header",
+    [("Host", "a"), ("Content-Length", "1"), ("Transfer-Encoding", "x"), ("A B", "c"), ("A", "b\r\nC: d")],
 )
 def test_headers_that_would_break_the_request_are_refused(
     header: tuple[str, str], client: Client, serve: Serve

@@ -251,7 +251,9 @@ def test_what_is_neither_network_nor_name_is_named_at_the_start(entry: str) -> N
     with pytest.raises(MustFix) as caught:
         Guard(["127.0.0.0/8", entry])
 
-    assert [problem.message for problem in caught.value.problems] == [f"{entry} is no network and no host name"]
+    assert [problem.message for problem in caught.value.problems] == [
+        f"{entry} is no network and no host name"
+    ]
 
 
 def test_a_name_that_does_not_exist_is_the_admins_to_mend() -> None:
@@ -294,9 +296,17 @@ def test_every_form_of_an_address_is_judged_alike(address: object) -> None:
 @given(st.ip_addresses())
 def test_what_the_standard_library_calls_private_is_never_public(address: object) -> None:
     known = ip_address(str(address))
-    if known.is_private or known.is_loopback or known.is_link_local or known.is_multicast or known.is_reserved:
+    if (
+        known.is_private
+        or known.is_loopback
+        or known.is_link_local
+        or known.is_multicast
+        or known.is_reserved
+    ):
         mapped = getattr(known, "ipv4_mapped", None)
-        assert not public(known) or (mapped is not None and public(mapped)) or str(known).startswith("64:ff9b::")
+        assert (
+            not public(known) or (mapped is not None and public(mapped)) or str(known).startswith("64:ff9b::")
+        )
 
 
 @given(st.text(max_size=40))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
+
+from ropewalk.core.values import JSON
 
 ActorType = Literal["user", "api_key", "cli", "system"]
 
@@ -17,11 +19,9 @@ class Actor:
     label: str
     ip: str = ""
 
-    def record(self) -> dict[str, str]:
+    def record(self) -> dict[str, JSON]:
         """The shape in which rows keep it; the address is the audit log's alone."""
-        kept = asdict(self)
-        del kept["ip"]
-        return kept
+        return {"type": self.type, "id": self.id, "label": self.label}
 
 
 SYSTEM = Actor("system", "", "Ropewalk")

@@ -36,6 +36,7 @@ _LONG_INTEGER: Final = b"0" * 19
 _DIGITS_ALIKE: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _INT64: Final = range(-(2**63), 2**64)
 _INT64_CHARS: Final = 20
+_LAST_WORD = re.compile(rb"[^\s\"'<>,;:{}\[\]()&?]*\Z")
 _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([{\[])|([}\]])', re.DOTALL)
 
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
@@ -297,7 +298,7 @@ def _no_array(file: BinaryIO, kind: str, records_path: Path) -> MustFix:
 
 
 def _quoted(name: str) -> str:
-    return f"“{name[:_NAME_CHARS]}”"
+    return f"“{name}”" if len(name) <= _NAME_CHARS else f"(a name of {len(name)} characters)"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -307,12 +308,14 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def beginning(body: bytes | BinaryIO) -> str:
-    """The start of a body, for an error."""
+    """The start of a body, for an error. It never ends within a word: redaction must see a secret whole or not at all."""
     if isinstance(body, bytes):
-        start = body[:_START_BYTES]
+        start = body[: _START_BYTES + 1]
     else:
         body.seek(0)
-        start = body.read(_START_BYTES)
+        start = body.read(_START_BYTES + 1)
+    if len(start) > _START_BYTES:
+        start = _LAST_WORD.sub(b"", start) + b" ..."
     text = " ".join(start.decode("utf-8", "replace").split())
     return "".join(char if char.isprintable() else "�" for char in text)
 

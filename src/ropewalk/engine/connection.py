@@ -12,13 +12,14 @@ from uuid import UUID
 from ropewalk.core.redact import Redactor
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
 from ropewalk.net.client import BoundFetch, Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.store import connectors, secrets, streams
-from ropewalk.store.database import installation
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
+from ropewalk.store.transactions import own_connection
 
 HEADER = "header:"
 
@@ -77,6 +78,7 @@ def credentials_for(frozen: Frozen, stored: Mapping[str, Stored]) -> Credentials
 
 def _budget(connector_id: UUID, per_minute: int, clock: Clock) -> Callable[[], float]:
     def reserve() -> float:
-        return connectors.reserve(connector_id, per_minute=per_minute, now=clock.now().timestamp())
+        with own_connection():
+            return connectors.reserve(connector_id, per_minute=per_minute, now=clock.now().timestamp())
 
     return reserve

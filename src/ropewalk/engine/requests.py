@@ -16,8 +16,8 @@ from ropewalk.core.window import completed
 from ropewalk.engine import jobs
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
 from ropewalk.store import accounts, audit, connectors, ledger, runs, streams
-from ropewalk.store.database import jobs_url
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.transactions import transaction
 
@@ -122,7 +122,7 @@ def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
     )
     if stream.watermark is not None and closing.watermark and stream.watermark >= closing.watermark:
         return
-    kept = {"watermark": closing.watermark, "last_completed_at": now}
+    kept: dict[str, Any] = {"watermark": closing.watermark, "last_completed_at": now}
     if place["full"]:
         kept |= {"needs_full": False, "last_full_rows": closing.last_full_rows}
     streams.change(organization_id, stream.id, **kept)
@@ -139,7 +139,7 @@ def link_row(
             raise Conflict("Only a row that could be several accounts can be settled.")
         settings = Frozen.load(run.settings).stream
         plan = compile_mapping(settings.mapping)
-        draft = account_draft(plan.apply(row.record), settings.matching, Owners())
+        draft = account_draft(plan.apply(row.record or {}), settings.matching, Owners())
         accounts.get(organization_id, account_id)
         accounts.link(
             organization_id,
@@ -187,7 +187,7 @@ def _note(
 
 def _enqueue(run: Run) -> None:
     try:
-        jobs.enqueue(jobs_url(), str(run.id))
+        jobs.enqueue(installation().jobs_url, str(run.id))
     except RetryLater as error:
         # A worker's sweep finds the run within seconds.
         log.warning("not_enqueued", run_id=str(run.id), reason=error.detail)

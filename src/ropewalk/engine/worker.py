@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Worker:
         self._launched: jobs.Launched | None = None
 
     def start(self) -> None:
-        workers.heartbeat(self.id, host=socket.gethostname(), pid=os.getpid(), now=self._clock.now())
+        workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=self._clock.now())
         self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
         self._beat.start()
 
@@ -108,7 +108,7 @@ class Worker:
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
-                workers.heartbeat(self.id, host=socket.gethostname(), pid=os.getpid(), now=now)
+                workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=now)
                 self._flag_cancelled()
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_EVERY

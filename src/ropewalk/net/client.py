@@ -104,6 +104,7 @@ class BoundFetch:
         self._asked_to_stop = cancelled
         self._retries = retries
         self._closed = False
+        self._hides: tuple[tuple[str, ...], Hidden] | None = None
         self._ahead = Ahead(self._answer)
         self._files: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
@@ -185,8 +186,11 @@ class BoundFetch:
         return Response(answer.status, answer.headers, answer.body, reached.target.url, reached.milliseconds)
 
     def _hidden(self) -> Hidden:
-        client = self._client
-        return Hidden.of((*self._credentials.values(), *client.tokens.values(), *client.proxy_secrets))
+        tokens = self._client.tokens.values()
+        if self._hides is None or self._hides[0] != tokens:
+            secrets = (*self._credentials.values(), *tokens, *self._client.proxy_secrets)
+            self._hides = (tokens, Hidden(secrets))
+        return self._hides[1]
 
     def _reserve(self) -> None:
         if self._budget is None:

@@ -2,68 +2,47 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterable
+from urllib.parse import unquote
 
 from ropewalk.core import limits
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RetryLater, RopewalkError
+from ropewalk.core.redact import Redactor, is_secret_name
 from ropewalk.net.origin import Target
 from ropewalk.net.transfer import Broken
 
 _QUOTED_CHARS = 300
 _URL_CHARS = 500
-_HIDDEN = "[redacted]"
-_TELLING_NAME = re.compile(
-    r"(?i)([?&;](?:[^=&;#]*[-_.])?"
-    r"(?:api-?_?key|key|access_?token|token|auth|authorization|secret|client_?secret|password|passwd|pwd|sig|signature|credential)"
-    r")=[^&;#\s\"'<>]*"
-)
+_READ_BYTES = 8 * 1024
+_PARAMETER = re.compile(r"(?P<before>[?&;])(?P<name>[^=&;#\s\"'<>]+)=[^&;#\s\"'<>]*")
 
 
 class TokenRefused(MustFix):
     """A 401 to a request that carried its credential: an access token may have ended before its time."""
 
 
-@dataclass(frozen=True, slots=True)
 class Hidden:
-    """Takes secrets out of text by their values, in the forms in which they travel, and by parameter name."""
+    """Takes secrets out of what messages quote: known ones by value, those of others by their parameter's name."""
 
-    values: tuple[str, ...] = field(repr=False)
-
-    @classmethod
-    def of(cls, secrets: Iterable[str]) -> Hidden:
-        forms: set[str] = set()
-        for secret in filter(lambda each: len(each) >= 3, secrets):
-            forms |= {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *_in_base64(secret)}
-        return cls(tuple(sorted(forms, key=len, reverse=True)))
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._redactor = Redactor(secrets)
 
     def __call__(self, text: str) -> str:
-        for value in self.values:
-            text = text.replace(value, _HIDDEN)
-        return _TELLING_NAME.sub(rf"\1={_HIDDEN}", text)
+        return _PARAMETER.sub(self._by_name, self._redactor.text(text))
+
+    def _by_name(self, found: re.Match[str]) -> str:
+        if not is_secret_name(unquote(found["name"])):
+            return found[0]
+        return f"{found['before']}{found['name']}={self._redactor.marker}"
 
     def url(self, target: Target) -> str:
         return _cut(self(target.url), _URL_CHARS)
 
     def start(self, body: bytes) -> str:
         """The start of a body, on one line. Redacted before it is cut, so that no half of a secret is left."""
-        text = self(body.decode("utf-8", "replace"))
+        text = self(body[:_READ_BYTES].decode("utf-8", "replace"))
         return _cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()), _QUOTED_CHARS)
-
-
-def _in_base64(secret: str) -> Iterator[str]:
-    """What is the same wherever the secret stands in something longer that was encoded, as in `user:password`."""
-    for before in range(3):
-        data = b"\0" * before + secret.encode()
-        whole = slice(-(-8 * before // 6), 8 * len(data) // 6)
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            form = encode(data).decode()[whole]
-            if len(form) >= 4:
-                yield form
-                yield quote(form, safe="")
 
 
 def broken(error: Broken, url: str, hide: Hidden, seconds: float) -> RopewalkError:

@@ -90,7 +90,7 @@ class Tokens:
         line: Line,
         seconds: float,
     ) -> _Token:
-        hide = Hidden.of(credentials.values())
+        hide = Hidden(credentials.values())
         answer = _ask(place.in_body, auth, credentials, target, line, seconds, hide)
         if answer.status in (400, 401):
             # Servers must take the secret in a header (RFC 6749 §2.3.1), but some know it in the body only.

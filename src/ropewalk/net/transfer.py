@@ -178,6 +178,7 @@ class _Receiver:
         self._cancelled = cancelled
         self._status = 0
         self._headers: dict[str, str] = {}
+        self._headers_ended = False
         self._spool = Spool()
         self._sockets: list[socket.socket] = []
         self._addresses: frozenset[Address] | None = None
@@ -202,6 +203,9 @@ class _Receiver:
         finally:
             for each in self._sockets:
                 each.close()
+        if not self._headers_ended:
+            self._spool.close()
+            raise Broken("connection", "the answer ended within its headers")
         size = self._spool.size
         return Answer(
             self._status, self._headers, self._spool.take(), size, handle.getinfo(pycurl.TOTAL_TIME)
@@ -214,6 +218,10 @@ class _Receiver:
             code = text.split(None, 2)[1:2]
             self._status = int(code[0]) if code and code[0].isdigit() else 0
             self._headers.clear()
+            self._headers_ended = False
+            return
+        if not text:
+            self._headers_ended = True
             return
         name, colon, value = text.partition(":")
         if colon:

@@ -79,8 +79,6 @@ def put(
         if reset:
             _start_over(found)
         found.save()
-        if reset:
-            records.forget(organization_id, found.id)
     return found, reset
 
 
@@ -90,12 +88,12 @@ def reset_baseline(organization_id: UUID, stream_id: UUID) -> None:
         found = by_id(organization_id, stream_id)
         _start_over(found)
         found.save()
-        records.forget(organization_id, stream_id)
 
 
 def _start_over(stream: Stream) -> None:
     stream.watermark = stream.last_full_rows = stream.chain = stream.chain_seen = None
     stream.needs_full = True
+    stream.resets += 1
 
 
 def change(organization_id: UUID, stream_id: UUID, **values: Any) -> None:
