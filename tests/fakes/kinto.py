@@ -72,7 +72,7 @@ class Kinto:
 @contextmanager
 def kinto(records: list[dict[str, Any]]) -> Iterator[Kinto]:
     if importlib.util.find_spec("kinto") is None:
-        pytest.skip("Kinto is not installed: make setup")
+        pytest.skip("needs Kinto: make setup")
     with started("tests.fakes.kinto") as server:
         crm = Kinto(server)
         crm.call("PUT", f"/accounts/{crm.user}", {"data": {"password": crm.password}})

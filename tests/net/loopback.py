@@ -45,7 +45,7 @@ class Server:
     ) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
-        self.stop = threading.Event()
+        self._stop = threading.Event()
         self._answering = answering
         self._lock = threading.Lock()
         server = self
@@ -122,8 +122,12 @@ class Server:
     def paths(self) -> list[str]:
         return [each.path for each in self.asked]
 
+    def wait(self, seconds: float) -> None:
+        """Holds a connection open until the test is over."""
+        self._stop.wait(seconds)
+
     def close(self) -> None:
-        self.stop.set()
+        self._stop.set()
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
@@ -131,6 +135,7 @@ class Server:
     def _next(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
-            if not isinstance(self._answering, list):
-                return self._answering(asked)
-            return self._answering[min(len(self.asked), len(self._answering)) - 1]
+            number = len(self.asked)
+        if isinstance(self._answering, list):
+            return self._answering[min(number, len(self._answering)) - 1]
+        return self._answering(asked)

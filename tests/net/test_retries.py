@@ -203,7 +203,7 @@ def test_the_timeout_is_for_the_whole_answer(kind: str, client: Client, serve: S
         "slow drip": b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n",
         "slow headers": b"HTTP/1.1 200 OK\r\nX-Long: ",
     }[kind]
-    then: Callable[[socket.socket], None] = drip if kind != "silent" else lambda _: server.stop.wait(5)  # type: ignore[assignment,return-value]
+    then: Callable[[socket.socket], None] = drip if kind != "silent" else lambda _: server.wait(5)
     server = serve(Reply(raw=start, then=then))
     began = time.monotonic()
 
@@ -250,7 +250,7 @@ def test_tries_go_on_within_a_deadline(client: Client, clock: Clock, serve: Serv
 
 
 def test_a_deadline_cuts_a_transfer_short(serve: Serve) -> None:
-    server = serve(Reply(raw=b"", then=lambda _: server.stop.wait(5)))  # type: ignore[arg-type,return-value]
+    server = serve(Reply(raw=b"", then=lambda _: server.wait(5)))
     began = time.monotonic()
 
     with (

@@ -153,6 +153,10 @@ def _may_clear(name: str, mode: Mode) -> bool:
 def _domain(value: JSON) -> str | None:
     if value is None or isinstance(value, str) and not value.strip():
         return None
+    if isinstance(value, list):
+        raise RowRefused(
+            "invalid_domain", f"companyDomain {shown(value)} is a list. Add the transform first."
+        )
     name = normalise.domain(value) if isinstance(value, str) else None
     if name is None:
         raise RowRefused(

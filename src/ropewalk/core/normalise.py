@@ -66,12 +66,10 @@ def email(text: str) -> str | None:
 
 def external_id(value: JSON) -> str | None:
     """Trimmed text; a number's text is its digits, so that 42, 42.0 and "42" are one id. None for what can't be one."""
-    if isinstance(value, str):
-        text = value.strip()
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    else:
-        text = str(int(value)) if value == int(value) else str(value)
+    whole = isinstance(value, float) and value.is_integer()
+    text = str(int(value) if whole else value).strip()
     return text if 0 < len(text) <= EXTERNAL_ID_CHARS and "\0" not in text else None
 
 

@@ -177,7 +177,10 @@ def _by_name(
         score = rule.score - (TYPO_COSTS if typo else 0) + (CONFIRMED_ADDS if seen else -UNSEEN_COSTS)
         if best is None or score > best.score:
             best = Suggestion(
-                field.path, rule.to, round(min(score, 1), 2), _reason(field, rule, words, typo, seen, "sites" in shapes)
+                field.path,
+                rule.to,
+                round(min(score, 1), 2),
+                _reason(field, rule, words, typo, seen, "sites" in shapes),
             )
     return best
 
@@ -192,7 +195,9 @@ def _fits(rule: _Rule, tags: list[frozenset[str]]) -> bool:
     )
 
 
-def _reason(field: Found, rule: _Rule, words: list[_Word], typo: _Word | None, seen: bool, lists: bool) -> str:
+def _reason(
+    field: Found, rule: _Rule, words: list[_Word], typo: _Word | None, seen: bool, lists: bool
+) -> str:
     last = field.path.rpartition(".")[2] or field.path
     if typo is not None:
         text = f'"{last}" reads like "{typo.meant}", a word for {rule.to}'
@@ -369,7 +374,8 @@ def field_name(path: str, taken: Collection[str] = ()) -> str:
 
 
 def _name_words(segments: Iterable[str]) -> list[str]:
-    plain = unicodedata.normalize("NFKD", " ".join(segments)).encode("ascii", "ignore").decode()
+    spelled = " ".join(segments).replace("ß", "ss")
+    plain = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
     plain = re.sub(r"__[cr]\b", "", plain)
     words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+", plain)
     return [word.lower() for word in words]

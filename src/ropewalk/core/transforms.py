@@ -200,7 +200,7 @@ def check(spec: Any) -> str | dict[str, JSON]:
 
 def _check_format(pattern: str) -> None:
     codes = _FORMAT_CODE.findall(pattern)
-    if not codes or len(set(codes)) < len(codes) or not set("".join(codes)) <= _FORMAT_CODES:
+    if not codes or len(set(codes)) < len(codes) or not _FORMAT_CODES.issuperset(codes):
         raise ValueError(
             f"date takes a format of these codes, each once: {', '.join('%' + c for c in sorted(_FORMAT_CODES))}"
         )

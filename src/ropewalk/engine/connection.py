@@ -10,18 +10,21 @@ from typing import Any
 from uuid import UUID
 
 from ropewalk.core.redact import Redactor
+from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
 from ropewalk.net.client import BoundFetch, Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
+from ropewalk.sources.auth import merge
+from ropewalk.sources.endpoint import Kept
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
 
-HEADER = "header:"
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def open_fetch(
 ) -> Iterator[Opened]:
     """For a run: waits and retries as long as product.md §5.4 lets it."""
     stored = saved_secrets(connector.organization_id, connector.id, kind)
-    credentials = credentials_for(frozen, stored)
+    credentials = credentials_for(frozen.connector, frozen.stream, stored)
     per_minute = getattr(frozen.connector, "requests_per_minute", None)
     budget = _budget(connector.id, per_minute, clock) if per_minute else None
     with client().bind(credentials, budget=budget, cancelled=stop) as fetch:
@@ -63,16 +66,17 @@ def saved_secrets(organization_id: UUID, connector_id: UUID, kind: str) -> dict[
     return found
 
 
-def credentials_for(frozen: Frozen, stored: Mapping[str, Stored]) -> Credentials:
+def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -> Credentials:
     """Each secret goes to the origins it was entered for; together they go only where all of them may."""
-    auth = frozen.stream.auth_over(frozen.connector)
-    needed = {name: one for name, one in stored.items() if name == auth.secret or name.startswith(HEADER)}
-    bound: Any = [frozenset(one.origins) for one in needed.values()]
+    auth = merge(connector.auth, stream.auth)
+    headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
+    needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
+    bound = [frozenset(one.origins) for one in needed.values()]
     return Credentials(
         auth=auth,
-        secrets={name: one.value for name, one in needed.items() if not name.startswith(HEADER)},
+        secrets={name: one.value for name, one in needed.items() if name not in headers},
         origins=frozenset.intersection(*bound) if bound else frozenset(),
-        headers={name.removeprefix(HEADER): one.value for name, one in needed.items() if name.startswith(HEADER)},
+        headers={name.removeprefix(HEADER): one.value for name, one in needed.items() if name in headers},
     )
 
 

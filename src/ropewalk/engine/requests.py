@@ -140,7 +140,11 @@ def link_row(
         settings = Frozen.load(run.settings).stream
         plan = compile_mapping(settings.mapping)
         draft = account_draft(plan.apply(row.record or {}), settings.matching, Owners())
-        accounts.get(organization_id, account_id)
+        found, _ = accounts.candidates(
+            organization_id, connector_id=run.connector_id, account_ids=[account_id]
+        )
+        if not found or found[0].deleted:
+            raise NotFound("account")
         accounts.link(
             organization_id,
             connector_id=run.connector_id,

@@ -12,7 +12,7 @@ import structlog
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RetryLater, RopewalkError
-from ropewalk.core.paging import Ending
+from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.redact import Redactor
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
@@ -147,8 +147,8 @@ class _Execution:
             scope=",".join(sorted(self.off)) if self.periodic else "",
         )
         progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths())
-        if opening.continues and kept:
-            progress.place = Place(opening.resume)
+        if opening.resume is not None and kept:
+            progress.place = Place(Pager.continue_from(opening.resume))
             progress.say_again = kept["carried"]["say_again"]
             progress.unseen = set(kept["carried"]["unseen"])
             progress.seen = read_seen(bytes(stream.chain_seen or b""))

@@ -40,8 +40,6 @@ class Ahead:
         return None
 
     def close(self) -> None:
-        """The caller sees to it that fetches under way end soon; what they bring is dropped."""
-        if self._threads is None:
-            return
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self._out.clear()
+        """The caller sees to it that fetches under way end soon, and closes what they brought."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)

@@ -98,7 +98,7 @@ def attempt(
         spent += answer.seconds
         if answer.status not in _REDIRECTS or "location" not in answer.headers:
             return _usable(hop, answer, int(spent * 1_000), line, hide)
-        hop = _next(hop, answer, credentials, hide)
+        hop = _next(hop, answer, credentials, token, hide)
     raise MustFix(
         "too_many_redirects", f"{hide.url(hop.target)}: more than {limits.REDIRECTS} redirects in a row."
     )
@@ -125,7 +125,7 @@ def _exchange(
     )
 
 
-def _next(hop: _Hop, answer: Answer, credentials: Credentials, hide: Hidden) -> _Hop:
+def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None, hide: Hidden) -> _Hop:
     try:
         target = follow(hop.target, answer.headers["location"])
     except MustFix as error:
@@ -141,7 +141,7 @@ def _next(hop: _Hop, answer: Answer, credentials: Credentials, hide: Hidden) -> 
         target = replace(target, query=without_parameter(target.query, parameter[0]))
     if target.origin == hop.target.origin:
         return replace(hop, method=method, target=target, body=body)
-    secrets = [value for value in credentials.values() if value]
+    secrets = [value for value in (*credentials.values(), token) if value]
     if any(value in form for value in secrets for form in (target.url, unquote(target.url))):
         raise MustFix(
             "redirect_with_secret",

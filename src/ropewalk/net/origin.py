@@ -74,7 +74,15 @@ def origin(url: str) -> str:
 
 def follow(base: Target, location: str) -> Target:
     """Where a `Location` leads, read from `base`; its fragment is dropped."""
-    return parse(urljoin(base.url, location.strip().partition("#")[0]))
+    try:
+        location = location.encode("latin-1").decode()  # as headers are read, and as servers mean it
+    except UnicodeError:
+        pass
+    try:
+        joined = urljoin(base.url, location.strip().partition("#")[0])
+    except ValueError:
+        raise _invalid("This is not a URL that can be read.") from None
+    return parse(joined)
 
 
 def without_parameter(query: str, name: str) -> str:

@@ -77,10 +77,19 @@ Reader = Callable[[Any, Any, Window, Fetch, "dict[str, Any] | None"], Iterator[P
 
 @dataclass(frozen=True, slots=True)
 class StreamKind:
-    """One kind of data that a source gives: its settings, how they are read, and what of them makes the baseline."""
+    """One kind of data that a source gives: its settings, and how they are read.
+
+    `baseline` is the fingerprint of what the settings say that records are and become. `resets(old, new)`: the next
+    run has to be a full one; `keeps_place(old, new)`: a truncated run's place is still good. Settings have `.auth`,
+    `.enabled`, `.schedule`, `.overlap_seconds` (None: no incremental runs), and what their kind needs beside.
+    """
 
     settings: type[BaseModel]
     read: Reader
+    first_request: Callable[[Any, Any, Window], Request]
+    baseline: Callable[[Any], bytes]
+    resets: Callable[[Any, Any], bool]
+    keeps_place: Callable[[Any, Any], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ropewalk.sources import reading
 from ropewalk.sources.auth import AuthSettings, NoAuth, merge
 from ropewalk.sources.base import Fetch, Page, Request, Source, StreamKind, Window
 from ropewalk.sources.endpoint import Endpoint
-from ropewalk.sources.settings import Settings, several
+from ropewalk.core.checking import Settings, several
 
 _REQUESTS_PER_MINUTE = (1, 100_000)
 
@@ -108,6 +108,8 @@ SOURCE = Source(
     slug="custom_api",
     name="Custom API",
     settings=ConnectorSettings,
-    kinds={"accounts": StreamKind(AccountStream, read)},
+    kinds={
+        "accounts": StreamKind(AccountStream, read, first_request, baseline, resets_baseline, keeps_place)
+    },
     secrets=("token", "password", "client_secret"),
 )

@@ -24,7 +24,7 @@ from ropewalk.core.ranges import below_ceiling, bounds, within
 from ropewalk.core.verdict import SUSPICIOUS
 from ropewalk.core.window import PLACEHOLDER, SinceFormat
 from ropewalk.sources.auth import AuthOverride
-from ropewalk.sources.settings import Settings, several
+from ropewalk.core.checking import Settings, several
 
 _CREDENTIAL = re.compile(
     r"(x?api)?(auth|access|session|api|app)?(key|token|secret)|(client|app|api)secret|(private|secret|subscription)key"
@@ -217,6 +217,10 @@ class Endpoint(Settings):
         if found:
             raise several(found, "")
         return pagination
+
+    @property
+    def overlap_seconds(self) -> int | None:
+        return None if self.incremental is None else self.incremental.overlap_seconds
 
     @property
     def plain(self) -> frozenset[str]:

@@ -54,15 +54,15 @@ def put(
     kind: str,
     settings: Mapping[str, JSON],
     baseline: str,
+    reset: bool,
     now: datetime,
     **values: Any,
-) -> tuple[Stream, bool]:
-    """The saved stream, and whether another `baseline` made it start over. `values` are other columns to set."""
+) -> Stream:
+    """`reset`: the next run is a full one that heeds nothing of before. `values` are other columns to set."""
     _check(values)
     with transaction(organization_id):
         connectors.get(organization_id, connector_id)
         found = _mine(organization_id).filter(connector_id=connector_id, kind=kind).first()
-        reset = found is not None and found.baseline != baseline
         if found is None:
             found = Stream(
                 id=new_id(),
@@ -79,7 +79,7 @@ def put(
         if reset:
             _start_over(found)
         found.save()
-    return found, reset
+    return found
 
 
 def reset_baseline(organization_id: UUID, stream_id: UUID) -> None:
