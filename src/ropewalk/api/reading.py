@@ -20,7 +20,6 @@ from ropewalk.api.refusals import NotJson, NotThisType, Refusal
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.store import pages
 
-BODY_BYTES: Final = 1024 * 1024
 _NO_NUL = "Text can't hold the character U+0000."
 
 Limit = Annotated[int, Query(ge=1, le=pages.MAX_LIMIT, description="At most so many items.")]

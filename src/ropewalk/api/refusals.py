@@ -27,6 +27,7 @@ CODES: Final[Mapping[int, str]] = {
     503: "unavailable",
 }
 RETRY_SECONDS = 5
+BODY_BYTES: Final = 1024 * 1024
 NOT_FOUND = "There is nothing at this address. GET /v1/openapi.json lists what there is."
 
 
@@ -95,7 +96,7 @@ class NotThisType(Refusal):
 
 
 class TooLarge(Refusal):
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = BODY_BYTES) -> None:
         super().__init__(413, f"A body has at most {limit} bytes.", details={"limit_bytes": limit})
 
 
@@ -153,6 +154,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return answer(400, "This request can't be read.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    return answer(403, "This is not allowed.")
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from ninja import Body, Path, Router
+from ninja import Body, Path, Router, Status
 from pydantic import Field
 
 from ropewalk.api import schemas
@@ -78,14 +78,15 @@ def cancel_run(request: Keyed, run_id: UUID) -> Any:
     return schemas.run(requests.cancel(caller.organization_id, caller.actor, run_id, clock))
 
 
-@router.post("/runs/{run_id}/retry-rows", auth=write, response=schemas.Run)
+@router.post("/runs/{run_id}/retry-rows", auth=write, response={202: schemas.Run})
 def retry_rows(
     request: Keyed, run_id: UUID, body: Annotated[dict[str, Any], DocumentedBy(Retry)] = Body(default_factory=dict)
 ) -> Any:
     """A run that takes the kept rows of this one (of one reason, or all) once more, under the settings of now."""
     caller = request.auth
     reason = check(Retry, body).reason
-    return schemas.run(requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock))
+    run = requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock)
+    return Status(202, schemas.run(run))
 
 
 @router.post("/runs/{run_id}/accept", auth=write, response=schemas.Run)

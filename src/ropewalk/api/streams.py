@@ -55,7 +55,7 @@ def save_stream(
     send_secret_to: Annotated[
         str, Query(description="An origin that the saved secret may be sent to as well.")
     ] = "",
-    validate: Annotated[bool, Query(description="Only checks, and saves nothing.")] = False,
+    only_validate: Annotated[bool, Query(alias="validate", description="Only checks, and saves nothing.")] = False,
 ) -> Any:
     """Replaces the settings. A stream can be sent back as it was read: what only the server says is left alone."""
     caller = request.auth
@@ -67,7 +67,7 @@ def save_stream(
         {name: value for name, value in body.items() if name not in _READ_ONLY},
         clock,
         send_secret_to=send_secret_to,
-        validate=validate,
+        validate=only_validate,
     )
     return {
         "stream": _shown(saved.stream) if saved.stream is not None else None,

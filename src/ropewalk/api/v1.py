@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
@@ -18,6 +17,7 @@ from ropewalk.api import accounts, connectors, contacts, fields, keys, organizat
 from ropewalk.api.documentation import Page, completed
 from ropewalk.core.checking import problems
 from ropewalk.core.errors import NotFound, Problem, RopewalkError
+from ropewalk.store.transactions import UNAVAILABLE
 
 
 class Invalid(ValidationError):
@@ -82,7 +82,7 @@ def _unread(_: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _too_large(*_: Any) -> HttpResponse:
-    return refusals.TooLarge(reading.BODY_BYTES).answer()
+    return refusals.TooLarge().answer()
 
 
 def _unavailable(*_: Any) -> HttpResponse:
@@ -104,8 +104,8 @@ def _make() -> Api:
     made.add_exception_handler(ValidationError, _invalid)
     made.add_exception_handler(HttpError, _unread)
     made.add_exception_handler(RequestDataTooBig, _too_large)
-    made.add_exception_handler(OperationalError, _unavailable)
-    made.add_exception_handler(InterfaceError, _unavailable)
+    for unavailable in UNAVAILABLE:
+        made.add_exception_handler(unavailable, _unavailable)
     made.add_decorator(reading.refuse_nul_in_path, mode="view")
     made.add_decorator(reading.known_parameters_only, mode="operation")
     for module in (connectors, streams, runs, accounts, contacts, fields, organization, keys):
