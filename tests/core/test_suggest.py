@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core import suggest
 from ropewalk.core.mapping import BUILT_IN, INGEST_ONLY, is_field_name

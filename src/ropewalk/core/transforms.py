@@ -189,7 +189,7 @@ def check(spec: Any) -> str | dict[str, JSON]:
         return spec
     argument = spec[name]
     if name in _WITH_TEXT:
-        if not isinstance(argument, str) or not argument and name != "join":
+        if not isinstance(argument, str) or (not argument and name != "join"):
             raise ValueError(f"{name} takes its {_WITH_TEXT[name]} as text")
         if name == "date":
             _check_format(argument)

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.mapping import BUILT_IN
@@ -18,7 +19,6 @@ from ropewalk.engine.bindings import HEADER, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.auth import merge
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import audit, connectors, fields, runs, secrets, streams
@@ -91,10 +91,12 @@ def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any
                 _collect(
                     trouble,
                     f"streams.{kind}",
-                    lambda kind=kind, stream=stream: _Saving(connector, kind, stream, clock).save(first=True),
+                    lambda kind=kind, stream=stream: _Saving(connector, kind, stream, clock).save(),
                 )
         _refuse(trouble)
-        _note(organization_id, actor, "connector.created", connector, clock, {"streams": sorted(asked.streams)})
+        _note(
+            organization_id, actor, "connector.created", connector, clock, {"streams": sorted(asked.streams)}
+        )
     return connector
 
 
@@ -188,7 +190,8 @@ class _Saving:
         self._kind = _kind(source, kind)
         self._kind_name = kind
         self._before = next(
-            (each for each in streams.of_connector(self._organization, connector.id) if each.kind == kind), None
+            (each for each in streams.of_connector(self._organization, connector.id) if each.kind == kind),
+            None,
         )
         trouble: list[Problem] = []
         own = {name: body[name] for name in ("secrets",) if name in body}
@@ -196,9 +199,7 @@ class _Saving:
         self._secrets = asked.secrets if asked else {}
         trouble += _unknown_secrets(source, self._secrets)
         rest = {name: value for name, value in body.items() if name != "secrets"}
-        self.settings: Any = _collect(
-            trouble, "", lambda: check(self._kind.settings, rest, self._context())
-        )
+        self.settings: Any = _collect(trouble, "", lambda: check(self._kind.settings, rest, self._context()))
         if self.settings is not None:
             self._check_bindings(trouble, source.settings.model_validate(connector.settings), send_secret_to)
         _refuse(trouble)
@@ -245,7 +246,7 @@ class _Saving:
     def resets(self) -> bool:
         return self._old is not None and self._kind.resets(self._old, self.settings)
 
-    def save(self, *, first: bool = False) -> Saved:
+    def save(self) -> Saved:
         now, old, resets = self._clock.now(), self._old, self.resets
         values: dict[str, Any] = {"enabled": self.settings.enabled} | self._schedule()
         if old is not None and not self._kind.keeps_place(old, self.settings):
@@ -366,9 +367,9 @@ def _still_bound(connector: Connector, given: list[str]) -> list[Problem]:
     found: list[Problem] = []
     for stream in streams.of_connector(connector.organization_id, connector.id):
         needed = _needed_by(connector, stream, settings)
-        found += bindings.load(
-            connector.organization_id, connector.id, stream.id, given=given
-        ).problems(needed)
+        found += bindings.load(connector.organization_id, connector.id, stream.id, given=given).problems(
+            needed
+        )
     return list(dict.fromkeys(found))
 
 

@@ -47,7 +47,13 @@ class Frozen:
 
     @classmethod
     def _read(
-        cls, slug: str, kind: str, connector: dict[str, Any], stream: dict[str, Any], baseline: str, resets: int
+        cls,
+        slug: str,
+        kind: str,
+        connector: dict[str, Any],
+        stream: dict[str, Any],
+        baseline: str,
+        resets: int,
     ) -> Self:
         source = REGISTRY[slug]
         known = cast(Kind, kind)

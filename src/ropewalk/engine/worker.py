@@ -15,8 +15,7 @@ import structlog
 from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, retention, schedule, sync
 from ropewalk.engine.clock import Clock
-from ropewalk.store import runs as store_runs
-from ropewalk.store import transactions, workers
+from ropewalk.store import runs as store_runs, transactions, workers
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +138,9 @@ def sweep(jobs_url: str, clock: Clock) -> None:
     alive = {worker.id for worker in workers.alive(now)}
     held = [job for job in waiting.values() if job.status == "PENDING"]
     jobs.resume(jobs_url, [job.run_id for job in held if job.executor not in alive])
-    jobless = [str(run_id) for run_id in store_runs.queued()] + [str(run.id) for run in store_runs.abandoned(now)]
+    jobless = [str(run_id) for run_id in store_runs.queued()] + [
+        str(run.id) for run in store_runs.abandoned(now)
+    ]
     for run_id in jobless:
         if run_id not in waiting:
             jobs.enqueue(jobs_url, run_id)
