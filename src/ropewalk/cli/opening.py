@@ -26,7 +26,7 @@ class WrongUsage(Refused):
     """An argument that names nothing there is; the message lists what there is."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("wrong_usage", message)
+        super().__init__("bad_request", message)
 
 
 @dataclass(slots=True)

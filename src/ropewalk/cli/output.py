@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ropewalk.core.errors import MustFix, RopewalkError
+from ropewalk.core.errors import Conflict, GiveUp, MustFix, NotFound, Refused, RetryLater, RopewalkError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ class Output:
 
     def answer(self, value: Any) -> None:
         """The answer as the API gives it. Only for scripts: see `as_json`."""
-        print(json.dumps(value, ensure_ascii=False, indent=2, default=str), flush=True)
+        print(json.dumps(value, ensure_ascii=False, indent=2, default=_as_api), flush=True)
 
     def say(self, text: str = "") -> None:
         if not self.as_json:
@@ -57,9 +57,7 @@ class Output:
     def error(self, error: RopewalkError) -> None:
         problems = error.problems if isinstance(error, MustFix) else ()
         if self.as_json:
-            details = {"errors": [{"path": one.path, "message": one.message} for one in problems]}
-            body: dict[str, Any] = {"error_code": error.code, "message": error.message}
-            self.answer(body | ({"details": details} if problems else {}))
+            self.answer(_refusal(error))
             return
         self.note(f"Error: {error.message}")
         for one in problems:
@@ -75,6 +73,31 @@ class Output:
         from rich.console import Console
 
         return Console(stderr=True, highlight=False, markup=False)
+
+
+def _as_api(value: Any) -> Any:
+    """A resource of `ropewalk.api.schemas`, as the API would write it."""
+    return value.model_dump(mode="json", by_alias=True) if hasattr(value, "model_dump") else str(value)
+
+
+_CODES: tuple[tuple[type[RopewalkError], str], ...] = (
+    (NotFound, "not_found"),
+    (Conflict, "conflict"),
+    (Refused, "permission_denied"),
+    (MustFix, "unprocessable_entity"),
+    (RetryLater, "unavailable"),
+    (GiveUp, "conflict"),
+)
+
+
+def _refusal(error: RopewalkError) -> dict[str, Any]:
+    """In the API's shape and codes; what only the engine has a name for stands under `reason`."""
+    code = next((code for kind, code in _CODES if type(error) is kind), error.code)
+    details: dict[str, Any] = {} if error.code == code else {"reason": error.code}
+    if isinstance(error, MustFix):
+        listed = [{"path": one.path, "message": one.message} for one in error.problems]
+        details["errors"] = listed or [{"path": "", "message": error.message}]
+    return {"error_code": code, "message": error.message} | ({"details": details} if details else {})
 
 
 def _for_people(stream: Any) -> bool:
