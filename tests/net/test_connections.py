@@ -8,17 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import MustFix, Refused, RetryLater
 from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
-from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.net.transfer import Broken, Exchange, Wire
-from tests.net.conftest import Authority, Clock, Serve
+from tests.net.conftest import ANYBODY, Authority, Clock, Serve
 from tests.net.loopback import Asked, Reply
-
-ANYBODY = Credentials(NoAuth())
 
 
 def changing(*answers: list[str]) -> tuple[list[str], Guard]:
