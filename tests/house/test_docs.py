@@ -11,11 +11,10 @@ import pytest
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from ropewalk.core import limits, mapping, reasons, transforms, verdict
+from ropewalk.core import auth, limits, mapping, reasons, transforms, verdict
 from ropewalk.core.pagination import PagingSettings
 from ropewalk.demo.companies import Book
 from ropewalk.installation import Installation
-from ropewalk.sources import auth
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

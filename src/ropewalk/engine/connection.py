@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from ropewalk.core.auth import merge
 from ropewalk.core.redact import Redactor
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
@@ -17,14 +18,11 @@ from ropewalk.engine.operated import installation
 from ropewalk.net.client import BoundFetch, Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
-from ropewalk.sources.auth import merge
 from ropewalk.sources.endpoint import Kept
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
-
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ropewalk.core.errors import MustFix
-from ropewalk.sources.auth import (
+from ropewalk.core.auth import (
     ApiKey,
     AuthOverride,
     AuthSettings,
@@ -18,6 +17,7 @@ from ropewalk.sources.auth import (
     NoAuth,
     merge,
 )
+from ropewalk.core.errors import MustFix
 
 SETTINGS: TypeAdapter[AuthSettings] = TypeAdapter(AuthSettings, config=ConfigDict(hide_input_in_errors=True))
 TOKEN_URL = "https://login.example.com/oauth/token"
