@@ -41,14 +41,14 @@ def sync(called: Called, connector_name: str, kind: str | None, *, full: bool) -
         for each in kinds:
             run = follow(called, organization_id, connector, each, at_hand, full=full)
             ended.append(run)
-            if _status(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
+            if status_of(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
                 break
     if called.output.as_json:
         from ropewalk.api import schemas
 
         shown = [schemas.run(run) for run in ended]
         called.output.answer(shown[0] if kind else {"items": shown, "next_cursor": None})
-    return max((_status(run) for run in ended), key=_WORST.index)
+    return max((status_of(run) for run in ended), key=_WORST.index)
 
 
 _WORST = (exits.DONE, exits.INCOMPLETE, exits.CANCELLED, exits.FAILED, exits.INTERRUPTED)
@@ -112,7 +112,9 @@ def follow(
     full: bool = False,
 ) -> Run:
     """Asks for a run, and stays with it to its end; Ctrl-C cancels it."""
-    run, created = requests.request_run(organization_id, called.actor, connector.id, kind, called.clock, full=full)
+    run, created = requests.request_run(
+        organization_id, called.actor, connector.id, kind, called.clock, full=full
+    )
     what = f"{connector.name} {kind}"
     if not created:
         called.output.note(f"A run of {what} is under way already; this is that one.")
@@ -150,7 +152,7 @@ def _cancel(called: Called, organization_id: UUID, run: Run) -> Run:
         return runs.get(organization_id, run.id)
 
 
-def _status(run: Run) -> int:
+def status_of(run: Run) -> int:
     if run.status in OPEN:
         return exits.INTERRUPTED
     if run.status == "cancelled":
@@ -223,7 +225,9 @@ def report(called: Called, run: Run, connector_name: str) -> None:
         )
         _examples(called, run)
     if run.notices:
-        output.say(f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}")
+        output.say(
+            f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}"
+        )
     for sentence in remedies.sentences(ended(run)):
         output.say(sentence)
 
@@ -245,6 +249,8 @@ def _examples(called: Called, run: Run) -> None:
 def _counts(run: Run) -> str:
     names = ("processed", "created", "updated", "unchanged", "skipped", "rejected")
     told = ", ".join(f"{int(run.counts.get(name, 0)):,} {name}" for name in names)
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    seconds = (
+        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    )
     pages = f"{run.pages:,} page{'s'[: run.pages != 1]}"
     return f"{told} ({pages}, {seconds:.1f} s)"

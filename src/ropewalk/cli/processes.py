@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
@@ -119,7 +119,7 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
-    server = Granian(
+    server = MPServer(
         "ropewalk.asgi:app",
         address=host,
         port=port,
@@ -134,7 +134,7 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
 
 
 class _Serving:
-    def __init__(self, called: Called, server: Granian, url: str) -> None:
+    def __init__(self, called: Called, server: MPServer, url: str) -> None:
         self._called = called
         self._server = server
         self._url = url

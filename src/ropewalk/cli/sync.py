@@ -15,8 +15,12 @@ commands = typer.Typer()
 def sync(
     context: typer.Context,
     connector: Annotated[str, typer.Argument(help="Its name.")],
-    kind: Annotated[str | None, typer.Argument(help="accounts or contacts; both, in this order, if left out.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read everything again, and compare every record.")] = False,
+    kind: Annotated[
+        str | None, typer.Argument(help="accounts or contacts; both, in this order, if left out.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything again, and compare every record.")
+    ] = False,
 ) -> int:
     """Sync now, to the end.
 

@@ -61,7 +61,9 @@ def _truncated(reason: str, run: Ended) -> str:
 
 def _suspicious(reason: str, run: Ended) -> str:
     paging = run.settings.get("pagination") or {}
-    asked = {name: str(paging[name]) for name in paging if name.endswith(("_param", "_path")) and paging[name]}
+    asked = {
+        name: str(paging[name]) for name in paging if name.endswith(("_param", "_path")) and paging[name]
+    }
 
     def named(*names: str) -> str:
         """The settings to look at, as they are."""
@@ -106,7 +108,9 @@ def remedy(reason: str, settings: Mapping[str, Any]) -> str:
         case "deleted_here":
             return "The account was deleted by hand: restore it to have it synced again."
         case "invalid_domain":
-            return "The value is no domain: map another path, or add the transform “domain” for URLs and emails."
+            return (
+                "The value is no domain: map another path, or add the transform “domain” for URLs and emails."
+            )
         case "invalid_email":
             return "The value is no email address: map another path."
         case "missing_email":
