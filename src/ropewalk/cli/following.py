@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from ropewalk.cli import exits
@@ -32,8 +32,7 @@ ORDER = ("accounts", "contacts")
 """Contacts attach to accounts, so these come first."""
 
 
-def sync(called: Called, connector_name: str, kind: str | None, *, full: bool) -> int:
-    organization_id = called.organization_id()
+def sync(called: Called, organization_id: UUID, connector_name: str, kind: str | None, *, full: bool) -> int:
     connector = called.connector(organization_id, connector_name)
     kinds = _kinds(organization_id, connector, kind)
     with WorkerAtHand(called) as at_hand:
@@ -74,7 +73,7 @@ class WorkerAtHand:
         self._called = called
         self._own: Worker | None = None
 
-    def __enter__(self) -> WorkerAtHand:
+    def __enter__(self) -> Self:
         self.see_to_it()
         return self
 

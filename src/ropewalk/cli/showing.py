@@ -26,6 +26,7 @@ MARK = ".demo"
 """Only a folder with this file in it is ever emptied."""
 OWNER = "demo@ropewalk.example"
 SHOWN = 12
+CHANGES_SHOWN = 30
 WORKER_SECONDS = 30.0
 
 CONNECTOR = """\
@@ -213,7 +214,9 @@ class Demo:
         from ropewalk.store import byhand, changes
 
         rows = []
-        for change in changes.of_run(organization_id, run_id):
+        found = changes.of_run(organization_id, run_id)
+        # New accounts first: there are few of them.
+        for change in sorted(found, key=lambda one: not one.created):
             name = str(byhand.get(organization_id, change.account_id))
             if change.created:
                 rows.append((short(name, 32), "new account", "", ""))
@@ -221,4 +224,6 @@ class Demo:
             for field, values in change.fields.items():
                 rows.append((short(name, 32), field, short(values["old"], 32), short(values["new"], 32)))
         self._say()
-        self._called.output.table(("account", "field", "old", "new"), rows)
+        self._called.output.table(("account", "field", "old", "new"), rows[:CHANGES_SHOWN])
+        if len(rows) > CHANGES_SHOWN:
+            self._say(f"… and {len(rows) - CHANGES_SHOWN:,} more changes.")

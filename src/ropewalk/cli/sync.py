@@ -26,7 +26,8 @@ def sync(
 
     Exit status: 0 complete, 1 failed, 3 truncated or suspicious, 5 cancelled. Ctrl-C cancels the run.
     """
+    called: Called = context.obj
+    organization_id = called.organization_id()
     from ropewalk.cli import following
 
-    called: Called = context.obj
-    return following.sync(called, connector, kind, full=full)
+    return following.sync(called, organization_id, connector, kind, full=full)

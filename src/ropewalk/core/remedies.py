@@ -37,11 +37,14 @@ def sentences(run: Ended) -> list[str]:
         return ["Truncated: not everything was read.", *(_truncated(one, run) for one in run.verdict_reasons)]
     if run.verdict == "suspicious":
         reasons = ", ".join(run.verdict_reasons)
+        accept = (
+            f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
+            f"(ignore_reasons: [{reasons}])."
+        )
         return [
             "Suspicious: what was read can't be all there is.",
             *(_suspicious(one, run) for one in run.verdict_reasons),
-            f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
-            f"(ignore_reasons: [{reasons}]).",
+            accept,
         ]
     return ["Complete."]
 
