@@ -12,18 +12,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
 from ropewalk.core.errors import GiveUp
-from ropewalk.engine.worker import Worker
 from ropewalk.installation import Installation
 from ropewalk.store import transactions
+
+if TYPE_CHECKING:
+    from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
 # Its lines come through our log, not through handlers of its own.
@@ -38,6 +40,8 @@ _GRANIAN_LOGS = {
 
 def new_worker(called: Called, installation: Installation) -> Worker:
     """Its id is unlike any before, so that nothing a dead one held is taken for its own."""
+    from ropewalk.engine.worker import Worker
+
     worker_id = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
     return Worker(worker_id, installation.jobs_url, called.clock)
 
@@ -50,14 +54,17 @@ def work(called: Called, *, with_parent: bool = False) -> int:
         worker.start()
         if with_parent:
             threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()
-        called.output.note("The worker is up; Ctrl-C stops it.")
+        else:
+            called.output.note("The worker is up; Ctrl-C stops it.")
         stop.wait()
         worker.stop()
     return exits.DONE
 
 
 def _follow_parent(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Unbuffered: a buffer's lock would be held while the interpreter ends.
+    while os.read(sys.stdin.fileno(), 4_096):
+        pass
     stop.set()
 
 
@@ -85,7 +92,7 @@ class Beside:
     """A process that this one starts, and that ends with it, however it ends: its standard input closes then."""
 
     def __init__(self, arguments: list[str], **options: object) -> None:
-        self.process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]
+        self.process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
             [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
             text=True,
@@ -119,7 +126,7 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
-    server = Granian(
+    server = MPServer(
         "ropewalk.asgi:app",
         address=host,
         port=port,
@@ -134,7 +141,7 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
 
 
 class _Serving:
-    def __init__(self, called: Called, server: Granian, url: str) -> None:
+    def __init__(self, called: Called, server: MPServer, url: str) -> None:
         self._called = called
         self._server = server
         self._url = url

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
 from ropewalk.core.actors import Actor
-from ropewalk.core.checking import check
+from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.engine.clock import Clock
@@ -19,10 +17,8 @@ from ropewalk.store.models import Account, Contact
 from ropewalk.store.transactions import transaction
 
 
-class AccountBody(BaseModel):
+class AccountBody(Settings):
     """The built-in fields beside the custom ones. What a value may be is the store's to say, name by name."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     companyName: Any = None
     companyDomain: Any = None
@@ -31,9 +27,7 @@ class AccountBody(BaseModel):
     fields: dict[str, Any] = {}
 
 
-class ContactBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class ContactBody(Settings):
     email: Any = None
     name: Any = None
     phone: Any = None
@@ -48,7 +42,9 @@ def create_account(organization_id: UUID, actor: Actor, body: Mapping[str, Any],
     now = clock.now()
     with transaction(organization_id), _all_problems(AccountBody, body) as given:
         account = byhand.create(organization_id, _values(given), actor=_author(actor), now=now)
-        _note(organization_id, actor, "account.created", account.id, clock, {"fields": sorted(_values(given))})
+        _note(
+            organization_id, actor, "account.created", account.id, clock, {"fields": sorted(_values(given))}
+        )
     return account
 
 
@@ -90,9 +86,7 @@ def create_contact(
     organization_id: UUID, actor: Actor, account_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Contact:
     with transaction(organization_id), _all_problems(ContactBody, body) as given:
-        contact = contacts.create(
-            organization_id, account_id, given, actor=_author(actor), now=clock.now()
-        )
+        contact = contacts.create(organization_id, account_id, given, actor=_author(actor), now=clock.now())
         _note_contact(organization_id, actor, "contact.created", contact, clock)
     return contact
 
@@ -117,7 +111,7 @@ def delete_contact(organization_id: UUID, actor: Actor, contact_id: UUID, clock:
 
 
 @contextmanager
-def _all_problems(model: type[BaseModel], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _all_problems(model: type[Settings], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What is left of the body without what has no place in it; the problems of both come out as one error."""
     shape = _shape_problems(model, body)
     wrong = {problem.path for problem in shape}
@@ -139,7 +133,7 @@ def _path(path: str, custom: Mapping[str, Any]) -> str:
     return f"fields.{path}" if path in custom else path
 
 
-def _shape_problems(model: type[BaseModel], body: Mapping[str, Any]) -> list[Problem]:
+def _shape_problems(model: type[Settings], body: Mapping[str, Any]) -> list[Problem]:
     try:
         check(model, body)
     except MustFix as error:

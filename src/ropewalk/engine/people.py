@@ -10,10 +10,10 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.transaction import atomic
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr
+from pydantic import StrictBool, StrictStr
 
 from ropewalk.core.actors import Actor
-from ropewalk.core.checking import check
+from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem, Refused
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, fields, keys, people
@@ -38,17 +38,13 @@ class Added(NamedTuple):
     password: str | None
 
 
-class OrganizationBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class OrganizationBody(Settings):
     name: StrictStr | None = None
     own_domains: list[StrictStr] | None = None
     time_zone: StrictStr | None = None
 
 
-class FieldBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class FieldBody(Settings):
     periodic: StrictBool | None = None
     history: StrictBool | None = None
 
@@ -71,7 +67,9 @@ def create_organization(
     return Founded(organization, owner, password)
 
 
-def update_organization(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Organization:
+def update_organization(
+    organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock
+) -> Organization:
     given = check(OrganizationBody, body)
     with transaction(organization_id):
         organization = people.update_organization(
@@ -147,10 +145,13 @@ def _require_owner(organization_id: UUID, actor: Actor) -> None:
     if actor.type in ("cli", "system"):
         return
     if actor.type == "user" and any(
-        one.organization_id == organization_id and one.role == OWNER for one in people.memberships(UUID(actor.id))
+        one.organization_id == organization_id and one.role == OWNER
+        for one in people.memberships(UUID(actor.id))
     ):
         return
-    raise Refused("owner_required", "Only an owner can do this to an owner. Ask an owner of the organization.")
+    raise Refused(
+        "owner_required", "Only an owner can do this to an owner. Ask an owner of the organization."
+    )
 
 
 def _require_good(password: str | None) -> None:
@@ -229,7 +230,12 @@ def set_field(
 
 
 def _note(
-    organization_id: UUID, actor: Actor, verb: str, object_id: UUID | str, now: datetime, detail: Mapping[str, Any]
+    organization_id: UUID,
+    actor: Actor,
+    verb: str,
+    object_id: UUID | str,
+    now: datetime,
+    detail: Mapping[str, Any],
 ) -> None:
     audit.record(
         organization_id,
