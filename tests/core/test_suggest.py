@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core import suggest
 from ropewalk.core.mapping import BUILT_IN, INGEST_ONLY, is_field_name
@@ -142,6 +141,20 @@ ACCOUNTS = [
     ("team_mailboxes", (["ann@acme.com", "al@acme.com"],), "endUsers"),
     ("corp_presence", DOMAINS, "companyDomain"),
     ("ceo", EMAILS, "contactEmail"),
+    ("manager_email", STAFF, "accountOwnerEmail"),
+    ("emails.0", EMAILS, "contactEmail"),
+    ("primary_user_email", EMAILS, "contactEmail"),
+    ("contact.website", SITES, "companyDomain"),
+    ("user_emails", ("a@acme.com,b@acme.com", "c@globex.com"), "endUsers"),
+    ("tenant_id", UUIDS, "externalCustomerId"),
+    ("customerRef", ("R-1", "R-2"), "externalCustomerId"),
+    ("acct_no", DIGITS, "externalCustomerId"),
+    ("sales_rep_id", NUMBERS, "accountOwnerId"),
+    ("accountExecutiveEmail", STAFF, "accountOwnerEmail"),
+    ("companyLegalName", NAMES, "companyName"),
+    ("tenant.display_name", NAMES, "companyName"),
+    ("siteUrl", SITES, "companyDomain"),
+    ("email_domains", (["acme.com"], ["globex.com"]), "companyDomain"),
     # no values seen yet
     ("website", (), "companyDomain"),
     ("customer_id", (None, ""), "externalCustomerId"),
@@ -220,6 +233,16 @@ NOTHING = [
     ("custom_id_label", ("red", "green")),
     ("assigned_queue", STAFF),
     ("landing_page", ("https://acme.com/pricing", "https://globex.com/pricing")),
+    ("pricing_url", ("https://acme.com/pricing", "https://globex.com/prices")),
+    ("url", ()),
+    ("owner", (None,)),
+    ("company_linkedin", ("linkedin.com/company/acme",)),
+    ("primary_contact", PEOPLE),
+    ("record_type_id", STRIPE_IDS),
+    ("parent_company", NAMES),
+    ("company_size", ("10-50", "51-100")),
+    ("duns_number", ("123456789", "987654321")),
+    ("team_name", ("Red", "Blue")),
     ("docs", ("https://docs.acme.com", "https://globex.com")),
     ("help_page", ("https://acme.com/a/b/c",)),
     ("shop", ("acme.myshopify.com", "globex.myshopify.com")),

@@ -5,7 +5,6 @@ from ropewalk.core import transforms
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.values import MISSING
 
-
 NO_DATE = 'is not a date that is understood (ISO 8601 or epoch); name its format, as in {date: "%d.%m.%Y"}.'
 
 

@@ -75,7 +75,7 @@ class Answer:
 
 
 class Fake:
-    stream: dict[str, Any] = {}  # noqa: RUF012
+    stream: dict[str, Any] = {}
     """What a stream has to say to read this server: `{"records_path": …, "pagination": {…}}`, as in connector files."""
 
     def __init__(self, answer: Callable[[Asked], Answer | Any] | None = None) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.house.rules import broken
+from tests.house.rules import broken, imports
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "ropewalk"
@@ -105,3 +109,39 @@ def test_the_development_lock_holds_the_same_versions() -> None:
         return {line.split()[0] for line in (ROOT / name).read_text().splitlines() if line[:1].isalnum()}
 
     assert pins("requirements.lock") - pins("requirements-dev.lock") == set()
+
+
+def test_the_locks_hold_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for name, wanted in {
+        "requirements.lock": [*project["dependencies"], *extras["build"]],
+        "requirements-dev.lock": [*project["dependencies"], *extras["build"], *extras["dev"]],
+    }.items():
+        pinned = {line.partition("==")[0] for line in (ROOT / name).read_text().splitlines() if "==" in line}
+
+        assert {named(entry) for entry in wanted} - pinned == set(), f"{name} is behind: make lock"
+
+
+def named(requirement: str) -> str:
+    return re.split(r"[\[<>=, ]", requirement)[0].lower()
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A library that is only there because another one wants it can go with that one's next version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {named(entry) for entry in project["dependencies"]}
+    declared.add("pydantic-core")  # pydantic names its exact version, and its documentation our imports
+    brought_by = importlib.metadata.packages_distributions()
+    undeclared = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for name in imports(node)[:1]:
+                package = name.partition(".")[0]
+                if package == "ropewalk" or package in sys.stdlib_module_names:
+                    continue
+                owners = {owner.lower().replace("_", "-") for owner in brought_by.get(package, ["nobody"])}
+                if not owners & declared:
+                    undeclared.add(f"{path.relative_to(SOURCE)}: {name}")
+
+    assert sorted(undeclared) == []

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+BARE = ("-p", "no:cacheprovider", "-p", "no:django")
 
 TESTS = """
 import pytest
@@ -23,19 +24,7 @@ def test_what_lacks_something_fails_in_ci_and_only_there(tmp_path: Path) -> None
     last = {}
     for plugin in ((), ("-p", "tests.house.strict")):
         ran = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-c",
-                "/dev/null",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:django",
-            ]
-            + [*plugin, str(tmp_path)],
+            [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", *BARE, *plugin, str(tmp_path)],
             cwd=ROOT,
             capture_output=True,
             text=True,

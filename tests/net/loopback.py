@@ -93,7 +93,7 @@ class Server:
 
             do_GET = do_POST = do_CONNECT = _answer
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_: Any) -> None:
                 pass
 
         class Listener(socketserver.ThreadingTCPServer):
@@ -101,7 +101,7 @@ class Server:
             daemon_threads = True
             request_queue_size = 32
 
-            def handle_error(self, request: Any, client_address: Any) -> None:
+            def handle_error(self, *_: Any) -> None:
                 pass
 
         self._listener = Listener((address, 0), Handler)

@@ -12,12 +12,12 @@ import brotli
 import pytest
 
 from ropewalk.core import limits
+from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import GiveUp, MustFix, RetryLater
+from ropewalk.core.exchange import Request
 from ropewalk.net import transfer
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
-from ropewalk.sources.auth import NoAuth
-from ropewalk.sources.base import Request
 from tests.net.conftest import Serve
 from tests.net.loopback import Reply
 

@@ -8,13 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
+from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import MustFix, Refused, RetryLater
+from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.net.transfer import Broken, Exchange, Wire
-from ropewalk.sources.auth import NoAuth
-from ropewalk.sources.base import Request
 from tests.net.conftest import Authority, Clock, Serve
 from tests.net.loopback import Asked, Reply
 
@@ -69,10 +69,13 @@ def test_a_name_that_turns_private_between_two_tries_is_refused(serve: Serve, cl
     assert len(busy.asked) == 1
 
 
-def test_a_name_that_turns_private_for_a_redirect_is_refused(serve: Serve, clock: Clock) -> None:
-    home = serve(
-        lambda asked: Reply(302, b"", {"Location": home.url(host="two.example")}), address="127.0.0.2"
-    )
+def test_a_name_that_turns_private_for_a_redirect_is_refused(serve: Serve) -> None:
+    def answering(asked: Asked) -> Reply:
+        return Reply(
+            302, b"", {"Location": f"http://two.example:{asked.headers['host'].rpartition(':')[2]}/"}
+        )
+
+    home = serve(answering, address="127.0.0.2")
     answers = {"one.example": ["127.0.0.2"], "two.example": ["127.0.0.2", "169.254.169.254"]}
     guard = Guard(["127.0.0.2"], lambda host, port: answers[host])
 

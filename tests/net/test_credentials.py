@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from ropewalk.core.auth import ApiKey, AuthSettings, Basic, Bearer, ClientCredentials, NoAuth
 from ropewalk.core.errors import MustFix
+from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
-from ropewalk.sources.auth import ApiKey, AuthSettings, Basic, Bearer, ClientCredentials, NoAuth
-from ropewalk.sources.base import Request
 from tests.net.conftest import Serve
 from tests.net.loopback import Asked, Reply, Server
 

@@ -6,8 +6,7 @@ import socket
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core.errors import MustFix, Refused, RetryLater
 from ropewalk.net.guard import Guard, canonical, public

@@ -12,12 +12,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from ropewalk.core.auth import ClientCredentials
 from ropewalk.core.errors import MustFix, Refused, RetryLater
+from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
-from ropewalk.sources.auth import ClientCredentials
-from ropewalk.sources.base import Request
 from tests.net.conftest import Clock, Serve
 from tests.net.loopback import Answering, Asked, Reply, Server
 

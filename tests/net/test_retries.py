@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import Cancelled, MustFix, RetryLater
+from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.net.retry import pause, retry_after
-from ropewalk.sources.auth import NoAuth
-from ropewalk.sources.base import Request
 from tests.net.conftest import Clock, Serve
 from tests.net.loopback import Reply
 

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from ropewalk.store import schema
 
 
 @pytest.mark.django_db
@@ -21,3 +32,47 @@ def test_sqlite_is_durable_and_holds_foreign_keys() -> None:
             found[pragma] = cursor.fetchone()[0]
 
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrations_run_forward_and_once() -> None:
+    assert schema.pending() == []
+    schema.migrate()
+    MigrationRecorder(connection).record_unapplied("ropewalk", "0001_initial")
+    assert schema.pending() == ["ropewalk.0001_initial"]
+    MigrationRecorder(connection).record_applied("ropewalk", "0001_initial")
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of an installation that has never been started."""
+    environment = {**os.environ, "ROPEWALK_DATA_DIR": str(tmp_path / "data")}
+    url = environment.pop("ROPEWALK_DATABASE_URL", None)
+    if connection.vendor == "sqlite" or url is None:
+        yield environment
+        return
+    name = f"test_start_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield {**environment, "ROPEWALK_DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()}
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_processes_that_start_together_migrate_one_after_the_other(empty_database: dict[str, str]) -> None:
+    code = (
+        "import django; django.setup(); from ropewalk.store import schema; schema.migrate(); print(schema.pending())"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**empty_database, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+
+    assert [process.communicate() for process in started] == [(b"[]\n", b"")] * 3
+    assert [process.returncode for process in started] == [0, 0, 0]

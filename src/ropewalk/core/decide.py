@@ -17,8 +17,7 @@ from ropewalk.core.errors import RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import BUILT_IN, Mode
 from ropewalk.core.matching import Candidate, ContactState, Index, Match
-from ropewalk.core.reasons import outcome as outcome_of
-from ropewalk.core.reasons import shown
+from ropewalk.core.reasons import outcome as outcome_of, shown
 from ropewalk.core.values import JSON
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected"]
@@ -245,10 +244,11 @@ def _ambiguous(draft: AccountDraft, match: Match) -> Decision:
 def _deleted(match: Match) -> Decision:
     account = match.candidate
     assert account is not None
+    called = _called(account)
     return Decision(
         "skipped",
         "deleted_here",
-        f"{_called(account)} was deleted by hand. Restore it, and the next change at the source is taken again.",
+        f"{called[0].upper()}{called[1:]} was deleted by hand. Restore it, and the next change at the source is taken again.",
         account_id=account.account_id,
     )
 

@@ -151,7 +151,7 @@ def _may_clear(name: str, mode: Mode) -> bool:
 
 
 def _domain(value: JSON) -> str | None:
-    if value is None or isinstance(value, str) and not value.strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, list):
         raise RowRefused(
@@ -167,7 +167,7 @@ def _domain(value: JSON) -> str | None:
 
 
 def _external_id(value: JSON) -> str | None:
-    if value is None or isinstance(value, str) and not value.strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     external_id = normalise.external_id(value)
     if external_id is None:
@@ -253,7 +253,7 @@ def _set_contacts(mapped: dict[str, Any], draft: AccountDraft) -> None:
         users = [users]
     emails: set[str] = set()
     for user in users:
-        if user is None or isinstance(user, str) and not user.strip():
+        if user is None or (isinstance(user, str) and not user.strip()):
             continue
         email = normalise.email(user) if isinstance(user, str) else None
         if email is None:

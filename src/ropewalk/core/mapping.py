@@ -203,7 +203,7 @@ class Plan:
 
 def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
     if not text:
-        return lambda record: MISSING
+        return lambda _: MISSING
     if len(path) == 1:
         key = path[0]
         return lambda record: record.get(key, MISSING)

@@ -59,12 +59,15 @@ _OF_OWNER = "self address external vendor primary id role_of_owner person manage
 _ACCOUNTS = (
     _Rule("accountOwnerEmail", 0.95, ("owner", "email"), _OF_OWNER, "email"),
     _Rule("accountOwnerEmail", 0.90, ("manager", "self role_of_owner", "email"), _OF_OWNER, "email"),
+    _Rule("accountOwnerEmail", 0.75, ("manager", "email"), "address", "email"),
     _Rule("accountOwnerEmail", 0.85, ("owner",), _OF_OWNER, "email", must=True),
     _Rule("accountOwnerEmail", 0.80, ("manager", "self role_of_owner"), _OF_OWNER, "email", must=True),
     _Rule("accountOwnerId", 0.90, ("owner", "id"), _OF_OWNER, "id"),
     _Rule("accountOwnerId", 0.80, ("manager", "self role_of_owner", "id"), _OF_OWNER, "id"),
     _Rule("accountOwnerId", 0.70, ("owner",), "self external vendor role_of_owner", "token", must=True),
     _Rule("contactEmail", 0.90, ("email",), "self person primary address billing work admin", "email"),
+    _Rule("contactEmail", 0.80, ("emails",), "self person primary address billing", "email", must=True),
+    _Rule("contactEmail", 0.80, ("primary", "user", "email"), "self", "email"),
     _Rule("contactEmail", 0.80, ("person",), "self primary billing work admin", "email", must=True),
     _Rule("endUsers", 0.90, ("people user", "email emails"), "end self address", "emails"),
     _Rule("endUsers", 0.85, ("people",), "end self", "emails", must=True),
@@ -74,7 +77,7 @@ _ACCOUNTS = (
         "companyDomain",
         0.95,
         ("site",),
-        "self primary email name address url official work",
+        "self person primary email name address url official work",
         "site sites link",
     ),
     _Rule("companyDomain", 0.75, ("url",), "self primary official address work", "site", must=True),
@@ -110,7 +113,7 @@ _RULES = {"accounts": _ACCOUNTS, "contacts": _CONTACTS, "events": ()}
 # Where the name says nothing.
 _BY_VALUES = {
     "accounts": {
-        "site": ("companyDomain", 0.6),
+        "front": ("companyDomain", 0.6),
         "emails": ("endUsers", 0.6),
         "email": ("contactEmail", 0.55),
     },
@@ -269,6 +272,8 @@ _WORD = re.compile(r"[A-Za-z0-9_-]+")
 def _shapes(examples: Sequence[JSON]) -> frozenset[str]:
     """What at least two thirds of the values look like."""
     counts = Counter(shape for value in examples for shape in _shape(value))
+    if "emails" in counts:  # some of the lists may have one only
+        counts["emails"] += counts.pop("email", 0)
     shapes = {shape for shape, count in counts.items() if 3 * count >= 2 * len(examples)}
     if "site" in shapes and _same_site(examples):
         shapes -= {"site", "front"}

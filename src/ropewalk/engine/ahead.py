@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
@@ -23,7 +24,9 @@ class ReadAhead(Generic[T]):
     `at_end` runs in that thread once it is done, whatever happened: connections that it opened are closed there.
     """
 
-    def __init__(self, items: Iterator[T], *, depth: int = 2, at_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, items: Iterator[T], *, depth: int = 2, at_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._items = items
         self._at_end = at_end
         self._queue: Queue[T | _End] = Queue(maxsize=depth)
@@ -44,10 +47,8 @@ class ReadAhead(Generic[T]):
         """Stops the thread; what it read ahead is dropped."""
         self._closed.set()
         while self._thread.is_alive():
-            try:
+            with suppress(Empty):
                 self._queue.get(timeout=_POLL_SECONDS)
-            except Empty:
-                pass
         self._thread.join()
 
     def _run(self) -> None:
@@ -65,7 +66,6 @@ class ReadAhead(Generic[T]):
 
     def _put(self, item: T | _End) -> None:
         while not self._closed.is_set():
-            try:
-                return self._queue.put(item, timeout=_POLL_SECONDS)
-            except Full:
-                continue
+            with suppress(Full):
+                self._queue.put(item, timeout=_POLL_SECONDS)
+                return

@@ -134,9 +134,7 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        rows = [
-            Row(first + offset, raw, self._hashes.of_raw(raw)) for offset, raw in enumerate(batch.rows)
-        ]
+        rows = [Row(first + offset, raw, self._hashes.of_raw(raw)) for offset, raw in enumerate(batch.rows)]
         known = self._known(rows)
         for row in rows:
             row.known = known.get(row.raw_hash)

@@ -27,7 +27,7 @@ class Place:
 @dataclass(slots=True)
 class Batch:
     rows: list[msgspec.Raw | bytes] = field(default_factory=list)
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
     pages: int = 0
     total: int | None = None
     ending: Ending | None = None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from ropewalk.core.auth import AuthSettings, ClientCredentials
 from ropewalk.core.errors import Problem
 from ropewalk.core.origins import origin
-from ropewalk.sources.auth import AuthSettings, ClientCredentials
 from ropewalk.store import secrets
 from ropewalk.store.secrets import Stored
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from ropewalk.core.auth import merge
 from ropewalk.core.redact import Redactor
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
@@ -17,7 +18,6 @@ from ropewalk.engine.operated import installation
 from ropewalk.net.client import BoundFetch, Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
-from ropewalk.sources.auth import merge
 from ropewalk.sources.endpoint import Kept
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector

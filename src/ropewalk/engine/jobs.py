@@ -6,7 +6,8 @@ Web and CLI enqueue; workers launch. Imported late where start-up time matters: 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -39,10 +40,22 @@ def _client(url: str) -> DBOSClient:
     return DBOSClient(system_database_url=url, dbos_system_schema=SCHEMA, retry_connection_errors=False)
 
 
-def enqueue(url: str, run_id: str) -> None:
-    """Raises `RetryLater` while the queue can't be reached; a worker's sweep picks the run up then."""
+@contextmanager
+def _queue(url: str) -> Iterator[DBOSClient]:
+    """Raises `RetryLater` while the queue can't be reached, as before the first worker has made it."""
+    from dbos import error as dbos_errors
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
-        _client(url).enqueue(
+        yield _client(url)
+    except (SQLAlchemyError, dbos_errors.DBOSException, OSError) as error:
+        _client.cache_clear()
+        raise RetryLater("queue_unreachable", "The job queue can't be reached.", detail=repr(error)) from None
+
+
+def enqueue(url: str, run_id: str) -> None:
+    with _queue(url) as client:
+        client.enqueue(
             {
                 "workflow_name": WORKFLOW,
                 "queue_name": QUEUE,
@@ -51,23 +64,21 @@ def enqueue(url: str, run_id: str) -> None:
             },
             run_id,
         )
-    except Exception as error:
-        _client.cache_clear()
-        raise RetryLater("queue_unreachable", "The job queue can't be reached.", detail=repr(error)) from None
 
 
 def open_jobs(url: str) -> list[Job]:
-    client = _client(url)
-    return [
-        Job(each.workflow_id, each.executor_id, each.status)
-        for each in client.list_workflows(status=_OPEN, load_input=False, load_output=False)
-    ]
+    with _queue(url) as client:
+        return [
+            Job(each.workflow_id, each.executor_id, each.status)
+            for each in client.list_workflows(status=_OPEN, load_input=False, load_output=False)
+        ]
 
 
 def resume(url: str, run_ids: Iterable[str]) -> None:
     """Puts jobs whose worker is gone back into the queue; one that has ended stays so."""
     if wanted := list(run_ids):
-        _client(url).resume_workflows(wanted, queue_name=QUEUE)
+        with _queue(url) as client:
+            client.resume_workflows(wanted, queue_name=QUEUE)
 
 
 class Launched:

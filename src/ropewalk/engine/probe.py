@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from ropewalk.core import discover, suggest
 from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, RopewalkError, RowRefused
+from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
@@ -21,14 +23,13 @@ from ropewalk.core.values import JSON
 from ropewalk.engine import connection
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.configure import Secrets
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
+from ropewalk.engine.saving import Secrets
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.auth import merge
-from ropewalk.sources.base import Fetch, Kind, Page, Request, Response, StreamKind, Window
-from ropewalk.store import audit, connectors, secrets, streams
+from ropewalk.sources.base import Kind, Page, StreamKind, Window
+from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
 
@@ -47,7 +48,9 @@ class Draft(Settings):
     connector_id: UUID | None = None
 
 
-def test_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock) -> dict[str, Any]:
+def test_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
+) -> dict[str, Any]:
     connector = connectors.get(organization_id, connector_id)
     stream = streams.get(organization_id, connector_id, kind)
     frozen = Frozen.of(connector, stream)
@@ -89,7 +92,10 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
     given = {name: value for name, value in draft.secrets.items() if isinstance(value, str)}
     headers = {HEADER + name: value for name, value in stream.headers.items() if isinstance(value, str)}
     entered = {name: Stored(value, origins) for name, value in given.items()}
-    redacted = [*given.values(), *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain)]
+    redacted = [
+        *given.values(),
+        *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
+    ]
     return _test(kind, cast(Kind, draft.kind), settings, stream, stored | entered, clock, redacted)
 
 

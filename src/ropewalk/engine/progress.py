@@ -22,7 +22,7 @@ class Progress:
 
     opening: Opening
     say_again: bool = False
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
     unseen: set[str] = field(default_factory=set)
     seen: BitMap = field(default_factory=BitMap)
     total: int | None = None

@@ -116,7 +116,9 @@ def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
     stream = streams.get(organization_id, run.connector_id, run.kind)
     place: dict[str, Any] = run.progress
     if not Frozen.load(run.settings).still_holds(stream):
-        raise Conflict("The stream's settings have changed since this run, so its watermark means nothing now.")
+        raise Conflict(
+            "The stream's settings have changed since this run, so its watermark means nothing now."
+        )
     closing = completed(
         datetime.fromisoformat(place["first_started_at"]), full=place["full"], rows=place["rows"]
     )
@@ -175,7 +177,12 @@ _DOING = {"retry": "retries rows", "undo": "undoes an earlier one"}
 
 
 def _note(
-    organization_id: UUID, actor: Actor, verb: str, run: Run, now: datetime, detail: dict[str, Any] | None = None
+    organization_id: UUID,
+    actor: Actor,
+    verb: str,
+    run: Run,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
 ) -> None:
     audit.record(
         organization_id,
@@ -194,4 +201,4 @@ def _enqueue(run: Run) -> None:
         jobs.enqueue(installation().jobs_url, str(run.id))
     except RetryLater as error:
         # A worker's sweep finds the run within seconds.
-        log.warning("not_enqueued", run_id=str(run.id), reason=error.detail)
+        log.info("not_enqueued", run_id=str(run.id), reason=error.detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, cast
 from uuid import UUID, uuid4
 
@@ -169,9 +170,12 @@ class _Execution:
     def _read_and_apply(self) -> None:
         if self.run.trigger == "retry":
             rows = retrying.pages(self.organization_id, cast(UUID, self.run.of_run), self.run.id)
-            return self._consume(rows, interrupt=lambda: None)
+            self._consume(rows, interrupt=lambda: None)
+            return
         connector = connectors.get(self.organization_id, self.run.connector_id)
-        with connection.open_fetch(connector, self.run.kind, self.frozen, self.clock, stop=self._leave) as opened:
+        with connection.open_fetch(
+            connector, self.run.kind, self.frozen, self.clock, stop=self._leave
+        ) as opened:
             self.redactor = opened.redactor
             settings = self.frozen.stream
             limits = Window(self.progress.opening.since, settings.max_records, None)
@@ -190,7 +194,7 @@ class _Execution:
         try:
             for batch in batches(ahead, self.progress.place, self.clock.monotonic):
                 self._check_flags()
-                self.progress = applier.apply(batch, self.progress, lambda after: self._commit(batch, after))
+                self.progress = applier.apply(batch, self.progress, partial(self._commit, batch))
                 resumed = False
                 if batch.ending is not None:
                     return
@@ -253,7 +257,8 @@ class _Execution:
 
     def _commit(self, batch: Batch, after: Progress) -> None:
         if batch.ending is not None:
-            return self._close(batch.ending, after)
+            self._close(batch.ending, after)
+            return
         runs.progress(
             self.run.id,
             lease=self.lease,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from ropewalk.core import limits
-
-if TYPE_CHECKING:
-    from ropewalk.sources.base import Request, Response
+from ropewalk.core.exchange import Request, Response
 
 
 class Ahead:

@@ -6,20 +6,17 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
+from ropewalk.core.exchange import Request
 from ropewalk.net import failures, retry
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.failures import Hidden
 from ropewalk.net.guard import Address
 from ropewalk.net.origin import Target, follow, parse, without_parameter
 from ropewalk.net.transfer import Answer, Broken, Exchange, Wire
-
-if TYPE_CHECKING:
-    from ropewalk.sources.base import Request
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")

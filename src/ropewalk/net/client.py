@@ -13,6 +13,7 @@ from typing import BinaryIO, Self
 from ropewalk import __version__
 from ropewalk.core import limits
 from ropewalk.core.errors import Cancelled, RetryLater
+from ropewalk.core.exchange import Request, Response
 from ropewalk.net import failures, retry
 from ropewalk.net.ahead import Ahead
 from ropewalk.net.attempt import Line, Reached, attempt, target_of
@@ -22,7 +23,6 @@ from ropewalk.net.guard import Address, Guard
 from ropewalk.net.lookup import Lookup
 from ropewalk.net.oauth import Tokens
 from ropewalk.net.transfer import Proxy, Wire
-from ropewalk.sources.base import Request, Response
 
 log = logging.getLogger(__name__)
 

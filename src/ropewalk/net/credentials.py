@@ -6,14 +6,11 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ropewalk.core.auth import AuthSettings
 from ropewalk.core.errors import MustFix
 from ropewalk.net.origin import Target, origin
-
-if TYPE_CHECKING:
-    from ropewalk.sources.auth import AuthSettings
 
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -7,9 +7,9 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from ropewalk.core.auth import ClientCredentials
 from ropewalk.core.errors import Cancelled, MustFix, RopewalkError
 from ropewalk.net import failures, retry
 from ropewalk.net.attempt import Line
@@ -17,9 +17,6 @@ from ropewalk.net.credentials import Credentials, basic_form
 from ropewalk.net.failures import Hidden
 from ropewalk.net.origin import Target, parse
 from ropewalk.net.transfer import Answer, Broken, Exchange
-
-if TYPE_CHECKING:
-    from ropewalk.sources.auth import ClientCredentials
 
 EARLY_SECONDS = 60.0
 _UNTOLD_SECONDS = 3_600.0

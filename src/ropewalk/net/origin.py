@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -74,10 +75,8 @@ def origin(url: str) -> str:
 
 def follow(base: Target, location: str) -> Target:
     """Where a `Location` leads, read from `base`; its fragment is dropped."""
-    try:
+    with suppress(UnicodeError):
         location = location.encode("latin-1").decode()  # as headers are read, and as servers mean it
-    except UnicodeError:
-        pass
     try:
         joined = urljoin(base.url, location.strip().partition("#")[0])
     except ValueError:

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from ropewalk.core.mapping import MappingEntry, Mode
-from ropewalk.core.mapping import problems as mapping_problems
+from ropewalk.core.auth import AuthSettings, NoAuth, merge
+from ropewalk.core.checking import Settings, several
+from ropewalk.core.exchange import Fetch, Request
+from ropewalk.core.mapping import MappingEntry, Mode, problems as mapping_problems
 from ropewalk.core.ranges import bounds, within
 from ropewalk.core.values import canonical, digest
 from ropewalk.sources import reading
-from ropewalk.sources.auth import AuthSettings, NoAuth, merge
-from ropewalk.sources.base import Fetch, Page, Request, Source, StreamKind, Window
+from ropewalk.sources.base import Page, Source, StreamKind, Window
 from ropewalk.sources.endpoint import Endpoint
-from ropewalk.core.checking import Settings, several
 
 _REQUESTS_PER_MINUTE = (1, 100_000)
 

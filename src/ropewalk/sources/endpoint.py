@@ -10,6 +10,8 @@ from pydantic import AfterValidator, AliasChoices, Field, JsonValue, ValidationI
 from pydantic_core import PydanticCustomError
 
 from ropewalk.core import limits, origins, paths
+from ropewalk.core.auth import AuthOverride
+from ropewalk.core.checking import Settings, several
 from ropewalk.core.errors import Problem
 from ropewalk.core.pagination import (
     CursorPages,
@@ -23,8 +25,6 @@ from ropewalk.core.pagination import (
 from ropewalk.core.ranges import below_ceiling, bounds, within
 from ropewalk.core.verdict import SUSPICIOUS
 from ropewalk.core.window import PLACEHOLDER, SinceFormat
-from ropewalk.sources.auth import AuthOverride
-from ropewalk.core.checking import Settings, several
 
 _CREDENTIAL = re.compile(
     r"(x?api)?(auth|access|session|api|app)?(key|token|secret)|(client|app|api)secret|(private|secret|subscription)key"

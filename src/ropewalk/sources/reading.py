@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 from ropewalk.core import limits, paths
+from ropewalk.core.auth import ApiKey, AuthSettings
 from ropewalk.core.errors import MustFix, Problem, RetryLater
+from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.origins import origin
 from ropewalk.core.pagination import CursorPages, LinkHeaderPages, NextUrlPages
 from ropewalk.core.paging import Ask, Facts, Pager
@@ -18,8 +20,7 @@ from ropewalk.core.paths import Path
 from ropewalk.core.records import RawRecord, Split, beginning, split
 from ropewalk.core.values import JSON, MISSING, Missing, canonical
 from ropewalk.core.window import format_since
-from ropewalk.sources.auth import ApiKey, AuthSettings
-from ropewalk.sources.base import Fetch, Page, Request, Response, Window
+from ropewalk.sources.base import Page, Window
 from ropewalk.sources.endpoint import Endpoint
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})

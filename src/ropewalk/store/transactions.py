@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
-from django.db import transaction as django_transaction
+from django.db import InterfaceError, OperationalError, connection, transaction as django_transaction
 
 from ropewalk.store.database import execute, on_postgres
 

@@ -1,0 +1,53 @@
+"""The change log read back: the history of an account's fields, and who set each value."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ropewalk.store import byhand, pages
+from ropewalk.store.models import Account, Change, TrackedField
+from ropewalk.store.pages import Listing
+
+
+def history(
+    organization_id: UUID,
+    account_id: UUID,
+    field: str | None = None,
+    *,
+    limit: int = pages.LIMIT,
+    cursor: str | None = None,
+) -> Listing[Change]:
+    """Newest first, without contacts. Fields with History off have none, though undo still reads them."""
+    byhand.get(organization_id, account_id)
+    found = Change.objects.filter(organization_id=organization_id, account_id=account_id, contact=None)
+    if field is not None:
+        found = found.filter(fields__has_key=field)
+    page = pages.newest_first(found, limit=limit, cursor=cursor)
+    off = set(without_history(organization_id))
+    for change in page.items:
+        change.fields = {
+            name: values
+            for name, values in change.fields.items()
+            if name not in off and (field is None or name == field)
+        }
+    return Listing([change for change in page.items if change.fields], page.next_cursor)
+
+
+def without_history(organization_id: UUID) -> list[str]:
+    found = TrackedField.objects.filter(organization_id=organization_id, history=False)
+    return sorted(found.values_list("name", flat=True))
+
+
+def provenance(organization_id: UUID, account_id: UUID) -> dict[str, Change]:
+    """By field that has a value, the change that set it; a field whose change was dropped is not in it."""
+    account = Account.objects.filter(organization_id=organization_id, id=account_id).first()
+    wanted = set() if account is None else set(byhand.values_of(account))
+    answer: dict[str, Change] = {}
+    found = Change.objects.filter(organization_id=organization_id, account_id=account_id, contact=None)
+    for change in found.order_by("-id").iterator(chunk_size=100):
+        for name in wanted & change.fields.keys():
+            answer[name] = change
+        wanted -= change.fields.keys()
+        if not wanted:
+            break
+    return answer

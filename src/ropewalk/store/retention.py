@@ -1,0 +1,60 @@
+"""What is not kept for ever, deleted in small batches, so that nobody waits long for a lock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db.models import Exists, Model, OuterRef, QuerySet
+
+from ropewalk.store import changes
+from ropewalk.store.models import AuditEntry, Change, LedgerRow, Organization, Run
+from ropewalk.store.models.runs import OPEN
+from ropewalk.store.transactions import transaction
+
+M = TypeVar("M", bound=Model)
+
+BATCH = 1_000
+LEDGER_DAYS = 30
+DRY_RUN_DAYS = 30
+RUN_DAYS = 400
+AUDIT_DAYS = 400
+CHANGE_DAYS = 30
+"""Undo reads changes for 30 days (§5.5); after them only fields with History on have any."""
+
+
+def sweep(now: datetime) -> int:
+    """One batch of each kind; the number of rows it dealt with. Again until it answers 0."""
+    finished = Run.objects.exclude(status__in=OPEN)
+    over = finished.filter(finished_at__lt=now - timedelta(days=LEDGER_DAYS))
+    done = _delete(LedgerRow.objects.filter(run__in=over))
+    # A run goes after its rows, which would otherwise have nobody to ask for them.
+    bare = finished.exclude(Exists(LedgerRow.objects.filter(run_id=OuterRef("pk"))))
+    done += _delete(bare.filter(mode="dry_run", finished_at__lt=now - timedelta(days=DRY_RUN_DAYS)))
+    done += _delete(bare.filter(finished_at__lt=now - timedelta(days=RUN_DAYS)))
+    done += _delete(AuditEntry.objects.filter(at__lt=now - timedelta(days=AUDIT_DAYS)))
+    return done + _drop_changes(now - timedelta(days=CHANGE_DAYS))
+
+
+def _delete(found: QuerySet[M, M]) -> int:
+    keys: list[Any] = list(found.order_by().values_list("pk", flat=True)[:BATCH])
+    if keys:
+        found.model._base_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+def _drop_changes(before: datetime) -> int:
+    done = 0
+    for organization_id in Organization.objects.values_list("id", flat=True):
+        if off := changes.without_history(organization_id):
+            with transaction(organization_id):
+                old = Change.objects.filter(
+                    organization_id=organization_id, contact=None, at__lt=before, fields__has_any_keys=off
+                )
+                rows = list(old[:BATCH])
+                for row in rows:
+                    row.fields = {name: values for name, values in row.fields.items() if name not in off}
+                Change.objects.bulk_update([row for row in rows if row.fields], ["fields"])
+                Change.objects.filter(id__in=[row.id for row in rows if not row.fields]).delete()
+            done += len(rows)
+    return done

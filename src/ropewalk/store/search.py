@@ -1,0 +1,123 @@
+"""The list of accounts: searched, filtered, sorted, and paged without counting, whatever its length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Expression, F, Q, QuerySet
+
+from ropewalk.core.errors import MustFix, Problem
+from ropewalk.core.mapping import BUILT_IN
+from ropewalk.store import fields, filters, pages
+from ropewalk.store.filters import Filter
+from ropewalk.store.models import Account, StreamRecord
+from ropewalk.store.pages import Listing, bad_cursor, bounded, read_cursor, write_cursor
+
+DEFAULT_SORT = "-created_at"
+
+
+def accounts(
+    organization_id: UUID,
+    *,
+    q: str = "",
+    sort: str = DEFAULT_SORT,
+    where: Sequence[Filter] = (),
+    gone_at_source: bool | None = None,
+    deleted: bool = False,
+    limit: int = pages.LIMIT,
+    cursor: str | None = None,
+) -> Listing[Account]:
+    """`sort`: a field, created_at or updated_at, after `-` from the highest. Accounts without the value come last."""
+    size = bounded(limit)
+    found = Account.objects.filter(organization_id=organization_id, deleted_at__isnull=not deleted)
+    name, down = sort.removeprefix("-"), sort.startswith("-")
+    custom = bool(where) or name not in ("created_at", "updated_at", *BUILT_IN)
+    types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
+    key, found = _conditions(found, name, where, types)
+    if q.strip():
+        found = found.filter(_searched(q.strip()))
+    if gone_at_source is not None:
+        gone = StreamRecord.objects.filter(
+            stream__organization_id=organization_id, gone_since__isnull=False
+        ).values("subject_id")
+        found = found.filter(id__in=gone) if gone_at_source else found.exclude(id__in=gone)
+    found = found.annotate(sort_key=key)
+    if cursor is not None:
+        found = found.filter(_after(read_cursor(cursor), sort, down))
+    return _page(found, sort, down, size)
+
+
+def _conditions(
+    found: QuerySet[Account, Account], name: str, where: Sequence[Filter], types: dict[str, str]
+) -> tuple[Expression | F, QuerySet[Account, Account]]:
+    """All problems at once."""
+    problems: list[Problem] = []
+    key: Expression | F
+    # Ids grow with time, and have an index.
+    columns = {"created_at": "id", "updated_at": "updated_at"}
+    if name in columns:
+        key = F(columns[name])
+    else:
+        made = filters.sort_key(name, types)
+        if isinstance(made, Problem):
+            problems.append(made)
+        else:
+            key = made
+    for one in where:
+        condition = filters.condition(one, types)
+        if isinstance(condition, Problem):
+            problems.append(condition)
+        else:
+            found = found.filter(condition)
+    if problems:
+        raise MustFix("invalid_filter", "This list can't be made.", problems)
+    return key, found
+
+
+def _searched(text: str) -> Q:
+    return (
+        Q(company_name__icontains=text)
+        | Q(company_domain__icontains=text)
+        | Q(external_customer_id__icontains=text)
+    )
+
+
+def _after(place: Any, sort: str, down: bool) -> Q:
+    try:
+        of_sort, value, last = place
+        last = UUID(last)
+        if sort.removeprefix("-") == "updated_at":
+            value = datetime.fromisoformat(value)
+        elif sort.removeprefix("-") == "created_at":
+            value = UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        raise bad_cursor() from None
+    if of_sort != sort:
+        raise bad_cursor()
+    side = "lt" if down else "gt"
+    further = Q(**{f"id__{side}": last})
+    if value is None:
+        return Q(sort_key=None) & further
+    return Q(**{f"sort_key__{side}": value}) | (Q(sort_key=value) & further) | Q(sort_key=None)
+
+
+def _page(found: QuerySet[Account, Account], sort: str, down: bool, size: int) -> Listing[Account]:
+    if sort.removeprefix("-") == "created_at":
+        order: list[Any] = ["-id" if down else "id"]
+    elif down:
+        order = [F("sort_key").desc(nulls_last=True), "-id"]
+    else:
+        order = [F("sort_key").asc(nulls_last=True), "id"]
+    rows = list(found.order_by(*order)[: size + 1])
+    if len(rows) <= size:
+        return Listing(rows, None)
+    last = rows[size - 1]
+    value = last.sort_key  # type: ignore[attr-defined]
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    elif isinstance(value, UUID):
+        value = str(value)
+    return Listing(rows[:size], write_cursor([sort, value, str(last.id)]))
