@@ -134,7 +134,7 @@ def _test(
 ) -> dict[str, Any]:
     credentials = connection.credentials_for(settings, stream, stored)
     redactor = Redactor([*credentials.values(), *more_secrets])
-    client = connection.client()
+    client = connection.client(clock)
     pages: list[Page] = []
     sample: list[dict[str, JSON]] = []
     error: RopewalkError | None = None
