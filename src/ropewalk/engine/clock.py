@@ -14,6 +14,8 @@ class Clock(Protocol):
 
     def monotonic(self) -> float: ...
 
+    def sleep(self, seconds: float) -> None: ...
+
     def jitter(self) -> float:
         """Evenly spread over 0 ≤ x < 1."""
 
@@ -25,6 +27,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def jitter(self) -> float:
         return random.random()  # noqa: S311 - spreads load, keeps no secret

@@ -107,7 +107,7 @@ def _at(path: str, model: type[BaseModel], data: Any, context: dict[str, Any] | 
 
 
 class _Seen:
-    """A `Fetch` that remembers what it was last asked, and what it answered."""
+    """A `Fetch` that remembers the first exchange, and over it one that failed."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -115,9 +115,11 @@ class _Seen:
         self.response: Response | None = None
 
     def __call__(self, request: Request) -> Response:
+        first, earlier = self.request is None, (self.request, self.response)
         self.request, self.response = request, None
-        self.response = self._fetch(request)
-        return self.response
+        response = self._fetch(request)
+        self.request, self.response = (request, response) if first else earlier
+        return response
 
     def ahead(self, requests: Sequence[Request]) -> None:
         """A test reads two pages at the most."""
@@ -134,7 +136,7 @@ def _test(
 ) -> dict[str, Any]:
     credentials = connection.credentials_for(settings, stream, stored)
     redactor = Redactor([*credentials.values(), *more_secrets])
-    client = connection.client()
+    client = connection.client(clock)
     pages: list[Page] = []
     sample: list[dict[str, JSON]] = []
     error: RopewalkError | None = None
