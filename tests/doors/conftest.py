@@ -118,7 +118,14 @@ def make_world(name: str) -> World:
         run.id,
         [
             Entry(0, "skipped", "no_match", "No account has this domain.", {"name": "Acme"}),
-            Entry(3, "skipped", "ambiguous_match", "Two accounts have it.", {"name": "Twin", "website": "twin.com"}, [{"account_id": "1"}]),
+            Entry(
+                3,
+                "skipped",
+                "ambiguous_match",
+                "Two accounts have it.",
+                {"name": "Twin", "website": "twin.com"},
+                [{"account_id": "1"}],
+            ),
         ],
     )
     account = accounts.create_account(

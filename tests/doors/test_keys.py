@@ -56,14 +56,20 @@ def error_of(answer: Any) -> tuple[int, str]:
     return answer.status_code, json.loads(answer.content)["error_code"]
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer pk_live_unknown", "Basic cGs6bGl2ZQ==", "pk_live_x"])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer pk_live_unknown", "Basic cGs6bGl2ZQ==", "pk_live_x"]
+)
 def test_without_a_live_key(header: str | None, world: World) -> None:
     api = Api(None, **({} if header is None else {"Authorization": header}))
 
     for operation in OPERATIONS:
         answer = call(api, world, operation)
 
-        assert (operation.name, answer.status_code, json.loads(answer.content)) == (operation.name, 401, NEEDS_KEY)
+        assert (operation.name, answer.status_code, json.loads(answer.content)) == (
+            operation.name,
+            401,
+            NEEDS_KEY,
+        )
         assert answer["WWW-Authenticate"] == 'Bearer realm="ropewalk"'
         assert "X-RateLimit-Limit" not in answer
 
