@@ -41,7 +41,7 @@ def list_contacts(
 
 
 @router.post("/contacts", auth=write, response={201: schemas.Contact})
-def create_contact(request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(NewContact)] = Body()) -> Any:
+def create_contact(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(NewContact)]]) -> Any:
     """Its email is required, and unique within the account."""
     caller = request.auth
     own = {name: value for name, value in body.items() if name != "account_id"}
@@ -59,7 +59,7 @@ def get_contact(request: Keyed, contact_id: UUID) -> Any:
 def edit_contact(
     request: Keyed,
     contact_id: UUID,
-    body: Annotated[dict[str, Any], DocumentedBy(accounts.ContactBody)] = Body(),
+    body: Body[Annotated[dict[str, Any], DocumentedBy(accounts.ContactBody)]],
 ) -> Any:
     """Sets what is given, null clears, what is left out stays."""
     caller = request.auth
