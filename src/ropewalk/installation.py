@@ -147,6 +147,14 @@ class Installation(BaseSettings):
         return django_database(self.database_url.get_secret_value())
 
     @property
+    def jobs_url(self) -> str:
+        """The job queue's database: a file of its own, or a schema of its own beside the record."""
+        if self.database["ENGINE"].endswith("sqlite3"):
+            return f"sqlite:///{self.data_dir / 'jobs.sqlite'}"
+        assert self.database_url is not None
+        return self.database_url.get_secret_value()
+
+    @property
     def key_file(self) -> Path:
         """Beside the data folder, so that a copy of the folder doesn't carry the key to its own secrets."""
         return self.data_dir.with_name(self.data_dir.name + ".key")

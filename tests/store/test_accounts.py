@@ -5,8 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, transaction
-from django.db import connection as database
+from django.db import IntegrityError, connection as database, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.decide import ContactChange, Decision, apply

@@ -63,6 +63,12 @@ class MustFix(RopewalkError):
         super().__init__(code, message, detail=detail)
         self.problems = tuple(problems)
 
+    def under(self, path: str) -> MustFix:
+        """The same, for a block inside a larger body."""
+        found = self.problems or (Problem("", self.message),)
+        below = [Problem(".".join(filter(None, (path, one.path))), one.message) for one in found]
+        return MustFix(self.code, self.message, below, detail=self.detail)
+
 
 class Refused(RopewalkError):
     pass

@@ -169,8 +169,8 @@ class Plan:
         for entry in entries:
             path = self.paths.get(entry.from_, ())
             change = transforms.compile(entry.transforms)
-            if change is None and _is_key(path):
-                direct.append((path[0], entry.to))  # type: ignore[arg-type,unused-ignore]
+            if change is None and len(path) == 1:
+                direct.append((path[0], entry.to))
             else:
                 always = transforms.speaks_without_value(entry.transforms)
                 computed.append((entry.to, _getter(entry.from_, path), change, always))
@@ -201,14 +201,10 @@ class Plan:
         )
 
 
-def _is_key(path: paths.Path) -> bool:
-    return len(path) == 1 and isinstance(path[0], str) and not path[0].isdigit()
-
-
 def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
     if not text:
-        return lambda record: MISSING
-    if _is_key(path):
+        return lambda _: MISSING
+    if len(path) == 1:
         key = path[0]
         return lambda record: record.get(key, MISSING)
     return lambda record: paths.get(record, path)

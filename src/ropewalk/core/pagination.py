@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -13,10 +14,23 @@ from ropewalk.core.ranges import below_ceiling, bounds, within
 
 PathText: TypeAlias = Annotated[str, Field(min_length=1, max_length=512)]
 ParamName: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
-HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")]
 PageSize: TypeAlias = Annotated[
     int, Field(strict=True), AfterValidator(within(*limits.PAGE_SIZE)), bounds(*limits.PAGE_SIZE)
 ]
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+
+
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise PydanticCustomError(
+            "header", "A header name is letters, digits and dashes, like Accept-Version."
+        )
+    return name
+
+
+HeaderName: TypeAlias = Annotated[str, AfterValidator(_header_name)]
 
 
 def _origin(url: str) -> str:

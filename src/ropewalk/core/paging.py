@@ -107,7 +107,7 @@ class Pager:
         self._last: str = kept.get("last", "")
         self._cut: int = kept.get("cut", 0)
         self._cut_print: str = kept.get("cut_print", "")
-        self._run_pages: int = kept.get("run_pages", 0)
+        self.run_pages: int = kept.get("run_pages", 0)
         self._run_rows: int = kept.get("run_rows", 0)
         self._pages = Seen(kept.get("pages", ""))
         self._leads = Seen(kept.get("leads", ""))
@@ -135,7 +135,7 @@ class Pager:
             "last": self._last,
             "cut": self._cut,
             "cut_print": self._cut_print,
-            "run_pages": self._run_pages,
+            "run_pages": self.run_pages,
             "run_rows": self._run_rows,
             "pages": self._pages.text(),
             "leads": self._leads.text(),
@@ -157,7 +157,7 @@ class Pager:
         first = cast(int, self._place)
         pages = min(most, _pages(self.total - self.rows, self.size))
         if self.max_pages is not None:
-            pages = min(pages, self.max_pages - self._run_pages)
+            pages = min(pages, self.max_pages - self.run_pages)
         if self.max_records is not None:
             pages = min(pages, _pages(self.max_records - self._run_rows, self.size))
         step = self.size if isinstance(settings, OffsetPages) else 1
@@ -185,7 +185,7 @@ class Pager:
 
     def receive(self, facts: Facts) -> Take:
         """The answer to `ask()`."""
-        self._run_pages += 1
+        self.run_pages += 1
         self._hear_total(facts)
         if facts.asked is not None:
             self._leads.add(_print(facts.asked))
@@ -306,7 +306,7 @@ class Pager:
         reasons = []
         if self.max_records is not None and self._run_rows >= self.max_records:
             reasons.append("max_records")
-        if self.max_pages is not None and self._run_pages >= self.max_pages:
+        if self.max_pages is not None and self.run_pages >= self.max_pages:
             reasons.append("max_pages")
         if reasons:
             self.ending = Ending("truncated", tuple(reasons))

@@ -6,6 +6,7 @@ path is the whole value, so the one path it would clash with, a single empty key
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -17,7 +18,7 @@ Path: TypeAlias = tuple[str, ...]
 WHOLE: Final[Path] = ()
 
 _EMPTY_KEY = "\\"
-_INDEX_DIGITS = 9
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def parse(text: str) -> Path:
@@ -73,9 +74,7 @@ def get(value: JSON, path: Path) -> JSON | Missing:
 
 def index(segment: str) -> int | None:
     """The place in an array that this segment names."""
-    if segment.isascii() and segment.isdigit() and len(segment) <= _INDEX_DIGITS:
-        return int(segment)
-    return None
+    return int(segment) if _INDEX.fullmatch(segment) else None
 
 
 def put(value: JSON, path: Path, new: JSON) -> JSON:

@@ -17,7 +17,7 @@ _NAME = re.compile(
     r"|^(auth|key|pwd|pass|sig|sid|session(id)?)$"
     r"|(^|auth|access|refresh|id|api|bearer|session|csrf|xsrf|security|personal|private|user|app|client|bot)token$"
 )
-_MARKERS = ("***", "[redacted]", "•••")
+_MARKERS = ("***", "•••")
 
 
 def is_secret_name(name: str) -> bool:

@@ -109,7 +109,7 @@ def _date_by(pattern: str) -> Step:
             if text == "":
                 return None
             try:
-                moment = datetime.strptime(text, pattern)
+                moment = datetime.strptime(text, pattern)  # noqa: DTZ007 (without a zone it is UTC)
                 return times.iso(moment if with_time else moment.date())
             except (ValueError, OverflowError):
                 pass
@@ -189,7 +189,7 @@ def check(spec: Any) -> str | dict[str, JSON]:
         return spec
     argument = spec[name]
     if name in _WITH_TEXT:
-        if not isinstance(argument, str) or not argument and name != "join":
+        if not isinstance(argument, str) or (not argument and name != "join"):
             raise ValueError(f"{name} takes its {_WITH_TEXT[name]} as text")
         if name == "date":
             _check_format(argument)
@@ -200,7 +200,7 @@ def check(spec: Any) -> str | dict[str, JSON]:
 
 def _check_format(pattern: str) -> None:
     codes = _FORMAT_CODE.findall(pattern)
-    if not codes or len(set(codes)) < len(codes) or not set("".join(codes)) <= _FORMAT_CODES:
+    if not codes or len(set(codes)) < len(codes) or not _FORMAT_CODES.issuperset(codes):
         raise ValueError(
             f"date takes a format of these codes, each once: {', '.join('%' + c for c in sorted(_FORMAT_CODES))}"
         )
@@ -247,7 +247,7 @@ def compile(specs: Sequence[str | dict[str, Any]]) -> Callable[[Any], Any] | Non
 def _step(spec: str | dict[str, Any]) -> Step:
     name, argument = (spec, None) if isinstance(spec, str) else next(iter(spec.items()))
     if name == "constant":
-        return lambda value: argument
+        return lambda _: argument
     if name == "default":
         return lambda value: argument if value is MISSING or value is None or value == "" else value
     if name == "date" and argument is not None:

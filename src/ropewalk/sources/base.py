@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel
 
+from ropewalk.core.exchange import Fetch, Request
 from ropewalk.core.paging import Ending
-from ropewalk.core.values import JSON
 
 Kind = Literal["accounts", "contacts", "events"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3)."""
-
-    method: str
-    url: str
-    params: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    body: JSON = None
-    timeout_ms: int = 30_000
-    credentials: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """`headers` have lower-case names. `body` is decoded; beyond `limits.SPOOL_BYTES` it is a seekable file."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | BinaryIO
-    url: str
-    milliseconds: int
-
-
-class Fetch(Protocol):
-    """Answers any final status; raises `RetryLater`, `GiveUp`, `MustFix` or `Refused` where there is no usable answer."""
-
-    def __call__(self, request: Request) -> Response: ...
-
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """Hints: these are likely next. A later call with an equal request takes the answer up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +44,19 @@ Reader = Callable[[Any, Any, Window, Fetch, "dict[str, Any] | None"], Iterator[P
 
 @dataclass(frozen=True, slots=True)
 class StreamKind:
-    """One kind of data that a source gives: its settings, how they are read, and what of them makes the baseline."""
+    """One kind of data that a source gives: its settings, and how they are read.
+
+    `baseline` is the fingerprint of what the settings say that records are and become. `resets(old, new)`: the next
+    run has to be a full one; `keeps_place(old, new)`: a truncated run's place is still good. Settings have `.auth`,
+    `.enabled`, `.schedule`, `.overlap_seconds` (None: no incremental runs), and what their kind needs beside.
+    """
 
     settings: type[BaseModel]
     read: Reader
+    first_request: Callable[[Any, Any, Window], Request]
+    baseline: Callable[[Any], bytes]
+    resets: Callable[[Any, Any], bool]
+    keeps_place: Callable[[Any, Any], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ class Remembered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    number: int
+    """`number` is None for one that this very batch will remember."""
+
+    number: int | None
     raw_hash: bytes | None
     draft_hash: bytes | None
 
@@ -148,13 +150,6 @@ def _set_hashes(
         ("id", "bigint"),
         [*((name, "bytea") for name in (*own, *dropped)), ("gone_since", "timestamptz")],
         ((raw, draft, *nothing, number) for raw, draft, number in rows),
-    )
-
-
-def forget(organization_id: UUID, stream_id: UUID) -> None:
-    """Every record will be decided anew. Numbers stay: sets of records seen go on to hold."""
-    StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id).update(
-        raw_hash=None, draft_hash=None, periodic_raw_hash=None, periodic_draft_hash=None
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -204,8 +204,11 @@ def cancel(organization_id: UUID, run_id: UUID, *, now: datetime) -> Run:
         return get(organization_id, run_id)
 
 
-def cancel_requested(run_id: UUID) -> bool:
-    return Run.objects.filter(id=run_id, cancel_requested=True).exists()
+def cancel_requested(run_ids: Collection[UUID]) -> list[UUID]:
+    """Those of the runs, which one worker holds, that somebody wants to end."""
+    if not run_ids:
+        return []
+    return list(Run.objects.filter(id__in=run_ids, cancel_requested=True).values_list("id", flat=True))
 
 
 def accept(organization_id: UUID, run_id: UUID, *, now: datetime) -> bool:

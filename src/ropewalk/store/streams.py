@@ -54,15 +54,15 @@ def put(
     kind: str,
     settings: Mapping[str, JSON],
     baseline: str,
+    reset: bool,
     now: datetime,
     **values: Any,
-) -> tuple[Stream, bool]:
-    """The saved stream, and whether another `baseline` made it start over. `values` are other columns to set."""
+) -> Stream:
+    """`reset`: the next run is a full one that heeds nothing of before. `values` are other columns to set."""
     _check(values)
     with transaction(organization_id):
         connectors.get(organization_id, connector_id)
         found = _mine(organization_id).filter(connector_id=connector_id, kind=kind).first()
-        reset = found is not None and found.baseline != baseline
         if found is None:
             found = Stream(
                 id=new_id(),
@@ -79,9 +79,7 @@ def put(
         if reset:
             _start_over(found)
         found.save()
-        if reset:
-            records.forget(organization_id, found.id)
-    return found, reset
+    return found
 
 
 def reset_baseline(organization_id: UUID, stream_id: UUID) -> None:
@@ -90,12 +88,12 @@ def reset_baseline(organization_id: UUID, stream_id: UUID) -> None:
         found = by_id(organization_id, stream_id)
         _start_over(found)
         found.save()
-        records.forget(organization_id, stream_id)
 
 
 def _start_over(stream: Stream) -> None:
     stream.watermark = stream.last_full_rows = stream.chain = stream.chain_seen = None
     stream.needs_full = True
+    stream.resets += 1
 
 
 def change(organization_id: UUID, stream_id: UUID, **values: Any) -> None:

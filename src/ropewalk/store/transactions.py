@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import connection
-from django.db import transaction as django_transaction
+from django.db import InterfaceError, OperationalError, connection, transaction as django_transaction
 
 from ropewalk.store.database import execute, on_postgres
 
 ORGANIZATION_LOCK = 0x524F5045
 ROTATION_LOCK = 0x524F504B
+
+
+UNAVAILABLE = (OperationalError, InterfaceError)
+"""What the database raises while it can't be reached, or is held too long; the work may be done again later."""
 
 
 @contextmanager
@@ -34,6 +37,17 @@ def every_key(*, alone: bool) -> Iterator[None]:
         if on_postgres():
             execute(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}(%s)", [ROTATION_LOCK])
         yield
+
+
+@contextmanager
+def own_connection() -> Iterator[None]:
+    """For a moment's work in a thread that is none of ours: a connection that it opened is closed again."""
+    opened = connection.connection is None
+    try:
+        yield
+    finally:
+        if opened:
+            connection.close()
 
 
 def close() -> None:

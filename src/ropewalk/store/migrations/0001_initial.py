@@ -460,6 +460,7 @@ class Migration(migrations.Migration):
                 ("chain", models.JSONField(null=True)),
                 ("chain_seen", models.BinaryField(null=True)),
                 ("needs_full", models.BooleanField(default=False)),
+                ("resets", models.PositiveIntegerField(default=0)),
                 ("created_at", models.DateTimeField()),
                 ("updated_at", models.DateTimeField()),
                 (

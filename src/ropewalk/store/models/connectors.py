@@ -38,7 +38,8 @@ class Connector(models.Model):
 
 class Stream(models.Model):
     """`baseline` is the fingerprint of the settings whose change starts over. `chain` is the kept place of a
-    truncated run (§5.3); `chain_seen` the numbers of the records that it has seen so far."""
+    truncated run (§5.3); `chain_seen` the numbers of the records that it has seen so far. `resets` goes into the
+    salt of its records' hashes: a reset forgets them all at once."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False)
@@ -61,6 +62,7 @@ class Stream(models.Model):
     chain = models.JSONField(null=True)
     chain_seen = models.BinaryField(null=True)
     needs_full = models.BooleanField(default=False)
+    resets = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -125,7 +125,8 @@ class AuthOverride(_Settings):
     scope: Scope | None = None
 
 
-_adapter: TypeAdapter[AuthSettings] = TypeAdapter(AuthSettings)
+# Whether errors hold the input is decided by whoever validates from outside, so here as in every settings class.
+_adapter: TypeAdapter[AuthSettings] = TypeAdapter(AuthSettings, config=ConfigDict(hide_input_in_errors=True))
 
 
 def merge(connector: AuthSettings, stream: AuthOverride | None) -> AuthSettings:

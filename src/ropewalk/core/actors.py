@@ -1,0 +1,27 @@
+"""Who does something: kept beside every change, run and audit entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ropewalk.core.values import JSON
+
+ActorType = Literal["user", "api_key", "cli", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`label` is what a person reads: an email, a key's name, the user name of the shell."""
+
+    type: ActorType
+    id: str
+    label: str
+    ip: str = ""
+
+    def record(self) -> dict[str, JSON]:
+        """The shape in which rows keep it; the address is the audit log's alone."""
+        return {"type": self.type, "id": self.id, "label": self.label}
+
+
+SYSTEM = Actor("system", "", "Ropewalk")

@@ -1,0 +1,108 @@
+"""Which fields records have: path, type, how often filled, and what values look like (product.md §3)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from ropewalk.core.paths import flatten
+from ropewalk.core.values import JSON, canonical
+
+FieldType = Literal["text", "number", "boolean", "date-time", "list", "object"]
+
+EXAMPLES: Final = 3
+EXAMPLE_CHARS: Final = 200
+
+_DATE_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`fill_rate` is the share of records in which the path holds something: no null, empty text, list or object.
+    `type` is None where nothing did."""
+
+    path: str
+    type: FieldType | None
+    fill_rate: float
+    examples: tuple[JSON, ...]
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.filled = 0
+        self.types: Counter[FieldType] = Counter()
+        self.examples: dict[bytes, JSON] = {}
+
+    def add(self, value: JSON) -> None:
+        if value is None or value == "" or value == [] or value == {}:
+            return
+        self.filled += 1
+        self.types[type_of(value)] += 1
+        if len(self.examples) < EXAMPLES:
+            example = _example(value)
+            self.examples.setdefault(canonical(example), example)
+
+    def type(self) -> FieldType | None:
+        if len(self.types) > 1:
+            return "text"
+        return next(iter(self.types), None)
+
+
+def fields(records: Iterable[Mapping[str, JSON]]) -> list[Field]:
+    """In the order in which the paths first come up."""
+    tallies: dict[str, _Tally] = {}
+    total = 0
+    for record in records:
+        total += 1
+        for path, value in flatten(record).items():
+            tallies.setdefault(path, _Tally()).add(value)
+    return [
+        Field(path, tally.type(), round(tally.filled / total, 4), tuple(tally.examples.values()))
+        for path, tally in tallies.items()
+    ]
+
+
+def type_of(value: JSON) -> FieldType:
+    """Of a value that is not null."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list):
+        return "list"
+    if isinstance(value, dict):
+        return "object"
+    return "date-time" if is_date_time(str(value)) else "text"
+
+
+def is_date_time(text: str) -> bool:
+    """ISO 8601, a date alone included."""
+    if not _DATE_TIME.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _example(value: JSON) -> JSON:
+    """The value itself where it is short, else the beginning of its text."""
+    if isinstance(value, str):
+        return _shortened(value)
+    if isinstance(value, list | dict):
+        text = msgspec.json.encode(value).decode()
+        return value if len(text) <= EXAMPLE_CHARS else _shortened(text)
+    return value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= EXAMPLE_CHARS else text[: EXAMPLE_CHARS - 1] + "…"

@@ -1,0 +1,91 @@
+"""The rows of an account stream: drafts, the accounts they could be, and what deciding them writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ropewalk.core import decide, matching
+from ropewalk.core.decide import Decision, Policy
+from ropewalk.core.drafts import AccountDraft, Owners, account_draft
+from ropewalk.core.fieldtypes import FieldTypes
+from ropewalk.core.mapping import INGEST_ONLY, Mode
+from ropewalk.core.matching import Index, Match
+from ropewalk.engine.progress import Progress
+from ropewalk.store import accounts, fields
+from ropewalk.store.accounts import AccountWrites, Author
+from ropewalk.store.ids import new_id
+
+
+class AccountRows:
+    """A `Subject` (engine.apply) for one run. It learns field types as it goes; a batch that is rolled back ends it."""
+
+    def __init__(
+        self,
+        organization_id: UUID,
+        *,
+        by: Author,
+        connector_id: UUID,
+        mode: Mode,
+        create_missing: bool,
+        targets: frozenset[str],
+        owners: Owners,
+        now: datetime,
+    ) -> None:
+        self._organization = organization_id
+        self._by = by
+        self._mode: Mode = mode
+        self._owners = owners
+        self._now = now
+        self._with_contacts = not targets.isdisjoint(INGEST_ONLY[1:])
+        self._policy = Policy(
+            mode, create_missing, connector_id, new_id, FieldTypes(fields.types(organization_id))
+        )
+        self._index = Index()
+        self._writes = AccountWrites()
+
+    def draft(self, mapped: dict[str, Any]) -> AccountDraft:
+        return account_draft(mapped, self._mode, self._owners)
+
+    def load(self, drafts: Sequence[AccountDraft]) -> None:
+        keys = [draft.keys for draft in drafts]
+        self._index = Index(
+            *accounts.candidates(
+                self._organization,
+                connector_id=self._policy.connector_id,
+                external_ids=list({key.external_id for key in keys if key.external_id is not None}),
+                domains=list({key.domain for key in keys if key.domain is not None}),
+                link_keys=[key.link_key(self._mode) for key in keys],
+                emails=self._emails(drafts) if self._with_contacts else None,
+            )
+        )
+        self._writes = AccountWrites()
+
+    def _emails(self, drafts: Sequence[AccountDraft]) -> list[str]:
+        found = {email for draft in drafts for email in draft.end_users}
+        found.update(draft.contact_email for draft in drafts if draft.contact_email is not None)
+        return list(found)
+
+    def loaded(self) -> Sequence[UUID]:
+        return list(self._index.by_id)
+
+    def find(self, draft: AccountDraft) -> UUID | None:
+        match = self._match(draft)
+        return match.candidate.account_id if match.candidate and match.kind == "one" else None
+
+    def decide(self, draft: AccountDraft) -> Decision:
+        decision = decide.decide(draft, self._match(draft), self._policy)
+        self._writes.take(decision, decide.apply(decision, self._index))
+        return decision
+
+    def _match(self, draft: AccountDraft) -> Match:
+        return matching.match(draft.keys, self._mode, self._index, self._policy.connector_id)
+
+    def write(self, decisions: Sequence[Decision], progress: Progress) -> None:
+        accounts.write(self._organization, self._writes, by=self._by, now=self._now)
+        fields.learn(self._organization, self._policy.fields.drain(), now=self._now)
+        for decision in decisions:
+            for contact in decision.contacts:
+                progress.counts.contacts["created" if contact.created else "updated"] += 1

@@ -1,0 +1,266 @@
+"""Decides a batch of rows and carries it out: what they change, their hashes, the ledger and the run's progress in
+one transaction that holds only while the run's lease does (product.md §5.1, §5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from pyroaring import BitMap
+
+from ropewalk.core import limits
+from ropewalk.core.decide import Decision, refused
+from ropewalk.core.errors import RowRefused
+from ropewalk.core.mapping import Plan
+from ropewalk.core.records import decode
+from ropewalk.core.values import JSON, digest
+from ropewalk.engine.batches import Batch
+from ropewalk.engine.progress import Progress
+from ropewalk.store import ledger, records
+from ropewalk.store.records import RecordState, Remembered
+from ropewalk.store.transactions import transaction
+
+
+class Draft(Protocol):
+    notices: Any
+
+    def digest(self, salt: bytes = b"") -> bytes: ...
+
+
+class Subject(Protocol):
+    """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`."""
+
+    def draft(self, mapped: dict[str, Any]) -> Any:
+        """Raises `RowRefused`."""
+
+    def load(self, drafts: Sequence[Any]) -> None:
+        """Loads whatever the drafts may be matched with, in a constant number of queries."""
+
+    def loaded(self) -> Sequence[UUID]: ...
+
+    def find(self, draft: Any) -> UUID | None:
+        """The one subject that a draft is about, if it is there and may be written."""
+
+    def decide(self, draft: Any) -> Decision:
+        """What is decided is seen by the drafts after it."""
+
+    def write(self, decisions: Sequence[Decision], progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2)."""
+
+    salt: bytes
+    periodic_salt: bytes | None = None
+    heed: bool = True
+
+    @property
+    def periodic(self) -> bool:
+        return self.periodic_salt is not None
+
+    def of_raw(self, raw: msgspec.Raw | bytes) -> bytes:
+        return digest(raw, self.periodic_salt or self.salt)
+
+    def of_draft(self, draft: Draft) -> bytes:
+        return draft.digest(self.periodic_salt or self.salt)
+
+
+@dataclass(slots=True)
+class Row:
+    position: int
+    raw: msgspec.Raw | bytes
+    raw_hash: bytes
+    known: tuple[int, UUID] | None = None
+    record: JSON = None
+    draft: Any = None
+    draft_hash: bytes = b""
+    refusal: RowRefused | None = None
+
+
+@dataclass(slots=True)
+class _Part:
+    """What has been decided and is still to be written."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    remembered: dict[UUID, Remembered] = field(default_factory=dict)
+    subjects: set[UUID] = field(default_factory=set)
+    entries: list[ledger.Entry] = field(default_factory=list)
+
+
+Commit = Callable[[Progress], None]
+"""The last statement of the transaction: keeps the run's progress, or raises where the lease is lost."""
+
+
+class Applier:
+    def __init__(
+        self,
+        organization_id: UUID,
+        stream_id: UUID,
+        run_id: UUID,
+        subject: Subject,
+        plan: Plan,
+        hashes: Hashes,
+        redact: Callable[[JSON], JSON],
+    ) -> None:
+        self._organization = organization_id
+        self._stream = stream_id
+        self._run = run_id
+        self._subject = subject
+        self._plan = plan
+        self._hashes = hashes
+        self._redact = redact
+        self._states: dict[UUID, RecordState] = {}
+
+    def apply(self, batch: Batch, before: Progress, commit: Commit) -> Progress:
+        """Answers the progress that has been committed; `before` stays what it was, for a batch that fails."""
+        progress = before.copy()
+        rows = self._rows(batch, progress)
+        with transaction(self._organization):
+            rest: Sequence[Row] = rows
+            while rest:
+                rest = self._apply_part(rest, progress)
+            progress.place = batch.place
+            progress.counts.pages += batch.pages
+            progress.counts.notices.update(batch.notices)
+            progress.total = batch.total
+            commit(progress)
+        return progress
+
+    # Reading
+
+    def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
+        first = progress.counts.processed + 1
+        rows = [Row(first + offset, raw, self._hashes.of_raw(raw)) for offset, raw in enumerate(batch.rows)]
+        known = self._known(rows)
+        for row in rows:
+            row.known = known.get(row.raw_hash)
+            if row.known is None:
+                self._read(row, progress)
+            elif progress.unseen:
+                # Not worth decoding for its own sake; but a path is gone only if no record has it.
+                self._strike_seen(row, progress)
+        return rows
+
+    def _known(self, rows: Sequence[Row]) -> dict[bytes, tuple[int, UUID]]:
+        """The rows whose very record is what the stream said last: their record's number and their subject."""
+        hashes = self._hashes
+        if not hashes.heed:
+            return {}
+        own = self._records_known([row.raw_hash for row in rows], periodic=hashes.periodic)
+        if not hashes.periodic:
+            return own
+        by_hand = {digest(row.raw, hashes.salt): row.raw_hash for row in rows}
+        found = self._records_known(list(by_hand), periodic=False)
+        return {by_hand[raw_hash]: known for raw_hash, known in found.items()} | own
+
+    def _records_known(self, raw_hashes: list[bytes], *, periodic: bool) -> dict[bytes, tuple[int, UUID]]:
+        return records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
+
+    def _read(self, row: Row, progress: Progress) -> None:
+        try:
+            row.record = record = decode(row.raw)
+            if progress.unseen:
+                self._plan.strike_seen(record, progress.unseen)
+            row.draft = self._subject.draft(self._plan.apply(record))
+            row.draft_hash = self._hashes.of_draft(row.draft)
+        except RowRefused as refusal:
+            row.refusal = refusal
+
+    def _strike_seen(self, row: Row, progress: Progress) -> None:
+        record = decode(row.raw)
+        self._plan.strike_seen(record, progress.unseen)
+
+    # Deciding
+
+    def _apply_part(self, rows: Sequence[Row], progress: Progress) -> Sequence[Row]:
+        """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated;
+        answers the rows that are left."""
+        self._subject.load([row.draft for row in rows if row.draft is not None])
+        self._states = records.by_subject(
+            self._organization, self._stream, self._subject.loaded(), periodic=self._hashes.periodic
+        )
+        part, rest = _Part(), rows[len(rows) :]
+        for number, row in enumerate(rows):
+            if row.known is not None and row.known[1] in part.remembered:
+                row.known = None
+                self._read(row, progress)
+                rest = rows[number:]
+                break
+            self._decide(row, part, progress)
+        self._write(part, progress)
+        return rest
+
+    def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
+        if row.known is not None:
+            progress.counts.counts["unchanged"] += 1
+            self._note_seen(row.known[0], progress, twice=False)
+            return
+        decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
+        counts = progress.counts
+        counts.counts[decision.outcome] += 1
+        counts.notices.update(decision.notices)
+        if decision.outcome in ("skipped", "rejected"):
+            counts.reasons[decision.reason] += 1
+            if counts.reasons[decision.reason] <= limits.LEDGER_ROWS_PER_REASON:
+                part.entries.append(self._entry(row, decision))
+            return
+        part.decisions.append(decision)
+        self._remember(row, decision, part, progress)
+
+    def _decide_draft(self, row: Row) -> Decision:
+        """Where the stream has said this before, whatever the subject is like now: it has nothing new to say."""
+        subject_id = self._subject.find(row.draft)
+        state = self._states.get(subject_id) if subject_id and self._hashes.heed else None
+        if state is not None and state.draft_hash == row.draft_hash:
+            return Decision("unchanged", account_id=subject_id, notices=row.draft.notices)
+        return self._subject.decide(row.draft)
+
+    def _remember(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
+        subject_id = decision.account_id
+        assert subject_id is not None
+        state, earlier = self._states.get(subject_id), part.remembered.get(subject_id)
+        self._note_seen(state.number if state else None, progress, twice=subject_id in part.subjects)
+        part.subjects.add(subject_id)
+        # A row with a notice is decoded again next time, so that the notice is not lost.
+        raw_hash = None if decision.notices else row.raw_hash
+        if state and not decision.writes and (state.raw_hash, state.draft_hash) == (raw_hash, row.draft_hash):
+            return
+        changed = decision.writes or (earlier is not None and earlier.changed)
+        part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed)
+        self._states[subject_id] = RecordState(state.number if state else None, raw_hash, row.draft_hash)
+
+    def _note_seen(self, number: int | None, progress: Progress, *, twice: bool) -> None:
+        if twice or (number is not None and number in progress.seen):
+            progress.counts.notices["duplicate_in_run"] += 1
+        if number is not None:
+            progress.seen.add(number)
+
+    def _entry(self, row: Row, decision: Decision) -> ledger.Entry:
+        candidates = [candidate.summary() for candidate in decision.candidates]
+        return ledger.Entry(
+            row.position,
+            decision.outcome,
+            decision.reason,
+            str(self._redact(decision.message)),
+            self._redact(row.record if row.record is not None else as_text(row.raw)),
+            self._redact(list(candidates)) if candidates else None,
+        )
+
+    # Writing
+
+    def _write(self, part: _Part, progress: Progress) -> None:
+        self._subject.write(part.decisions, progress)
+        numbers = records.remember(
+            self._organization, self._stream, part.remembered.values(), periodic=self._hashes.periodic
+        )
+        progress.seen |= BitMap(numbers.values())
+        ledger.write(self._organization, self._run, part.entries)
+
+
+def as_text(raw: msgspec.Raw | bytes) -> str:
+    """A record that can't be decoded, as far as the ledger shows it."""
+    return bytes(raw)[: limits.VALUE_BYTES].decode(errors="replace")

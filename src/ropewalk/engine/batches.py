@@ -1,0 +1,72 @@
+"""Pages in, batches out: the rows that one transaction takes, and the place a resumed run goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ropewalk.core.paging import Ending
+from ropewalk.sources.base import Page
+
+BATCH_ROWS = 5_000
+BATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reading is: the reader's state after the last whole page, and the rows taken of the next one."""
+
+    state: dict[str, Any] | None = None
+    row: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    rows: list[msgspec.Raw | bytes] = field(default_factory=list)
+    place: Place = field(default_factory=Place)
+    pages: int = 0
+    total: int | None = None
+    ending: Ending | None = None
+    notices: dict[str, int] = field(default_factory=dict)
+
+    def _finish_page(self, page: Page) -> None:
+        self.place = Place(page.state)
+        self.pages += 1
+        self.total = page.total
+        self.ending = page.ending
+        for code, count in page.notices.items():
+            self.notices[code] = self.notices.get(code, 0) + count
+
+
+def batches(
+    pages: Iterable[Page],
+    start: Place,
+    monotonic: Callable[[], float],
+    *,
+    rows: int = BATCH_ROWS,
+    seconds: float = BATCH_SECONDS,
+) -> Iterator[Batch]:
+    """Small pages are put together until a batch is full or has waited long enough; a large one is cut.
+
+    Rows of the first page that `start` says were taken are passed over.
+    """
+    place, batch, begun = start, Batch(place=start), monotonic()
+    for page in pages:
+        skip, taken = place.row, place.row
+        for number, record in enumerate(page.records):
+            if number < skip:
+                continue
+            batch.rows.append(record)
+            taken += 1
+            if len(batch.rows) >= rows and taken < page.count:
+                batch.place = Place(place.state, taken)
+                yield batch
+                batch, begun = Batch(total=page.total), monotonic()
+        batch._finish_page(page)
+        place = batch.place
+        if page.ending or len(batch.rows) >= rows or monotonic() - begun >= seconds:
+            yield batch
+            batch, begun = Batch(place=place), monotonic()

@@ -1,0 +1,94 @@
+"""Which secret may go where: each is bound to the origins of the streams that it was entered for (product.md §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ropewalk.core.auth import AuthSettings, ClientCredentials
+from ropewalk.core.errors import Problem
+from ropewalk.core.origins import origin
+from ropewalk.store import secrets
+from ropewalk.store.secrets import Stored
+
+HEADER = "header:"
+"""Before the name of a header whose value is kept as a secret."""
+
+
+def origins_of(url: str, auth: AuthSettings) -> frozenset[str]:
+    """Where a stream sends its secrets."""
+    token_url = {origin(auth.token_url)} if isinstance(auth, ClientCredentials) else set()
+    return frozenset({origin(url), *token_url})
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A stream's demand: the secret of its auth, if it has one, and its secret headers, to go to `origins`."""
+
+    auth: AuthSettings
+    headers: frozenset[str]
+    origins: frozenset[str]
+
+    def names(self) -> Iterator[str]:
+        if self.auth.secret is not None:
+            yield self.auth.secret
+        for name in sorted(self.headers):
+            yield HEADER + name
+
+
+@dataclass(slots=True)
+class Bindings:
+    """The secrets of a connector and one of its streams, as saved; `given` are those that the request enters anew."""
+
+    connector: Mapping[str, Stored]
+    stream: Mapping[str, Stored]
+    given: Collection[str] = ()
+    confirmed: str = ""
+    to_bind: list[tuple[bool, str]] = field(default_factory=list)
+
+    def problems(self, needed: Needed) -> list[Problem]:
+        """What keeps the stream from sending its secrets; `to_bind` (of the stream, origin) collects what is granted:
+        the first origin of a secret entered before there was any stream, and the one that was confirmed."""
+        found: list[Problem] = []
+        for name in needed.names():
+            if name in self.given:
+                continue
+            own = name in self.stream
+            stored = self.stream.get(name) or self.connector.get(name)
+            if stored is None:
+                if name.startswith(HEADER):
+                    found.append(_missing_header(name.removeprefix(HEADER)))
+                continue
+            for target in sorted(needed.origins - set(stored.origins)):
+                if not stored.origins or target == self.confirmed:
+                    self.to_bind.append((own, target))
+                else:
+                    found.append(_elsewhere(name, stored, target))
+        return found
+
+
+def _missing_header(name: str) -> Problem:
+    return Problem(f"headers.{name}", "No value is kept for this header; enter it, or leave the header out.")
+
+
+def _elsewhere(name: str, stored: Stored, target: str) -> Problem:
+    """Names the way out: entering it again, or saying so."""
+    if name.startswith(HEADER):
+        header = name.removeprefix(HEADER)
+        return Problem(
+            f"headers.{header}",
+            f"Its value was entered for {', '.join(stored.origins)}. Enter it again to send it to {target}, or "
+            f"confirm with send_secret_to={target}.",
+        )
+    return Problem(
+        f"secrets.{name}",
+        f"The saved {name.replace('_', ' ')} was entered for {', '.join(stored.origins)}. Enter it again to send it "
+        f"to {target}, or confirm with send_secret_to={target}.",
+    )
+
+
+def load(organization_id: UUID, connector_id: UUID, stream_id: UUID | None, **more: Any) -> Bindings:
+    own = secrets.read(organization_id, connector_id=connector_id, stream_id=stream_id) if stream_id else {}
+    return Bindings(secrets.read(organization_id, connector_id=connector_id), own, **more)

@@ -1,0 +1,86 @@
+"""A connector's way out: its credentials, its request budget and its secrets' redactor, bound to one `Fetch`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from ropewalk.core.auth import merge
+from ropewalk.core.redact import Redactor
+from ropewalk.engine.bindings import HEADER
+from ropewalk.engine.clock import Clock
+from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
+from ropewalk.net.client import BoundFetch, Client
+from ropewalk.net.credentials import Credentials
+from ropewalk.net.guard import Guard
+from ropewalk.sources.endpoint import Kept
+from ropewalk.store import connectors, secrets, streams
+from ropewalk.store.models import Connector
+from ropewalk.store.secrets import Stored
+from ropewalk.store.transactions import own_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    fetch: BoundFetch
+    redactor: Redactor
+
+
+@cache
+def client() -> Client:
+    """One a process: it keeps connections and access tokens."""
+    operated = installation()
+    return Client(
+        Guard(operated.allow_networks),
+        proxy=operated.proxy.get_secret_value() if operated.proxy else None,
+        ca_bundle=str(operated.ca_bundle) if operated.ca_bundle else None,
+    )
+
+
+@contextmanager
+def open_fetch(
+    connector: Connector, kind: str, frozen: Frozen, clock: Clock, *, stop: Callable[[], bool]
+) -> Iterator[Opened]:
+    """For a run: waits and retries as long as product.md §5.4 lets it."""
+    stored = saved_secrets(connector.organization_id, connector.id, kind)
+    credentials = credentials_for(frozen.connector, frozen.stream, stored)
+    per_minute = getattr(frozen.connector, "requests_per_minute", None)
+    budget = _budget(connector.id, per_minute, clock) if per_minute else None
+    with client().bind(credentials, budget=budget, cancelled=stop) as fetch:
+        yield Opened(fetch, Redactor(credentials.values()))
+
+
+def saved_secrets(organization_id: UUID, connector_id: UUID, kind: str) -> dict[str, Stored]:
+    """The connector's, and over them the stream's own."""
+    found = secrets.read(organization_id, connector_id=connector_id)
+    for stream in streams.of_connector(organization_id, connector_id):
+        if stream.kind == kind:
+            found |= secrets.read(organization_id, connector_id=connector_id, stream_id=stream.id)
+    return found
+
+
+def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -> Credentials:
+    """Each secret goes to the origins it was entered for; together they go only where all of them may."""
+    auth = merge(connector.auth, stream.auth)
+    headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
+    needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
+    bound = [frozenset(one.origins) for one in needed.values()]
+    return Credentials(
+        auth=auth,
+        secrets={name: one.value for name, one in needed.items() if name not in headers},
+        origins=frozenset.intersection(*bound) if bound else frozenset(),
+        headers={name.removeprefix(HEADER): one.value for name, one in needed.items() if name in headers},
+    )
+
+
+def _budget(connector_id: UUID, per_minute: int, clock: Clock) -> Callable[[], float]:
+    def reserve() -> float:
+        with own_connection():
+            return connectors.reserve(connector_id, per_minute=per_minute, now=clock.now().timestamp())
+
+    return reserve

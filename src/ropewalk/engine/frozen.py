@@ -1,0 +1,88 @@
+"""The settings a run was made with: whatever is saved meanwhile, it goes on with these (product.md §5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sys import maxsize
+from typing import Any, Self, cast
+
+from pydantic import BaseModel
+
+from ropewalk.core.values import digest
+from ropewalk.sources import REGISTRY
+from ropewalk.sources.base import Kind, Source, StreamKind
+from ropewalk.store.models import Connector, Stream
+
+# What has been saved was within the ceilings of its day; they may have been lowered since.
+_SAVED = {"max_records": maxsize, "max_pages": maxsize}
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """`resets` counts how often the stream's baseline was: hashes of before an undo or another mapping don't hold."""
+
+    source: Source
+    kind: Kind
+    connector: BaseModel
+    stream: Any
+    baseline: str
+    resets: int
+
+    @classmethod
+    def of(cls, connector: Connector, stream: Stream) -> Self:
+        return cls._read(
+            connector.source, stream.kind, connector.settings, stream.settings, stream.baseline, stream.resets
+        )
+
+    @classmethod
+    def load(cls, record: dict[str, Any]) -> Self:
+        return cls._read(
+            record["source"],
+            record["kind"],
+            record["connector"],
+            record["stream"],
+            record["baseline"],
+            record["resets"],
+        )
+
+    @classmethod
+    def _read(
+        cls,
+        slug: str,
+        kind: str,
+        connector: dict[str, Any],
+        stream: dict[str, Any],
+        baseline: str,
+        resets: int,
+    ) -> Self:
+        source = REGISTRY[slug]
+        known = cast(Kind, kind)
+        return cls(
+            source,
+            known,
+            source.settings.model_validate(connector),
+            source.kinds[known].settings.model_validate(stream, context=_SAVED),
+            baseline,
+            resets,
+        )
+
+    @staticmethod
+    def record(connector: Connector, stream: Stream) -> dict[str, Any]:
+        return {
+            "source": connector.source,
+            "kind": stream.kind,
+            "connector": connector.settings,
+            "stream": stream.settings,
+            "baseline": stream.baseline,
+            "resets": stream.resets,
+        }
+
+    @property
+    def reading(self) -> StreamKind:
+        return self.source.kinds[self.kind]
+
+    def still_holds(self, stream: Stream) -> bool:
+        return (stream.baseline, stream.resets) == (self.baseline, self.resets)
+
+    def salt(self, *more: str) -> bytes:
+        return digest("\n".join((self.baseline, str(self.resets), *more)).encode())

@@ -1,0 +1,255 @@
+"""Test: what an endpoint answers, what its records look like, and what each of their fields could be mapped to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Any, cast
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from ropewalk.core import discover, suggest
+from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
+from ropewalk.core.checking import Settings, check
+from ropewalk.core.errors import MustFix, NotFound, RopewalkError, RowRefused
+from ropewalk.core.exchange import Fetch, Request, Response
+from ropewalk.core.limits import TEST_PAGES
+from ropewalk.core.records import decode
+from ropewalk.core.redact import Redactor
+from ropewalk.core.values import JSON
+from ropewalk.engine import connection
+from ropewalk.engine.bindings import HEADER, origins_of
+from ropewalk.engine.clock import Clock
+from ropewalk.engine.configure import Secrets
+from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
+from ropewalk.net.credentials import Credentials
+from ropewalk.sources import REGISTRY
+from ropewalk.sources.base import Kind, Page, StreamKind, Window
+from ropewalk.store import audit, connectors, streams
+from ropewalk.store.secrets import Stored
+from ropewalk.store.transactions import transaction
+
+DEADLINE_SECONDS = 30.0
+RETRIES = 1
+SAMPLE = 200
+SHOWN = 10
+
+
+class Draft(Settings):
+    source: str
+    kind: str = "accounts"
+    settings: dict[str, Any] = {}
+    stream: dict[str, Any] = {}
+    secrets: Secrets = {}
+    connector_id: UUID | None = None
+
+
+def test_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
+) -> dict[str, Any]:
+    connector = connectors.get(organization_id, connector_id)
+    stream = streams.get(organization_id, connector_id, kind)
+    frozen = Frozen.of(connector, stream)
+    stored = connection.saved_secrets(organization_id, connector_id, kind)
+    answer = _test(frozen.reading, frozen.kind, frozen.connector, frozen.stream, stored, clock)
+    now = clock.now()
+    with transaction(organization_id):
+        if answer["ok"]:
+            streams.change(organization_id, stream.id, tested_at=now)
+        audit.record(
+            organization_id,
+            actor=actor.record(),
+            ip=actor.ip or None,
+            verb="stream.tested",
+            object_type="connector",
+            object_id=connector.id,
+            detail={"name": connector.name, "kind": kind, "ok": answer["ok"]},
+            now=now,
+        )
+    return answer
+
+
+def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    """Keeps nothing. A secret that is left out is the saved one of `connector_id`, on its own origins only."""
+    draft = check(Draft, body)
+    source = REGISTRY.get(draft.source)
+    if source is None or cast(Kind, draft.kind) not in source.kinds:
+        raise NotFound("source" if source is None else "kind of stream")
+    kind = source.kinds[cast(Kind, draft.kind)]
+    operated = installation()
+    context = {"max_records": operated.max_records, "max_pages": operated.max_pages, "draft": True}
+    settings: Any = _at("settings", source.settings, draft.settings)
+    stream: Any = _at("stream", kind.settings, draft.stream, context)
+    stored: dict[str, Stored] = {}
+    if draft.connector_id is not None:
+        connectors.get(organization_id, draft.connector_id)
+        stored = connection.saved_secrets(organization_id, draft.connector_id, draft.kind)
+    origins = tuple(origins_of(stream.url, merge(settings.auth, stream.auth)))
+    given = {name: value for name, value in draft.secrets.items() if isinstance(value, str)}
+    headers = {HEADER + name: value for name, value in stream.headers.items() if isinstance(value, str)}
+    entered = {name: Stored(value, origins) for name, value in given.items()}
+    redacted = [
+        *given.values(),
+        *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
+    ]
+    return _test(kind, cast(Kind, draft.kind), settings, stream, stored | entered, clock, redacted)
+
+
+def _at(path: str, model: type[BaseModel], data: Any, context: dict[str, Any] | None = None) -> Any:
+    try:
+        return check(model, data, context)
+    except MustFix as error:
+        raise error.under(path) from None
+
+
+class _Seen:
+    """A `Fetch` that remembers what it was last asked, and what it answered."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self.request: Request | None = None
+        self.response: Response | None = None
+
+    def __call__(self, request: Request) -> Response:
+        self.request, self.response = request, None
+        self.response = self._fetch(request)
+        return self.response
+
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """A test reads two pages at the most."""
+
+
+def _test(
+    kind: StreamKind,
+    kind_name: Kind,
+    settings: Any,
+    stream: Any,
+    stored: Mapping[str, Stored],
+    clock: Clock,
+    more_secrets: Sequence[str] = (),
+) -> dict[str, Any]:
+    credentials = connection.credentials_for(settings, stream, stored)
+    redactor = Redactor([*credentials.values(), *more_secrets])
+    client = connection.client()
+    pages: list[Page] = []
+    sample: list[dict[str, JSON]] = []
+    error: RopewalkError | None = None
+    deadline = client.clock() + DEADLINE_SECONDS
+    with client.bind(credentials, deadline=deadline, retries=RETRIES) as fetch:
+        seen = _Seen(fetch)
+        try:
+            reading = kind.read(settings, stream, Window(max_pages=TEST_PAGES), seen, None)
+            for page in islice(reading, TEST_PAGES):
+                pages.append(page)
+                sample += _objects(page, SAMPLE - len(sample))
+        except RopewalkError as caught:
+            error = caught
+        answer = {
+            "ok": error is None,
+            "request": _request(seen.request, credentials, redactor),
+            "response": _response(seen.response, redactor, clock),
+            "records": redactor.values(sample[:SHOWN]),
+        }
+    found = discover.fields(sample)
+    answer |= {
+        "fields": [_field(field, redactor) for field in found],
+        "suggestions": [_suggestion(one) for one in suggest.suggest(found, kind_name)],
+        "proposal": None,
+        "message": _message(pages, sample),
+    }
+    if error is not None:
+        answer["error"] = {
+            "code": error.code,
+            "message": redactor.text(error.message),
+            "about": _ABOUT.get(error.code, "url"),
+        }
+    return answer
+
+
+_ABOUT = {
+    "authentication_failed": "credential",
+    "secret_missing": "credential",
+    "secret_unusable": "credential",
+    "secret_not_bound": "credential",
+    "token_refused": "credential",
+    "records_path": "records_path",
+    "not_json": "records_path",
+}
+"""What of the settings an error is about; everything else is about the URL."""
+
+
+def _objects(page: Page, most: int) -> list[dict[str, JSON]]:
+    found: list[dict[str, JSON]] = []
+    for raw in page.records:
+        if len(found) >= most:
+            break
+        try:
+            found.append(decode(raw))
+        except RowRefused:
+            continue
+    return found
+
+
+def _message(pages: Sequence[Page], sample: Sequence[Any]) -> str:
+    if not pages:
+        return ""
+    rows = sum(page.count for page in pages)
+    if not rows:
+        return "The endpoint answers as it should; there are no records yet."
+    if not sample:
+        return f"None of the {rows} records is an object, so there are no fields to map."
+    return f"{rows} records on {len(pages)} page{'s'[: len(pages) != 1]} read."
+
+
+def _request(request: Request | None, credentials: Credentials, redactor: Redactor) -> dict[str, Any] | None:
+    if request is None:
+        return None
+    headers = dict(request.headers) | dict.fromkeys(credentials.headers, redactor.marker)
+    if credentials.auth.type != "none":
+        authenticating = credentials.auth.name if credentials.auth.type == "api_key" else "Authorization"
+        headers[authenticating] = redactor.marker
+    return {
+        "method": request.method,
+        "url": redactor.text(request.url),
+        "params": redactor.values(dict(request.params)),
+        "headers": redactor.values(headers),
+        "body": redactor.values(request.body),
+    }
+
+
+def _response(response: Response | None, redactor: Redactor, clock: Clock) -> dict[str, Any] | None:
+    if response is None:
+        return None
+    return {
+        "status": response.status,
+        "content_type": response.headers.get("content-type", ""),
+        "milliseconds": response.milliseconds,
+        "headers": redactor.redact(dict(response.headers)),
+        "clock_skew_seconds": _skew(response, clock),
+    }
+
+
+def _skew(response: Response, clock: Clock) -> int | None:
+    """How far the server's clock is ahead of ours, in whole seconds; an overlap makes good for one that is behind."""
+    try:
+        date = parsedate_to_datetime(response.headers["date"])
+        return round((date - clock.now()).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _field(field: discover.Field, redactor: Redactor) -> dict[str, Any]:
+    return {
+        "path": field.path,
+        "type": field.type,
+        "fill_rate": round(field.fill_rate, 4),
+        "examples": redactor.values(list(field.examples)),
+    }
+
+
+def _suggestion(one: Any) -> dict[str, Any]:
+    return {"from": one.from_, "to": one.to, "score": round(one.score, 2), "reason": one.reason}

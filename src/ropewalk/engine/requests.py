@@ -1,0 +1,204 @@
+"""What people and clocks ask of runs. Each verb is one transaction with its audit entry; the job follows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from ropewalk.core.actors import Actor
+from ropewalk.core.drafts import Owners, account_draft
+from ropewalk.core.errors import Conflict, NotFound, RetryLater
+from ropewalk.core.mapping import compile as compile_mapping
+from ropewalk.core.window import completed
+from ropewalk.engine import jobs
+from ropewalk.engine.clock import Clock
+from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
+from ropewalk.store import accounts, audit, connectors, ledger, runs, streams
+from ropewalk.store.models import Connector, Run, Stream
+from ropewalk.store.transactions import transaction
+
+log = structlog.get_logger(__name__)
+
+
+def request_run(
+    organization_id: UUID,
+    actor: Actor,
+    connector_id: UUID,
+    kind: str,
+    clock: Clock,
+    *,
+    full: bool = False,
+    trigger: str = "manual",
+) -> tuple[Run, bool]:
+    """A new run and True, or the one that is under way and False."""
+    with transaction(organization_id):
+        connector = connectors.get(organization_id, connector_id)
+        stream = streams.get(organization_id, connector_id, kind)
+        _require_enabled(connector, stream)
+        _require_no_other(organization_id, stream)
+        run, created = runs.create(
+            organization_id,
+            connector_id=connector.id,
+            stream_id=stream.id,
+            kind=kind,
+            actor=actor.record(),
+            settings=Frozen.record(connector, stream),
+            now=clock.now(),
+            trigger=trigger,
+            full=full,
+        )
+        if created:
+            _note(organization_id, actor, "run.requested", run, clock.now(), {"kind": kind, "full": full})
+    if created:
+        _enqueue(run)
+    return run, created
+
+
+def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | None, clock: Clock) -> Run:
+    """Applies rows that a run skipped or rejected once more, under the stream's settings of now."""
+    with transaction(organization_id):
+        earlier = runs.get(organization_id, run_id)
+        if earlier.status in ("queued", "running"):
+            raise Conflict("This run is still under way; its rows can be retried once it has ended.")
+        if earlier.stream_id is None:
+            raise NotFound("stream")
+        connector = connectors.get(organization_id, earlier.connector_id)
+        stream = streams.get(organization_id, earlier.connector_id, earlier.kind)
+        _require_enabled(connector, stream)
+        if runs.open_run(organization_id, stream.id, "sync") is not None:
+            raise Conflict("A run of this stream is under way; retry its rows once that has ended.")
+        run, _ = runs.create(
+            organization_id,
+            connector_id=connector.id,
+            stream_id=stream.id,
+            kind=earlier.kind,
+            actor=actor.record(),
+            settings=Frozen.record(connector, stream) | {"retry_reason": reason},
+            now=clock.now(),
+            trigger="retry",
+            of_run=earlier.id,
+        )
+        detail = {"of_run": str(earlier.id), "reason": reason}
+        _note(organization_id, actor, "run.rows_retried", run, clock.now(), detail)
+    _enqueue(run)
+    return run
+
+
+def cancel(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
+    """A queued run is over at once, a running one within moments; rows already applied stay."""
+    with transaction(organization_id):
+        before = runs.get(organization_id, run_id)
+        if before.status not in ("queued", "running"):
+            raise Conflict(f"This run has already ended ({before.status}).")
+        run = runs.cancel(organization_id, run_id, now=clock.now())
+        _note(organization_id, actor, "run.cancelled", run, clock.now())
+    return run
+
+
+def accept(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
+    """Takes a suspicious run's word: its watermark moves as if it were complete."""
+    now = clock.now()
+    with transaction(organization_id):
+        run = runs.get(organization_id, run_id)
+        if not runs.accept(organization_id, run_id, now=now):
+            raise Conflict("Only a suspicious run can be accepted, and only once.")
+        if run.stream_id is not None and run.trigger != "retry":
+            _move_watermark(organization_id, run, now)
+        _note(organization_id, actor, "run.accepted", run, now, {"reasons": run.verdict_reasons})
+        return runs.get(organization_id, run_id)
+
+
+def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
+    stream = streams.get(organization_id, run.connector_id, run.kind)
+    place: dict[str, Any] = run.progress
+    if not Frozen.load(run.settings).still_holds(stream):
+        raise Conflict(
+            "The stream's settings have changed since this run, so its watermark means nothing now."
+        )
+    closing = completed(
+        datetime.fromisoformat(place["first_started_at"]), full=place["full"], rows=place["rows"]
+    )
+    if stream.watermark is not None and closing.watermark and stream.watermark >= closing.watermark:
+        return
+    kept: dict[str, Any] = {"watermark": closing.watermark, "last_completed_at": now}
+    if place["full"]:
+        kept |= {"needs_full": False, "last_full_rows": closing.last_full_rows}
+    streams.change(organization_id, stream.id, **kept)
+
+
+def link_row(
+    organization_id: UUID, actor: Actor, run_id: UUID, position: int, account_id: UUID, clock: Clock
+) -> None:
+    """Settles for good which account an ambiguous row means; a retry then takes it."""
+    with transaction(organization_id):
+        run = runs.get(organization_id, run_id)
+        row = ledger.row(organization_id, run_id, position)
+        if row.reason != "ambiguous_match":
+            raise Conflict("Only a row that could be several accounts can be settled.")
+        settings = Frozen.load(run.settings).stream
+        plan = compile_mapping(settings.mapping)
+        draft = account_draft(plan.apply(row.record or {}), settings.matching, Owners())
+        found, _ = accounts.candidates(
+            organization_id, connector_id=run.connector_id, account_ids=[account_id]
+        )
+        if not found or found[0].deleted:
+            raise NotFound("account")
+        accounts.link(
+            organization_id,
+            connector_id=run.connector_id,
+            key=draft.keys.link_key(settings.matching),
+            account_id=account_id,
+            now=clock.now(),
+        )
+        detail = {"position": position, "account_id": str(account_id)}
+        _note(organization_id, actor, "row.linked", run, clock.now(), detail)
+
+
+def _require_enabled(connector: Connector, stream: Stream) -> None:
+    if not connector.enabled:
+        raise Conflict(f"The connector {connector.name} is disabled; enable it to sync.", code="disabled")
+    if not stream.enabled:
+        raise Conflict(
+            f"The {stream.kind} stream of {connector.name} is disabled; enable it to sync.", code="disabled"
+        )
+
+
+def _require_no_other(organization_id: UUID, stream: Stream) -> None:
+    run = runs.open_run(organization_id, stream.id, "sync")
+    if run is not None and run.trigger in ("retry", "undo"):
+        raise Conflict(f"A run that {_DOING[run.trigger]} is under way; sync once it has ended.")
+
+
+_DOING = {"retry": "retries rows", "undo": "undoes an earlier one"}
+
+
+def _note(
+    organization_id: UUID,
+    actor: Actor,
+    verb: str,
+    run: Run,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        organization_id,
+        actor=actor.record(),
+        ip=actor.ip or None,
+        verb=verb,
+        object_type="run",
+        object_id=run.id,
+        detail=(detail or {}) | {"connector_id": str(run.connector_id)},
+        now=now,
+    )
+
+
+def _enqueue(run: Run) -> None:
+    try:
+        jobs.enqueue(installation().jobs_url, str(run.id))
+    except RetryLater as error:
+        # A worker's sweep finds the run within seconds.
+        log.info("not_enqueued", run_id=str(run.id), reason=error.detail)

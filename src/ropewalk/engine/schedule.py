@@ -1,0 +1,43 @@
+"""When streams run by themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ropewalk.core.actors import SYSTEM
+from ropewalk.core.errors import Conflict
+from ropewalk.engine import requests
+from ropewalk.engine.clock import Clock
+from ropewalk.store import streams
+from ropewalk.store.models import Stream
+
+JITTER = 0.1
+RECONNECT_AFTER = 2
+AUTHENTICATION = "authentication_failed"
+
+
+def next_run(now: datetime, every_minutes: int, jitter: float) -> datetime:
+    """Up to a tenth of the interval early, so that streams made together drift apart; `jitter` is 0 ≤ x < 1."""
+    return now + timedelta(minutes=every_minutes) * (1 - JITTER * jitter)
+
+
+def start_due(clock: Clock) -> None:
+    """A run that was missed or is still under way when the next is due is made up for once, not more often."""
+    now = clock.now()
+    for stream in streams.due(now):
+        following = next_run(now, stream.every_minutes, clock.jitter())
+        if not streams.take_due(stream, next_run_at=following):
+            continue
+        try:
+            requests.request_run(
+                stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, trigger="periodic"
+            )
+        except Conflict:
+            continue
+
+
+def after_run(stream: Stream, error_code: str | None, not_before: datetime | None) -> dict[str, object]:
+    """The schedule's own columns after a run has ended: two authentication failures in a row pause it."""
+    failures = stream.auth_failures + 1 if error_code == AUTHENTICATION else 0
+    paused = "reconnect" if failures >= RECONNECT_AFTER else stream.paused
+    return {"auth_failures": failures, "paused": paused, "not_before": not_before}

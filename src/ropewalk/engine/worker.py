@@ -1,0 +1,147 @@
+"""A worker: takes runs from the queue, keeps its heartbeat, and sweeps up what dead workers and clocks left to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from ropewalk.core.errors import RetryLater
+from ropewalk.engine import jobs, retention, schedule, sync
+from ropewalk.engine.clock import Clock
+from ropewalk.store import runs as store_runs, transactions, workers
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 1.0
+SWEEP_EVERY = timedelta(seconds=10)
+RUNS_AT_ONCE = 4
+_RETRY_SECONDS = (1.0, 30.0)
+
+
+class HandedOver(BaseException):
+    """Leaves the job pending, so that another worker's sweep resumes it; the queue engine keeps only Exceptions."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """The flags of one run in flight: set by the beat, read by its threads."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def cancel_asked(self) -> bool:
+        return self.cancelled.is_set()
+
+    def stop_asked(self) -> bool:
+        return self.stopping.is_set()
+
+
+class Worker:
+    """`start` returns at once; `stop` lets each run commit its batch and leaves the rest to another worker."""
+
+    def __init__(self, worker_id: str, jobs_url: str, clock: Clock) -> None:
+        self.id = worker_id
+        self._url = jobs_url
+        self._clock = clock
+        self._watches: dict[str, Watch] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._beat = threading.Thread(target=self._keep_alive, name="heartbeat", daemon=True)
+        self._launched: jobs.Launched | None = None
+
+    def start(self) -> None:
+        workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=self._clock.now())
+        self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+        self._beat.start()
+
+    def stop(self, seconds: float = 20.0) -> None:
+        self._stopping.set()
+        with self._lock:
+            for watch in self._watches.values():
+                watch.stopping.set()
+        self._beat.join()
+        self._wait(lambda: not self._watches, seconds)
+        workers.forget(self.id)
+        if self._launched:
+            self._launched.stop()
+        transactions.close()
+
+    def carry_out(self, run_id: str) -> None:
+        watch = Watch()
+        with self._lock:
+            self._watches[run_id] = watch
+        if self._stopping.is_set():
+            watch.stopping.set()
+        try:
+            self._until_done(run_id, watch)
+        finally:
+            transactions.close()
+            with self._lock:
+                del self._watches[run_id]
+
+    def _until_done(self, run_id: str, watch: Watch) -> None:
+        """A run ends in its row; only an unreachable database makes it wait here, and go on from its last batch."""
+        wait, longest = _RETRY_SECONDS
+        while True:
+            try:
+                done = sync.carry_out(UUID(run_id), worker=self.id, clock=self._clock, flags=watch)
+            except transactions.UNAVAILABLE as error:
+                log.warning("database_unavailable", run_id=run_id, error=str(error))
+                transactions.close()
+                done = False
+            if done:
+                return
+            if watch.stopping.wait(wait):
+                raise HandedOver
+            wait = min(wait * 2, longest)
+
+    def _keep_alive(self) -> None:
+        next_sweep = self._clock.now()
+        while not self._stopping.wait(BEAT_SECONDS):
+            now = self._clock.now()
+            try:
+                workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=now)
+                self._flag_cancelled()
+                if now >= next_sweep:
+                    next_sweep = now + SWEEP_EVERY
+                    sweep(self._url, self._clock)
+            except (*transactions.UNAVAILABLE, RetryLater) as error:
+                log.warning("sweep_failed", error=str(error))
+                transactions.close()
+        transactions.close()
+
+    def _flag_cancelled(self) -> None:
+        with self._lock:
+            watches = dict(self._watches)
+        for run_id in store_runs.cancel_requested([UUID(run_id) for run_id in watches]):
+            watches[str(run_id)].cancelled.set()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        ends = self._clock.monotonic() + seconds
+        pause = threading.Event()
+        while not condition() and self._clock.monotonic() < ends:
+            pause.wait(0.05)
+
+
+def sweep(jobs_url: str, clock: Clock) -> None:
+    """Joins run rows and jobs, starts what is due, and clears away what has been kept long enough."""
+    now = clock.now()
+    schedule.start_due(clock)
+    waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
+    alive = {worker.id for worker in workers.alive(now)}
+    held = [job for job in waiting.values() if job.status == "PENDING"]
+    jobs.resume(jobs_url, [job.run_id for job in held if job.executor not in alive])
+    jobless = [str(run_id) for run_id in store_runs.queued()] + [
+        str(run.id) for run in store_runs.abandoned(now)
+    ]
+    for run_id in jobless:
+        if run_id not in waiting:
+            jobs.enqueue(jobs_url, run_id)
+    retention.clear(now)

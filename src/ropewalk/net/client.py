@@ -1,0 +1,218 @@
+"""The one door out: a client for the whole process, and a `Fetch` bound to one connector's credentials."""
+
+from __future__ import annotations
+
+import logging
+import random as chance
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from ropewalk import __version__
+from ropewalk.core import limits
+from ropewalk.core.errors import Cancelled, RetryLater
+from ropewalk.core.exchange import Request, Response
+from ropewalk.net import failures, retry
+from ropewalk.net.ahead import Ahead
+from ropewalk.net.attempt import Line, Reached, attempt, target_of
+from ropewalk.net.credentials import Credentials
+from ropewalk.net.failures import Hidden, TokenRefused
+from ropewalk.net.guard import Address, Guard
+from ropewalk.net.lookup import Lookup
+from ropewalk.net.oauth import Tokens
+from ropewalk.net.transfer import Proxy, Wire
+
+log = logging.getLogger(__name__)
+
+_GLANCE_SECONDS = 0.5
+
+
+def _never() -> bool:
+    return False
+
+
+class Client:
+    """Holds connections and access tokens. `clock` is monotonic, `now` the time of day; tests give their own."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = chance.random,
+    ) -> None:
+        self.clock = clock
+        self.now = now
+        self.sleep = sleep
+        self.random = random
+        self.proxy_secrets = Proxy(proxy).secrets if proxy else ()
+        self.lookup = Lookup(guard, clock)
+        self.tokens = Tokens(clock)
+        self.wire = Wire(
+            agent=f"Ropewalk/{__version__}", proxy=Proxy(proxy) if proxy else None, ca_bundle=ca_bundle
+        )
+
+    def bind(
+        self,
+        credentials: Credentials,
+        *,
+        budget: Callable[[], float] | None = None,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] = _never,
+        retries: int = limits.RETRIES,
+    ) -> BoundFetch:
+        """`budget` reserves the next slot and answers the seconds until then; `deadline` is a time of `clock`.
+
+        `budget` and `cancelled` are also called from background threads.
+        """
+        return BoundFetch(self, credentials, budget, deadline, cancelled, retries)
+
+    def close(self) -> None:
+        self.wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class BoundFetch:
+    """A `Fetch`. Close it, or use it in a `with`: that ends what runs ahead and closes bodies still open."""
+
+    def __init__(
+        self,
+        client: Client,
+        credentials: Credentials,
+        budget: Callable[[], float] | None,
+        deadline: float | None,
+        cancelled: Callable[[], bool],
+        retries: int,
+    ) -> None:
+        self._client = client
+        self._credentials = credentials
+        self._budget = budget
+        self._deadline = deadline
+        self._asked_to_stop = cancelled
+        self._retries = retries
+        self._closed = False
+        self._hides: tuple[tuple[str, ...], Hidden] | None = None
+        self._ahead = Ahead(self._answer)
+        self._files: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
+
+    def __call__(self, request: Request) -> Response:
+        future = self._ahead.take(request)
+        return self._answer(request) if future is None else future.result()
+
+    def ahead(self, requests: Sequence[Request]) -> None:
+        self._ahead.hint(requests)
+
+    def close(self) -> None:
+        self._closed = True
+        self._ahead.close()
+        for file in list(self._files):
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, request: Request) -> Response:
+        """Tries until there is a usable answer, a final error, or no try left (product.md §5.4)."""
+        failed = 0
+        while True:
+            if self._cancelled():
+                raise Cancelled
+            try:
+                return self._response(self._authenticated(request))
+            except RetryLater as error:
+                failed += 1
+                if error.after is not None and error.after > limits.RETRY_AFTER_SECONDS:
+                    raise failures.too_long(error) from None
+                seconds = retry.pause(failed, self._client.random) if error.after is None else error.after
+                if failed > self._retries or seconds >= self._remaining():
+                    raise failures.exhausted(error, failed) from None
+                log.info("try %d failed, next in %.1f s: %s", failed, seconds, error.message)
+                self._wait(seconds)
+
+    def _authenticated(self, request: Request) -> Reached:
+        """One try; a refused access token is fetched anew once, which doesn't count as another."""
+        auth = self._credentials.auth
+        if auth.type != "oauth2_client_credentials" or not request.credentials:
+            return attempt(request, self._credentials, None, self._line(request), self._hidden())
+        self._credentials.require(target_of(request))
+        line, seconds = self._line(request), request.timeout_ms / 1_000
+        token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=None)
+        try:
+            return attempt(request, self._credentials, token, line, self._hidden())
+        except TokenRefused:
+            pass
+        token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=token)
+        return attempt(request, self._credentials, token, line, self._hidden())
+
+    def _line(self, request: Request) -> Line:
+        seconds = request.timeout_ms / 1_000
+
+        def addresses(host: str, port: int) -> tuple[Address, ...]:
+            return self._client.lookup.addresses(host, port, min(seconds, self._remaining()), self._cancelled)
+
+        return Line(
+            wire=self._client.wire,
+            addresses=addresses,
+            reserve=self._reserve,
+            remaining=self._remaining,
+            cancelled=self._cancelled,
+            now=self._client.now,
+        )
+
+    def _response(self, reached: Reached) -> Response:
+        answer = reached.answer
+        if not isinstance(answer.body, bytes):
+            self._files.add(answer.body)
+            if self._closed:
+                answer.body.close()
+        return Response(answer.status, answer.headers, answer.body, reached.target.url, reached.milliseconds)
+
+    def _hidden(self) -> Hidden:
+        tokens = self._client.tokens.values()
+        if self._hides is None or self._hides[0] != tokens:
+            secrets = (*self._credentials.values(), *tokens, *self._client.proxy_secrets)
+            self._hides = (tokens, Hidden(secrets))
+        return self._hides[1]
+
+    def _reserve(self) -> None:
+        if self._budget is None:
+            return
+        seconds = self._budget()
+        if seconds > 0 and seconds >= self._remaining():
+            raise RetryLater(
+                "budget_used_up",
+                f"The connector's requests-per-minute budget is used up for another {seconds:.0f} s.",
+                after=seconds,
+            )
+        self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
+        until = self._client.clock() + seconds
+        while (left := until - self._client.clock()) > 0:
+            if self._cancelled():
+                raise Cancelled
+            self._client.sleep(min(left, _GLANCE_SECONDS))
+
+    def _remaining(self) -> float:
+        return float("inf") if self._deadline is None else self._deadline - self._client.clock()
+
+    def _cancelled(self) -> bool:
+        return self._closed or self._asked_to_stop()

@@ -1,0 +1,91 @@
+"""What a request carries to say who asks, and where it may carry that (product.md §4.1)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from ropewalk.core.auth import AuthSettings
+from ropewalk.core.errors import MustFix
+from ropewalk.net.origin import Target, origin
+
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """`secrets` by name (`token`, `password`, `client_secret`); `headers` are the custom ones whose values are secret.
+
+    Both are sent to `origins` and nowhere else. For client credentials, the token URL's origin is one of them.
+    """
+
+    auth: AuthSettings
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    origins: frozenset[str] = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def secret(self) -> str:
+        """The one that `auth` needs."""
+        name = self.auth.secret or ""
+        value = self.secrets.get(name, "")
+        if not value:
+            raise MustFix(
+                "secret_missing", f"The {name.replace('_', ' ')} is missing; enter it for this connector."
+            )
+        if _UNSENDABLE.search(value):
+            raise MustFix(
+                "secret_unusable",
+                f"The {name.replace('_', ' ')} holds a line break or another control character; enter it again.",
+            )
+        return value
+
+    def require(self, target: Target) -> None:
+        """Raises `MustFix` unless the secrets, if there are any, were entered for the target's origin."""
+        if self.auth.secret is None and not self.headers:
+            return
+        if target.origin not in {origin(each) for each in self.origins}:
+            raise MustFix(
+                "secret_not_bound",
+                f"The saved secret was not entered for {target.origin}: enter it again for this stream, "
+                f"or confirm that it is also sent to {target.host}.",
+            )
+
+    def header(self, token: str | None) -> tuple[str, str] | None:
+        """The header that authenticates; `token` is the access token of client credentials."""
+        auth = self.auth
+        if auth.type == "bearer":
+            return "Authorization", f"Bearer {self.secret()}"
+        if auth.type == "basic":
+            return "Authorization", f"Basic {basic(auth.username, self.secret())}"
+        if auth.type == "oauth2_client_credentials" and token is not None:
+            return "Authorization", f"Bearer {token}"
+        if auth.type == "api_key" and auth.place == "header":
+            return auth.name, self.secret()
+        return None
+
+    def parameter(self) -> tuple[str, str] | None:
+        """The query parameter that authenticates."""
+        if self.auth.type == "api_key" and self.auth.place == "query":
+            return self.auth.name, self.secret()
+        return None
+
+    def values(self) -> Iterator[str]:
+        """Every value that no message may hold."""
+        yield from self.secrets.values()
+        yield from self.headers.values()
+        if self.auth.type == "basic":
+            yield basic(self.auth.username, self.secrets.get("password", ""))
+        if self.auth.type == "oauth2_client_credentials":
+            yield basic_form(self.auth.client_id, self.secrets.get("client_secret", ""))
+
+
+def basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def basic_form(client_id: str, client_secret: str) -> str:
+    """RFC 6749 §2.3.1: both are form-encoded before they become a basic authorization."""
+    return basic(quote(client_id, safe=""), quote(client_secret, safe=""))

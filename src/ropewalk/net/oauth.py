@@ -1,0 +1,175 @@
+"""OAuth 2 client credentials: access tokens, fetched through the same guarded wire and kept in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from ropewalk.core.auth import ClientCredentials
+from ropewalk.core.errors import Cancelled, MustFix, RopewalkError
+from ropewalk.net import failures, retry
+from ropewalk.net.attempt import Line
+from ropewalk.net.credentials import Credentials, basic_form
+from ropewalk.net.failures import Hidden
+from ropewalk.net.origin import Target, parse
+from ropewalk.net.transfer import Answer, Broken, Exchange
+
+EARLY_SECONDS = 60.0
+_UNTOLD_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str = field(repr=False)
+    until: float
+
+
+@dataclass(slots=True)
+class _Place:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: _Token | None = field(default=None, repr=False)
+    in_body: bool = False
+
+
+class Tokens:
+    """One place per client, so that two of its requests never fetch at once. `clock` is monotonic."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._places: dict[bytes, _Place] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        auth: ClientCredentials,
+        credentials: Credentials,
+        line: Line,
+        seconds: float,
+        *,
+        stale: str | None,
+    ) -> str:
+        """The client's access token; one that equals `stale` was refused, and is fetched anew."""
+        target = parse(auth.token_url)
+        credentials.require(target)
+        place = self._place(auth, credentials.secret())
+        while not place.lock.acquire(timeout=0.2):
+            if line.cancelled():
+                raise Cancelled
+        try:
+            token = place.token
+            if token is None or token.value == stale or token.until <= self._clock():
+                token = place.token = self._fetch(place, auth, credentials, target, line, seconds)
+            return token.value
+        finally:
+            place.lock.release()
+
+    def values(self) -> tuple[str, ...]:
+        """Every token at hand, to be kept out of messages."""
+        with self._lock:
+            places = list(self._places.values())
+        return tuple(place.token.value for place in places if place.token is not None)
+
+    def _place(self, auth: ClientCredentials, secret: str) -> _Place:
+        named = json.dumps([auth.token_url, auth.client_id, auth.scope, secret])
+        with self._lock:
+            return self._places.setdefault(hashlib.sha256(named.encode()).digest(), _Place())
+
+    def _fetch(
+        self,
+        place: _Place,
+        auth: ClientCredentials,
+        credentials: Credentials,
+        target: Target,
+        line: Line,
+        seconds: float,
+    ) -> _Token:
+        hide = Hidden(credentials.values())
+        answer = _ask(place.in_body, auth, credentials, target, line, seconds, hide)
+        if answer.status in (400, 401):
+            # Servers must take the secret in a header (RFC 6749 §2.3.1), but some know it in the body only.
+            other = _ask(not place.in_body, auth, credentials, target, line, seconds, hide)
+            if 200 <= other.status < 300:
+                place.in_body = not place.in_body
+                answer = other
+        if not 200 <= answer.status < 300:
+            raise _refused(answer, hide.url(target), hide, line)
+        return self._read(answer, hide.url(target), hide)
+
+    def _read(self, answer: Answer, url: str, hide: Hidden) -> _Token:
+        try:
+            found = json.loads(answer.body) if isinstance(answer.body, bytes) else None
+        except ValueError:
+            found = None
+        value = found.get("access_token") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or not isinstance(value, str) or not value or not value.isprintable():
+            keys = f" but {', '.join(sorted(map(str, found))[:10])}" if isinstance(found, dict) else ""
+            raise MustFix(
+                "token_unusable",
+                f"The token URL {url} answered {answer.status} without an access_token{hide(keys)}; check that it is "
+                "the API's token endpoint.",
+            )
+        kind = found.get("token_type", "bearer")
+        if str(kind).lower() != "bearer":
+            raise MustFix("token_unusable", f"The token URL {url} gives tokens of another type than bearer.")
+        return _Token(value, self._clock() + _lifetime(found.get("expires_in")) - EARLY_SECONDS)
+
+
+def _ask(
+    in_body: bool,
+    auth: ClientCredentials,
+    credentials: Credentials,
+    target: Target,
+    line: Line,
+    seconds: float,
+    hide: Hidden,
+) -> Answer:
+    form = {"grant_type": "client_credentials"}
+    if auth.scope:
+        form["scope"] = auth.scope
+    headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")]
+    if in_body:
+        form |= {"client_id": auth.client_id, "client_secret": credentials.secret()}
+    else:
+        headers.append(("Authorization", f"Basic {basic_form(auth.client_id, credentials.secret())}"))
+    addresses = line.addresses(target.spelled, target.port)
+    if target.user_info:
+        raise MustFix("invalid_url", f"{target.origin}: a URL holds no user name and no password.")
+    body = urlencode(form).encode()
+    line.reserve()
+    allowed = min(seconds, line.remaining())
+    if allowed <= 0:
+        raise failures.broken(Broken("timeout"), hide.url(target), hide, 0)
+    exchange = Exchange("POST", target.url, target.host, target.port, addresses, headers, body)
+    try:
+        return line.wire.send(exchange, allowed, line.cancelled)
+    except Broken as error:
+        raise failures.broken(error, hide.url(target), hide, allowed) from None
+
+
+def _refused(answer: Answer, url: str, hide: Hidden, line: Line) -> RopewalkError:
+    said = hide.start(answer.body) if isinstance(answer.body, bytes) else ""
+    if answer.status in (400, 401, 403):
+        return MustFix(
+            "authentication_failed",
+            f"The token URL {url} answered {answer.status}: it did not accept the client id, its secret or the "
+            f"scope. It said: {said}",
+        )
+    if answer.status in (301, 302, 303, 307, 308):
+        return MustFix(
+            "unexpected_status",
+            f"The token URL {url} answered {answer.status}, a redirect; a secret doesn't follow one: enter the final URL.",
+        )
+    after = retry.retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), line.now())
+    retried = answer.status in retry.RETRIED_STATUSES
+    return failures.refusal(answer.status, f"The token URL {url}", said, after=after, retried=retried)
+
+
+def _lifetime(told: object) -> float:
+    try:
+        return float(told) if isinstance(told, int | float | str) else _UNTOLD_SECONDS
+    except ValueError:
+        return _UNTOLD_SECONDS

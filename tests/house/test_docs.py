@@ -1,0 +1,259 @@
+"""The documentation agrees with the code, and with itself."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel, TypeAdapter
+
+from ropewalk.core import auth, limits, mapping, reasons, transforms, verdict
+from ropewalk.core.pagination import PagingSettings
+from ropewalk.demo.companies import Book
+from ropewalk.installation import Installation
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+
+
+def tables(page: str, heading: str | None = None) -> list[list[str]]:
+    """The cells of all tables of a page, or of those under one heading; without headings of columns and rulers."""
+    text = (DOCS / page).read_text()
+    if heading is not None:
+        _, found, text = text.partition(f"\n{heading}\n")
+        assert found, f"{page} has no heading {heading!r}"
+        level = heading.partition(" ")[0]
+        text = re.split(rf"^#{{1,{len(level)}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    rulers = {index for index, row in enumerate(rows) if set("".join(row)) <= set("- ")}
+    return [row for index, row in enumerate(rows) if index not in rulers and index + 1 not in rulers]
+
+
+def codes(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def first_codes(page: str, heading: str) -> list[str]:
+    return [name for row in tables(page, heading) for name in codes(row[0])]
+
+
+def in_words(name: str, value: Any) -> str:
+    if isinstance(value, tuple):
+        return "–".join(f"{bound:,}" for bound in value)
+    for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
+        if name.endswith("_BYTES") and value % size == 0:
+            return f"{value // size:,} {unit}"
+    return f"{value:,}"
+
+
+def test_every_limit_is_documented_with_its_value() -> None:
+    documented = {codes(row[2])[0]: row[1] for row in tables("reference/limits.md")}
+
+    assert documented == {
+        name: in_words(name, value) for name, value in vars(limits).items() if name.isupper()
+    }
+
+
+def test_every_setting_of_the_installation_is_documented() -> None:
+    documented = [row for row in tables("reference/settings.md") if row[0].startswith("`ROPEWALK_")]
+    fields = Installation.model_fields
+
+    def default(value: Any) -> str:
+        return "" if value in (None, ()) else f"{value:,}" if isinstance(value, int) else str(value)
+
+    assert documented == [
+        [f"`ROPEWALK_{name.upper()}`", default(field.default), field.description]
+        for name, field in fields.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "known"),
+    [
+        ("## Skipped", reasons.SKIPPED),
+        ("## Rejected", reasons.REJECTED),
+        ("### Truncated", verdict.TRUNCATED),
+        ("### Suspicious", verdict.SUSPICIOUS),
+        ("## Notices", reasons.NOTICES),
+    ],
+)
+def test_every_code_is_documented(heading: str, known: tuple[str, ...]) -> None:
+    assert first_codes("reference/reasons.md", heading) == list(known)
+
+
+def test_every_way_of_paging_is_documented_with_its_settings() -> None:
+    members = TypeAdapter(PagingSettings).json_schema()["$defs"].values()
+    shared = set(first_codes("reference/custom-api.md", "## Pagination")) & {"max_pages", "total_path"}
+    rows = {codes(row[0])[0]: codes(row[1]) for row in tables("reference/custom-api.md", "## Pagination")}
+    common = set.intersection(*({*member["properties"]} for member in members)) - {"type"}
+
+    assert shared == {"max_pages", "total_path"}
+    for member in members:
+        kind = member["properties"]["type"]["const"]
+        named = {name for name in rows[kind] if name in member["properties"]}
+        assert named == {*member["properties"]} - common - {"type"}, kind
+    assert common == rows.keys() - {member["properties"]["type"]["const"] for member in members}
+
+
+def test_every_way_to_authenticate_is_documented_with_its_settings_and_its_secret() -> None:
+    rows = {codes(row[0])[0]: row for row in tables("reference/custom-api.md", "## Authentication")}
+    kinds: list[Any] = [auth.NoAuth, auth.Bearer, auth.ApiKey, auth.Basic, auth.ClientCredentials]
+
+    assert list(rows) == [kind.model_fields["type"].default for kind in kinds]
+    for kind in kinds:
+        _, settings, secret = rows[kind.model_fields["type"].default]
+        names = {field.alias or name for name, field in kind.model_fields.items()} - {"type"}
+        assert names <= {*codes(settings)}
+        assert codes(secret) == ([kind.secret] if kind.secret else [])
+
+
+def test_every_target_and_transform_is_documented() -> None:
+    named = [
+        re.sub(r"[{}:].*", "", name.removeprefix("{"))
+        for name in first_codes("reference/custom-api.md", "## Transforms")
+    ]
+
+    assert sorted(named) == sorted(transforms.NAMES)
+    targets = [name for name in first_codes("reference/custom-api.md", "## Mapping") if name[-1].isalpha()]
+    assert targets == ["from", "to", "transforms", *mapping.BUILT_IN, *mapping.INGEST_ONLY]
+
+
+def there(module: str, name: str) -> Any:
+    """What another room is going to have; until then its page waits."""
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError:
+        return None
+
+
+PARTS = [
+    (heading, model)
+    for heading, module, name in (
+        ("## The stream", "ropewalk.sources.custom_api", "AccountStream"),
+        ("## The connector", "ropewalk.sources.custom_api", "ConnectorSettings"),
+        ("## Incremental", "ropewalk.sources.endpoint", "Incremental"),
+        ("## Schedule", "ropewalk.sources.endpoint", "Schedule"),
+    )
+    if (model := there(module, name)) is not None
+]
+
+
+@pytest.mark.parametrize(("heading", "model"), PARTS)
+def test_every_setting_of_a_stream_is_documented(heading: str, model: type[BaseModel]) -> None:
+    settings = model.model_json_schema(by_alias=True, mode="validation")["properties"]
+
+    assert sorted(first_codes("reference/custom-api.md", heading)) == sorted(settings)
+
+
+if app := there("ropewalk.cli", "app"):
+
+    def test_every_command_is_documented() -> None:
+        group = importlib.import_module("typer.main").get_command(app)
+
+        documented = [codes(row[0])[0] for row in tables("reference/cli.md", "## Commands")]
+
+        assert sorted(documented) == sorted(
+            name for name, command in group.commands.items() if not command.hidden
+        )
+
+
+# ---- the docs among themselves ----
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        where = (page.parent / name).resolve() if name else page
+        if not where.exists() or (anchor and anchor not in anchors(where)):
+            broken.append(target)
+
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_first() -> None:
+    reached, new = set(), {DOCS / "index.md"}
+    while new:
+        page = new.pop()
+        reached.add(page)
+        links = {
+            (page.parent / link).resolve() for link in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
+        }
+        new |= {link for link in links if DOCS in link.parents} - reached
+
+    assert sorted(page.relative_to(DOCS).as_posix() for page in {*DOCS.rglob("*.md")} - reached) == []
+
+
+def test_decisions_are_numbered_one_by_one() -> None:
+    pages = sorted(page.name for page in (DOCS / "decisions").glob("[0-9]*.md"))
+
+    assert [page[:4] for page in pages] == [f"{number:03}-" for number in range(1, len(pages) + 1)]
+
+
+def test_targets_of_make_that_are_mentioned_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    known = set(re.findall(r"^([.\w/-]+):", makefile, flags=re.MULTILINE))
+    mentioned = {
+        target
+        for page in PAGES
+        for target in re.findall(
+            r"(?:^|`|; )make ((?:\.venv/)?\.?[a-z-]+)", page.read_text(), flags=re.MULTILINE
+        )
+    }
+
+    assert mentioned - known == set()
+    assert mentioned >= {"demo", "test"}
+
+
+def yaml_of(page: str) -> list[Any]:
+    return [
+        yaml.safe_load(text)
+        for text in re.findall(r"```yaml\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    ]
+
+
+def test_the_tutorial_maps_what_the_vendor_has() -> None:
+    [[connector]] = yaml_of("tutorial.md")
+    stream = connector["streams"]["accounts"]
+    company = Book(1).companies[0]
+
+    missing = []
+    for entry in stream["mapping"]:
+        value: Any = company
+        for part in entry["from"].split("."):
+            value = value.get(part, "missing") if isinstance(value, dict) else "missing"
+        if value == "missing":
+            missing.append(entry["from"])
+
+    assert missing == []
+    assert TypeAdapter(PagingSettings).validate_python(stream["pagination"])
+    assert (
+        mapping.problems(
+            [mapping.MappingEntry(**entry) for entry in stream["mapping"]], "accounts", stream["matching"]
+        )
+        == ()
+    )
+
+
+def test_examples_of_connector_files_have_their_shape() -> None:
+    for page in ("tutorial.md", "reference/custom-api.md"):
+        for file in yaml_of(page):
+            for connector in file:
+                assert {*connector} == {"source", "name", "settings", "secrets", "streams"}
