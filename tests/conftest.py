@@ -37,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     import django
     from django.conf import settings
+    from hypothesis import settings as hypothesis_settings
+
+    # How long an example takes says more about the machine's other work than about the code.
+    hypothesis_settings.register_profile("ropewalk", deadline=None)
+    hypothesis_settings.load_profile("ropewalk")
 
     if config.getoption("--db") == "sqlite":
         # A file, like outside of tests: threads, write-ahead log and locks are then the real ones.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ropewalk.installation import Installation
@@ -18,7 +21,8 @@ ALLOWED_HOSTS = [*ROPEWALK.allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
 if ROPEWALK.public_url:
     ALLOWED_HOSTS.append(str(urlsplit(ROPEWALK.public_url).hostname))
 
-DATABASES = {"default": ROPEWALK.database}
+# Each thread of the web server keeps its connection; PostgreSQL's has a lifetime of its own.
+DATABASES: dict[str, dict[str, Any]] = {"default": {"CONN_MAX_AGE": None, **ROPEWALK.database}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -26,7 +30,22 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "ropewalk.store",
 ]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = [
+    "ropewalk.middleware.Edge",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ropewalk.middleware.DatabaseAway",
+]
+ROOT_URLCONF = "ropewalk.urls"
+
+STATIC_URL = "/static/"
+# The files of the API's page, without loading the framework that brings them.
+_ninja = find_spec("ninja")
+STATICFILES_DIRS = [
+    ("ninja", Path(folder) / "static" / "ninja")
+    for folder in (_ninja.submodule_search_locations or () if _ninja else ())
+]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
 
 AUTH_USER_MODEL = "ropewalk.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -37,6 +56,8 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -52,12 +52,13 @@ def test_updating_sets_what_is_given(org: UUID, now: datetime) -> None:
 
 def test_deleting_erases_the_secrets_and_stops_the_streams(org: UUID, now: datetime) -> None:
     crm = make(org, now)
-    stream, _ = streams.put(
+    stream = streams.put(
         org,
         connector_id=crm.id,
         kind="accounts",
         settings={},
         baseline="1",
+        reset=False,
         periodic=True,
         next_run_at=now,
         now=now,
@@ -89,7 +90,9 @@ def test_a_stranger_finds_no_connector_and_no_stream(
     with pytest.raises(NotFound):
         streams.by_id(stranger, stream)
     with pytest.raises(NotFound):
-        streams.put(stranger, connector_id=connector, kind="contacts", settings={}, baseline="", now=now)
+        streams.put(
+            stranger, connector_id=connector, kind="contacts", settings={}, baseline="", reset=False, now=now
+        )
     with pytest.raises(NotFound):
         streams.change(stranger, stream, enabled=False)
     with pytest.raises(NotFound):
@@ -128,33 +131,37 @@ def test_requests_are_spread_over_the_minute(connector: UUID) -> None:
 # ---- streams ----
 
 
-def test_another_baseline_starts_over(org: UUID, connector: UUID, now: datetime) -> None:
-    stream, reset = streams.put(
-        org, connector_id=connector, kind="accounts", settings={}, baseline="1", now=now
+def test_a_reset_starts_over(org: UUID, connector: UUID, now: datetime) -> None:
+    stream = streams.put(
+        org, connector_id=connector, kind="accounts", settings={}, baseline="1", reset=False, now=now
     )
-    assert not reset
-    subject = new_id()
-    records.remember(org, stream.id, [Remembered(subject, b"A" * 16, b"A" * 16)], periodic=False)
+    assert (stream.resets, stream.needs_full) == (0, False)
     streams.change(org, stream.id, watermark=now, last_full_rows=3, chain={"page": 1}, chain_seen=b"x")
 
-    same, reset = streams.put(
-        org, connector_id=connector, kind="accounts", settings={"a": 1}, baseline="1", enabled=False, now=now
+    same = streams.put(
+        org,
+        connector_id=connector,
+        kind="accounts",
+        settings={"a": 1},
+        baseline="1",
+        reset=False,
+        enabled=False,
+        now=now,
     )
-    assert (same.id, reset, same.watermark, same.enabled, same.needs_full) == (
+    assert (same.id, same.resets, same.watermark, same.enabled, same.needs_full) == (
         stream.id,
-        False,
+        0,
         now,
         False,
         False,
     )
-    assert list(records.known(org, stream.id, [b"A" * 16], periodic=False)) == [b"A" * 16]
     assert streams.change_if_baseline(org, stream.id, "1", auth_failures=0)
 
-    other, reset = streams.put(
-        org, connector_id=connector, kind="accounts", settings={"a": 2}, baseline="2", now=now
+    other = streams.put(
+        org, connector_id=connector, kind="accounts", settings={"a": 2}, baseline="2", reset=True, now=now
     )
 
-    assert reset
+    assert other.resets == 1
     assert (other.watermark, other.last_full_rows, other.chain, other.chain_seen, other.needs_full) == (
         None,
         None,
@@ -162,7 +169,6 @@ def test_another_baseline_starts_over(org: UUID, connector: UUID, now: datetime)
         None,
         True,
     )
-    assert records.known(org, stream.id, [b"A" * 16], periodic=False) == {}
     assert not streams.change_if_baseline(org, stream.id, "1", watermark=now)
     assert streams.by_id(org, stream.id).watermark is None
 

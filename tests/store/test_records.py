@@ -66,9 +66,6 @@ def test_a_change_drops_what_the_other_kind_of_run_remembers(org: UUID, stream: 
 def test_forgetting_keeps_the_numbers(org: UUID, stream: UUID) -> None:
     subject = new_id()
     number = records.remember(org, stream, [Remembered(subject, A, A)], periodic=False)[subject]
-    records.forget(org, stream)
-    assert records.known(org, stream, [A], periodic=False) == {}
-    assert records.remember(org, stream, [Remembered(subject, A, A)], periodic=False) == {subject: number}
 
     records.forget_subjects(org, [subject])
 
@@ -102,7 +99,6 @@ def test_what_a_full_run_did_not_see_is_gone_until_it_is_seen_again(
 def test_a_stranger_finds_nothing(org: UUID, stranger: UUID, stream: UUID, now: datetime) -> None:
     subject = new_id()
     records.remember(org, stream, [Remembered(subject, A, A)], periodic=False)
-    records.forget(stranger, stream)
     records.forget_subjects(stranger, [subject])
     records.mark_gone(stranger, stream, seen=BitMap(), now=now)
     records.drop(stranger, stream)

@@ -111,11 +111,11 @@ def test_progress_takes_no_other_columns(run: UUID) -> None:
 def test_cancelling(org: UUID, run: UUID, now: datetime) -> None:
     lease = new_id()
     runs.claim(run, worker="one", lease=lease, now=now)
-    assert not runs.cancel_requested(run)
+    assert runs.cancel_requested([run]) == []
 
     assert runs.cancel(org, run, now=now).status == "running"
 
-    assert runs.cancel_requested(run)
+    assert runs.cancel_requested([run, new_id()]) == [run]
     runs.finish(run, lease=lease, status="cancelled", now=now)
     assert runs.cancel(org, run, now=now + timedelta(hours=1)).finished_at == now
 

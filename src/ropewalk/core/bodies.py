@@ -52,7 +52,8 @@ class Outline:
         self._chunk = b""
         self._at = 0
         if offset == 0:
-            self._more()
+            while len(self._chunk) < len(BOM) and self._more():
+                pass
             if self._chunk.startswith(BOM):
                 self._at = len(BOM)
 
@@ -293,9 +294,16 @@ def _survey(outline: Outline, here: Path, keys: list[str], arrays: dict[Path, in
     first = outline.peek()
     if first == b"[":
         arrays[here] = 0
+        inside: dict[Path, int] = {}
         for number in outline.elements():
-            outline.take()
+            if number == 0 and len(here) < SURVEY_DEPTH:
+                _survey(outline, (*here, "0"), keys, inside)
+            else:
+                outline.take()
             arrays[here] = number + 1
+        if arrays[here] == 1:
+            # An array of one is often an envelope.
+            arrays.update(inside)
     elif first == b"{" and len(here) < SURVEY_DEPTH:
         for key in outline.members():
             if not here:

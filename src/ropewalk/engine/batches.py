@@ -12,6 +12,7 @@ from ropewalk.core.paging import Ending
 from ropewalk.sources.base import Page
 
 BATCH_ROWS = 5_000
+BATCH_BYTES = 16 * 1024 * 1024
 BATCH_SECONDS = 1.0
 
 
@@ -31,25 +32,33 @@ class Batch:
     total: int | None = None
     ending: Ending | None = None
     notices: dict[str, int] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.rows) >= BATCH_ROWS or self.size >= BATCH_BYTES
+
+    def _take(self, record: msgspec.Raw | bytes) -> None:
+        self.rows.append(record)
+        self.size += len(memoryview(record))
 
     def _finish_page(self, page: Page) -> None:
         self.place = Place(page.state)
         self.pages += 1
         self.total = page.total
         self.ending = page.ending
-        for code, count in page.notices.items():
-            self.notices[code] = self.notices.get(code, 0) + count
+        for told in (page.notices, page.ending.notices if page.ending else {}):
+            for code, count in told.items():
+                self.notices[code] = self.notices.get(code, 0) + count
 
 
 def batches(
     pages: Iterable[Page],
     start: Place,
     monotonic: Callable[[], float],
-    *,
-    rows: int = BATCH_ROWS,
-    seconds: float = BATCH_SECONDS,
 ) -> Iterator[Batch]:
-    """Small pages are put together until a batch is full or has waited long enough; a large one is cut.
+    """Small pages are put together until a batch is full or has waited long enough; a large one is cut, so that
+    memory is bounded by neither the page's size nor its records'.
 
     Rows of the first page that `start` says were taken are passed over.
     """
@@ -59,14 +68,14 @@ def batches(
         for number, record in enumerate(page.records):
             if number < skip:
                 continue
-            batch.rows.append(record)
+            batch._take(record)
             taken += 1
-            if len(batch.rows) >= rows and taken < page.count:
+            if batch.is_full and taken < page.count:
                 batch.place = Place(place.state, taken)
                 yield batch
                 batch, begun = Batch(total=page.total), monotonic()
         batch._finish_page(page)
         place = batch.place
-        if page.ending or len(batch.rows) >= rows or monotonic() - begun >= seconds:
+        if page.ending or batch.is_full or monotonic() - begun >= BATCH_SECONDS:
             yield batch
             batch, begun = Batch(place=place), monotonic()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 
-class Clock(Protocol):
+class Clock(Hashable, Protocol):
     def now(self) -> datetime: ...
 
     def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
 
     def jitter(self) -> float:
         """Evenly spread over 0 ≤ x < 1."""
@@ -25,6 +28,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def jitter(self) -> float:
         return random.random()  # noqa: S311 - spreads load, keeps no secret

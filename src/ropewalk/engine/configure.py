@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -12,30 +11,28 @@ from pydantic import Field, StringConstraints
 from ropewalk.core.actors import Actor
 from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, NotFound, Problem
-from ropewalk.core.mapping import BUILT_IN
-from ropewalk.engine import bindings, schedule
-from ropewalk.engine.bindings import HEADER, Needed, origins_of
+from ropewalk.core.errors import MustFix, Problem
+from ropewalk.core.limits import ANY_CEILING
+from ropewalk.engine import bindings
+from ropewalk.engine.bindings import Needed, origins_of
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.operated import installation
+from ropewalk.engine.saving import (
+    Saved,
+    Secrets,
+    StreamSaving,
+    collect,
+    entered,
+    reconnect,
+    refuse,
+    unknown_secrets,
+)
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source, StreamKind
-from ropewalk.sources.endpoint import take_secret_headers
-from ropewalk.store import audit, connectors, fields, runs, secrets, streams
+from ropewalk.sources.base import Kind, Source
+from ropewalk.store import audit, connectors, runs, secrets, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.store.transactions import transaction
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-SecretValue = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
-
-
-class Set(Settings):
-    """A secret as it is shown: sent back, it leaves the saved one alone."""
-
-    set: Literal[True]
-
-
-Secrets = dict[str, SecretValue | Set | None]
 
 
 class NewConnector(Settings):
@@ -56,25 +53,13 @@ class ConnectorChange(Settings):
     enabled: Annotated[bool, Field(strict=True)] | None = None
 
 
-class StreamSecrets(Settings):
-    secrets: Secrets = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """`stream` is None where it was only to be validated."""
-
-    stream: Stream | None
-    baseline_reset: bool
-
-
 def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
     asked = check(NewConnector, body)
     source = _source(asked.source)
     now = clock.now()
     with transaction(organization_id):
-        trouble: list[Problem] = _unknown_secrets(source, asked.secrets)
-        settings = _collect(trouble, "settings", lambda: check(source.settings, asked.settings))
+        trouble: list[Problem] = unknown_secrets(source, asked.secrets)
+        settings = collect(trouble, "settings", lambda: check(source.settings, asked.settings))
         connector = connectors.create(
             organization_id,
             source=source.slug,
@@ -84,16 +69,16 @@ def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any
             now=now,
         )
         secrets.put(
-            organization_id, connector_id=connector.id, values=_entered(asked.secrets), origins=(), now=now
+            organization_id, connector_id=connector.id, values=entered(asked.secrets), origins=(), now=now
         )
         for kind, stream in asked.streams.items():
             if settings is not None:
-                _collect(
+                collect(
                     trouble,
                     f"streams.{kind}",
-                    lambda kind=kind, stream=stream: _Saving(connector, kind, stream, clock).save(),
+                    lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
                 )
-        _refuse(trouble)
+        refuse(trouble)
         _note(
             organization_id, actor, "connector.created", connector, clock, {"streams": sorted(asked.streams)}
         )
@@ -108,20 +93,20 @@ def update_connector(
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
         source = REGISTRY[connector.source]
-        trouble = _unknown_secrets(source, asked.secrets)
+        trouble = unknown_secrets(source, asked.secrets)
         settings = None
         if asked.settings is not None:
-            settings = _collect(trouble, "settings", lambda: check(source.settings, asked.settings))
-        _refuse(trouble)
+            settings = collect(trouble, "settings", lambda: check(source.settings, asked.settings))
+        refuse(trouble)
         after = settings.model_dump(mode="json", by_alias=True) if settings else None
         connector = connectors.update(
             organization_id, connector_id, now=now, name=asked.name, settings=after, enabled=asked.enabled
         )
         changed = _put_secrets(connector, asked.secrets, clock)
         if after is not None:
-            _refuse(_still_bound(connector, given=changed))
+            refuse(_still_bound(connector, given=changed))
         if changed:
-            _reconnect(connector)
+            reconnect(connector)
         _note(
             organization_id,
             actor,
@@ -158,14 +143,14 @@ def save_stream(
     """`send_secret_to` is an origin that the saved secrets may be sent to as well; `validate` only checks."""
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
-        saving = _Saving(connector, kind, body, clock, send_secret_to)
+        saving = StreamSaving(connector, kind, body, clock, send_secret_to)
         if validate:
             return Saved(None, saving.resets)
         saved = saving.save()
         detail: dict[str, Any] = {"kind": kind, "baseline_reset": saved.baseline_reset}
         if send_secret_to:
             detail["send_secret_to"] = send_secret_to
-        _note(organization_id, actor, "stream.saved", connector, clock, detail)
+        _note(organization_id, actor, "connector.stream_saved", connector, clock, detail)
     return saved
 
 
@@ -174,140 +159,7 @@ def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind:
         connector = connectors.get(organization_id, connector_id)
         _cancel_runs(organization_id, streams.get(organization_id, connector_id, kind), clock)
         streams.delete(organization_id, connector_id, kind)
-        _note(organization_id, actor, "stream.deleted", connector, clock, {"kind": kind})
-
-
-class _Saving:
-    """A stream's body against what is there: checked whole when made, written by `save`."""
-
-    def __init__(
-        self, connector: Connector, kind: str, body: Mapping[str, Any], clock: Clock, send_secret_to: str = ""
-    ) -> None:
-        self._connector = connector
-        self._organization = connector.organization_id
-        self._clock = clock
-        source = REGISTRY[connector.source]
-        self._kind = _kind(source, kind)
-        self._kind_name = kind
-        self._before = next(
-            (each for each in streams.of_connector(self._organization, connector.id) if each.kind == kind),
-            None,
-        )
-        trouble: list[Problem] = []
-        own = {name: body[name] for name in ("secrets",) if name in body}
-        asked = _collect(trouble, "", lambda: check(StreamSecrets, own))
-        self._secrets = asked.secrets if asked else {}
-        trouble += _unknown_secrets(source, self._secrets)
-        rest = {name: value for name, value in body.items() if name != "secrets"}
-        self.settings: Any = _collect(trouble, "", lambda: check(self._kind.settings, rest, self._context()))
-        if self.settings is not None:
-            self._check_bindings(trouble, source.settings.model_validate(connector.settings), send_secret_to)
-        _refuse(trouble)
-
-    def _context(self) -> dict[str, Any]:
-        operated = installation()
-        existing = [field.name for field in fields.registry(self._organization)]
-        return {
-            "max_records": operated.max_records,
-            "max_pages": operated.max_pages,
-            "existing": [name for name in existing if name not in BUILT_IN],
-        }
-
-    def _check_bindings(self, trouble: list[Problem], connector_settings: Any, confirmed: str) -> None:
-        kept, self._header_values = take_secret_headers(
-            self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
-        )
-        self._kept = kept
-        try:
-            auth = merge(connector_settings.auth, self.settings.auth)
-        except MustFix as error:
-            trouble += error.problems
-            return
-        marked = frozenset(name for name, value in kept["headers"].items() if isinstance(value, dict))
-        needed = Needed(auth, marked, origins_of(self.settings.url, auth))
-        given = {name for name, value in self._secrets.items() if isinstance(value, str)}
-        self._needed = needed
-        self._bindings = bindings.load(
-            self._organization,
-            self._connector.id,
-            self._before.id if self._before else None,
-            given=given | {HEADER + name for name in self._header_values},
-            confirmed=confirmed,
-        )
-        trouble += self._bindings.problems(needed)
-
-    @property
-    def _old(self) -> Any:
-        if self._before is None:
-            return None
-        return self._kind.settings.model_validate(self._before.settings, context=_ANY_CEILING)
-
-    @property
-    def resets(self) -> bool:
-        return self._old is not None and self._kind.resets(self._old, self.settings)
-
-    def save(self) -> Saved:
-        now, old, resets = self._clock.now(), self._old, self.resets
-        values: dict[str, Any] = {"enabled": self.settings.enabled} | self._schedule()
-        if old is not None and not self._kind.keeps_place(old, self.settings):
-            values |= {"chain": None, "chain_seen": None}
-        if resets:
-            values["tested_at"] = None
-        stream = streams.put(
-            self._organization,
-            connector_id=self._connector.id,
-            kind=self._kind_name,
-            settings=self._kept,
-            baseline=self._kind.baseline(self.settings).hex(),
-            reset=resets,
-            now=now,
-            **values,
-        )
-        self._keep_secrets(stream)
-        fields.seen(self._organization, self._targets(), now=now)
-        return Saved(stream, resets)
-
-    def _targets(self) -> set[str]:
-        return {entry.to for entry in self.settings.mapping}
-
-    def _schedule(self) -> dict[str, Any]:
-        wanted, before = self.settings.schedule, self._before
-        values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
-        same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())
-        if not same:
-            now = self._clock.now()
-            due = schedule.next_run(now, wanted.every_minutes, self._clock.jitter())
-            values["next_run_at"] = due if wanted.periodic else None
-        return values
-
-    def _keep_secrets(self, stream: Stream) -> None:
-        now, origins = self._clock.now(), sorted(self._needed.origins)
-        dropped = {name: None for name in self._bindings.stream if name.startswith(HEADER)}
-        for name in self._needed.headers:
-            dropped.pop(HEADER + name, None)
-        values = _entered(self._secrets) | dropped
-        values |= {HEADER + name: value for name, value in self._header_values.items()}
-        changed = secrets.put(
-            self._organization,
-            connector_id=self._connector.id,
-            stream_id=stream.id,
-            values=values,
-            origins=origins,
-            now=now,
-        )
-        for own, target in self._bindings.to_bind:
-            secrets.bind(
-                self._organization,
-                connector_id=self._connector.id,
-                stream_id=stream.id if own else None,
-                origin=target,
-                now=now,
-            )
-        if changed:
-            _reconnect(self._connector, only=stream)
-
-
-_ANY_CEILING = {"max_records": 2**63, "max_pages": 2**63}
+        _note(organization_id, actor, "connector.stream_deleted", connector, clock, {"kind": kind})
 
 
 # ---- what the verbs share ----
@@ -325,27 +177,6 @@ def _source(slug: str) -> Source:
     return source
 
 
-def _kind(source: Source, kind: str) -> StreamKind:
-    found = source.kinds.get(cast(Kind, kind))
-    if found is None:
-        raise NotFound("stream")
-    return found
-
-
-def _unknown_secrets(source: Source, given: Secrets) -> list[Problem]:
-    known = ", ".join(source.secrets)
-    return [
-        Problem(f"secrets.{name}", f"{source.name} has no such secret; there are {known}.")
-        for name in given
-        if name not in source.secrets
-    ]
-
-
-def _entered(given: Secrets) -> dict[str, str | None]:
-    """New values, and None for what is to be erased; what was sent back as it is shown stays."""
-    return {name: value for name, value in given.items() if not isinstance(value, Set)}
-
-
 def _put_secrets(connector: Connector, given: Secrets, clock: Clock) -> list[str]:
     """Bound to where the connector's streams send them now."""
     bound: set[str] = set()
@@ -355,7 +186,7 @@ def _put_secrets(connector: Connector, given: Secrets, clock: Clock) -> list[str
     return secrets.put(
         connector.organization_id,
         connector_id=connector.id,
-        values=_entered(given),
+        values=entered(given),
         origins=sorted(bound),
         now=clock.now(),
     )
@@ -375,38 +206,16 @@ def _still_bound(connector: Connector, given: list[str]) -> list[Problem]:
 
 def _needed_by(connector: Connector, stream: Stream, connector_settings: Any) -> Needed:
     kind = REGISTRY[connector.source].kinds[cast(Kind, stream.kind)]
-    settings: Any = kind.settings.model_validate(stream.settings, context=_ANY_CEILING)
+    settings: Any = kind.settings.model_validate(stream.settings, context=ANY_CEILING)
     auth = merge(connector_settings.auth, settings.auth)
     marked = frozenset(name for name, value in stream.settings["headers"].items() if isinstance(value, dict))
     return Needed(auth, marked, origins_of(settings.url, auth))
-
-
-def _reconnect(connector: Connector, only: Stream | None = None) -> None:
-    """A new secret lets a schedule go on that two refusals had paused."""
-    for stream in streams.of_connector(connector.organization_id, connector.id):
-        if stream.paused == "reconnect" and (only is None or only.id == stream.id):
-            streams.change(connector.organization_id, stream.id, paused="", auth_failures=0)
 
 
 def _cancel_runs(organization_id: UUID, stream: Stream, clock: Clock) -> None:
     run = runs.open_run(organization_id, stream.id)
     if run is not None:
         runs.cancel(organization_id, run.id, now=clock.now())
-
-
-def _collect(trouble: list[Problem], at: str, verb: Any) -> Any:
-    """What `verb` answers; its problems go under `at`."""
-    try:
-        return verb()
-    except MustFix as error:
-        trouble += error.under(at).problems
-        return None
-
-
-def _refuse(trouble: list[Problem]) -> None:
-    if trouble:
-        where = "; ".join(f"{one.path}: {one.message}" if one.path else one.message for one in trouble)
-        raise MustFix("invalid_settings", f"These settings can't be used. {where}", trouble)
 
 
 def _note(
@@ -419,11 +228,9 @@ def _note(
 ) -> None:
     audit.record(
         organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type="connector",
-        object_id=connector.id,
-        detail={"name": connector.name} | (detail or {}),
+        actor,
+        verb,
+        connector.id,
         now=clock.now(),
+        detail={"name": connector.name} | (detail or {}),
     )

@@ -32,13 +32,17 @@ class Opened:
 
 
 @cache
-def client() -> Client:
-    """One a process: it keeps connections and access tokens."""
+def client(clock: Clock) -> Client:
+    """One a process, where the clock is the system's: it keeps connections and access tokens."""
     operated = installation()
     return Client(
         Guard(operated.allow_networks),
         proxy=operated.proxy.get_secret_value() if operated.proxy else None,
         ca_bundle=str(operated.ca_bundle) if operated.ca_bundle else None,
+        clock=clock.monotonic,
+        now=lambda: clock.now().timestamp(),
+        sleep=clock.sleep,
+        random=clock.jitter,
     )
 
 
@@ -51,7 +55,7 @@ def open_fetch(
     credentials = credentials_for(frozen.connector, frozen.stream, stored)
     per_minute = getattr(frozen.connector, "requests_per_minute", None)
     budget = _budget(connector.id, per_minute, clock) if per_minute else None
-    with client().bind(credentials, budget=budget, cancelled=stop) as fetch:
+    with client(clock).bind(credentials, budget=budget, cancelled=stop) as fetch:
         yield Opened(fetch, Redactor(credentials.values()))
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from sys import maxsize
 from typing import Any, Self, cast
 
 from pydantic import BaseModel
 
+from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
-
-# What has been saved was within the ceilings of its day; they may have been lowered since.
-_SAVED = {"max_records": maxsize, "max_pages": maxsize}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Frozen:
             source,
             known,
             source.settings.model_validate(connector),
-            source.kinds[known].settings.model_validate(stream, context=_SAVED),
+            source.kinds[known].settings.model_validate(stream, context=ANY_CEILING),
             baseline,
             resets,
         )

@@ -13,14 +13,15 @@ from uuid import UUID
 import structlog
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, retention, schedule, sync
+from ropewalk.engine import jobs, schedule, sync
 from ropewalk.engine.clock import Clock
-from ropewalk.store import runs as store_runs, transactions, workers
+from ropewalk.store import retention, runs as store_runs, transactions, workers
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 SWEEP_EVERY = timedelta(seconds=10)
+CLEAR_EVERY = timedelta(hours=1)
 RUNS_AT_ONCE = 4
 _RETRY_SECONDS = (1.0, 30.0)
 
@@ -103,7 +104,7 @@ class Worker:
             wait = min(wait * 2, longest)
 
     def _keep_alive(self) -> None:
-        next_sweep = self._clock.now()
+        next_sweep = next_clearing = self._clock.now()
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
@@ -112,6 +113,8 @@ class Worker:
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
+                if now >= next_clearing and not retention.sweep(now):
+                    next_clearing = now + CLEAR_EVERY
             except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))
                 transactions.close()
@@ -131,7 +134,7 @@ class Worker:
 
 
 def sweep(jobs_url: str, clock: Clock) -> None:
-    """Joins run rows and jobs, starts what is due, and clears away what has been kept long enough."""
+    """Starts what is due, and joins run rows and jobs: none without the other, none with a worker that is gone."""
     now = clock.now()
     schedule.start_due(clock)
     waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
@@ -144,4 +147,3 @@ def sweep(jobs_url: str, clock: Clock) -> None:
     for run_id in jobless:
         if run_id not in waiting:
             jobs.enqueue(jobs_url, run_id)
-    retention.clear(now)

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from typing import BinaryIO
+from io import BufferedRandom
+from typing import BinaryIO, cast
 
 from ropewalk.core import limits
+
+
+class _Unnamed(BufferedRandom):
+    """Closes itself when the page that reads it is dropped: nobody else knows when its last record was read."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _file() -> BinaryIO:
+    return cast(BinaryIO, _Unnamed(tempfile.TemporaryFile(prefix="ropewalk-", buffering=0)))
 
 
 class Spool:
@@ -20,7 +32,7 @@ class Spool:
             self._chunks.append(chunk)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="ropewalk-")  # noqa: SIM115 - whoever takes it closes it
+            self._file = _file()
             self._file.writelines(self._chunks)
             self._chunks.clear()
         self._file.write(chunk)

@@ -1,0 +1,176 @@
+"""The root, as plain ASGI: takes a request's body, within bounds of size and time, and hands it to Django in a thread.
+
+Threads stay few and keep their database connections; a request costs one only while Django works on it, however
+slowly its body came or its answer goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import structlog
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import resolve
+
+from ropewalk.api import refusals
+from ropewalk.api.refusals import BODY_BYTES
+from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+THREADS: Final = 8
+WAITING: Final = 128
+BODY_SECONDS: Final = 30.0
+
+
+class Root:
+    """Doors that answer by themselves (`/v1/custom-connectors/…/ingest`) will join here, before Django."""
+
+    def __init__(
+        self,
+        django: App,
+        *,
+        body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+        at_once: int = THREADS + WAITING,
+    ) -> None:
+        self._django = django
+        self._body_bytes = body_bytes
+        self._body_seconds = body_seconds
+        self._at_once = at_once
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._under_way >= self._at_once:
+            await _answer(scope, send, refusals.unavailable(1))
+            return
+        self._under_way += 1
+        try:
+            try:
+                body = await asyncio.wait_for(self._read(scope, receive), self._body_seconds)
+            except _Gone:
+                return
+            except TimeoutError:
+                await _answer(scope, send, refusals.answer(408, "The body came too slowly."))
+                return
+            if body is None:
+                await _answer(scope, send, refusals.TooLarge(self._body_bytes).answer())
+                return
+            await self._django(_plain(scope), _replayed(body), _unbroken(send))
+        finally:
+            self._under_way -= 1
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """None where it is too large, which is known before the rest has come."""
+        if _announced(scope) > self._body_bytes:
+            return None
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            body += message.get("body", b"")
+            if len(body) > self._body_bytes:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+class _Gone(Exception):
+    """The caller has hung up."""
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+def _plain(scope: Scope) -> Scope:
+    """What WSGI can carry: a query of ASCII alone, a path of UTF-8 alone, the length of the body that came."""
+    query: bytes = scope.get("query_string", b"")
+    path: str = scope["path"]
+    return {
+        **scope,
+        "query_string": query if query.isascii() else quote(query, safe="%&=+;/?:@!$'()*,~-._[]").encode(),
+        "path": path.encode("utf-8", "replace").decode(),
+    }
+
+
+def _replayed(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _unbroken(send: Send) -> Send:
+    """Swallows what can't be sent any more: a thread must not wait for a caller who has hung up."""
+    gone = False
+
+    async def sending(message: Message) -> None:
+        nonlocal gone
+        if not gone:
+            try:
+                await send(message)
+            except Exception as error:
+                gone = True
+                log.debug("caller_gone", error=repr(error))
+
+    return sending
+
+
+async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
+    given = next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-request-id"), ""
+    )
+    response[REQUEST_ID] = request_id(given)
+    for name, value in HEADERS.items():
+        response[name] = value
+    response["Content-Length"] = str(len(response.content))
+    # What is left of the body is not read.
+    response["Connection"] = "close"
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _make() -> Root:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ropewalk.settings")
+    django: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
+    # Loads every door now, and not while the first caller waits.
+    resolve("/healthz")
+    return Root(django, body_bytes=BODY_BYTES)
+
+
+application = _make()

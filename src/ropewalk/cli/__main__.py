@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from ropewalk.cli import main
+
+main()

@@ -1,0 +1,124 @@
+"""`ropewalk [--data DIR] [--organization NAME] COMMAND`: its options, and how every command ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ropewalk import __version__
+from ropewalk.cli import admin, data, demo, exits, files, people, serve, sync
+from ropewalk.cli.opening import Called, WrongUsage
+from ropewalk.cli.output import Output
+from ropewalk.core.errors import RetryLater, RopewalkError
+
+app = typer.Typer(
+    help="Ropewalk, a self-hosted customer data hub.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (serve, sync, data, files, people, admin, demo):
+    app.add_typer(room.commands)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def ropewalk(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder of the embedded databases.")
+    ] = None,
+    organization: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one, where the installation holds several.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what the API would answer; also after the command.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Ropewalk, a self-hosted customer data hub.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, 5 cancelled sync.
+    """
+    context.obj = Called(data_dir, organization, Output(as_json=as_json))
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Expected errors end in a sentence and an exit status, never in a traceback."""
+    sys.exit(status(sys.argv[1:] if arguments is None else arguments))
+
+
+def status(arguments: Sequence[str]) -> int:
+    wanted = json_first(arguments)
+    output = Output(as_json=wanted[:1] == ["--json"])
+    try:
+        answer = typer.main.get_command(app).main(wanted, prog_name="ropewalk", standalone_mode=False)
+    except typer.TyperException as error:
+        return _wrong_usage(error, output)
+    except WrongUsage as error:
+        output.error(error)
+        return exits.USAGE
+    except RopewalkError as error:
+        output.error(error)
+        return exits.FAILED
+    except (typer.Abort, KeyboardInterrupt):
+        output.note("Interrupted.")
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        return _nobody_reads()
+    except Exception as error:
+        if not _database_trouble(error):
+            raise
+        output.error(_unreachable(error))
+        return exits.FAILED
+    return answer if isinstance(answer, int) else exits.DONE
+
+
+def json_first(arguments: Sequence[str]) -> list[str]:
+    """`--json` is understood anywhere before a `--`."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    rest = [word for word in words[:end] if word != "--json"]
+    return [*(["--json"] if len(rest) < end else []), *rest, *words[end:]]
+
+
+def _wrong_usage(error: typer.TyperException, output: Output) -> int:
+    context = getattr(error, "ctx", None)
+    usage = f"{context.get_usage()}\n" if context is not None else ""
+    if message := error.format_message():
+        output.error(WrongUsage(message))
+    output.note(f"{usage}Try ropewalk --help.")
+    return error.exit_code or exits.USAGE
+
+
+def _nobody_reads() -> int:
+    """The reader of our pipe has seen enough (`ropewalk accounts | head`)."""
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115
+    return exits.DONE
+
+
+def _database_trouble(error: Exception) -> bool:
+    from django.db.utils import DatabaseError, InterfaceError
+
+    return isinstance(error, DatabaseError | InterfaceError)
+
+
+def _unreachable(error: Exception) -> RopewalkError:
+    return RetryLater(
+        "database_unavailable",
+        "The database can't be used at the moment. `ropewalk doctor` says what is wrong.",
+        detail=repr(error),
+    )

@@ -1,0 +1,255 @@
+"""Following a run: a bar while it goes, then what it did, what it left out and why, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from ropewalk.cli import exits
+from ropewalk.cli.opening import Called, WrongUsage, listed
+from ropewalk.cli.processes import new_worker, signals
+from ropewalk.core import remedies
+from ropewalk.core.errors import Conflict
+from ropewalk.engine import requests
+from ropewalk.store import ledger, runs, streams, workers
+from ropewalk.store.models import Connector, Run
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ropewalk.engine.worker import Worker
+
+POLL_SECONDS = 0.2
+LOOK_SECONDS = 1.0
+OPEN = ("queued", "running")
+ORDER = ("accounts", "contacts")
+"""Contacts attach to accounts, so these come first."""
+
+
+def sync(called: Called, organization_id: UUID, connector_name: str, kind: str | None, *, full: bool) -> int:
+    connector = called.connector(organization_id, connector_name)
+    kinds = _kinds(organization_id, connector, kind)
+    with WorkerAtHand(called) as at_hand:
+        ended = []
+        for each in kinds:
+            run = follow(called, organization_id, connector, each, at_hand, full=full)
+            ended.append(run)
+            if status_of(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
+                break
+    if called.output.as_json:
+        from ropewalk.api import schemas
+
+        shown = [schemas.run(run) for run in ended]
+        called.output.answer(shown[0] if kind else {"items": shown, "next_cursor": None})
+    return max((status_of(run) for run in ended), key=_WORST.index)
+
+
+_WORST = (exits.DONE, exits.INCOMPLETE, exits.CANCELLED, exits.FAILED, exits.INTERRUPTED)
+
+
+def _kinds(organization_id: UUID, connector: Connector, kind: str | None) -> list[str]:
+    there = {stream.kind: stream for stream in streams.of_connector(organization_id, connector.id)}
+    if kind == "events":
+        raise WrongUsage("Events are read live: an event stream has no runs.")
+    if kind is not None and kind not in there:
+        have = f"it has {listed(sorted(there))}" if there else "it has none yet"
+        raise WrongUsage(f"{connector.name} has no {kind} stream; {have}.")
+    wanted = [kind] if kind else [one for one in ORDER if one in there and there[one].enabled]
+    if not wanted:
+        raise Conflict(f"{connector.name} has no enabled stream to sync.", code="disabled")
+    return wanted
+
+
+class WorkerAtHand:
+    """Somebody who carries runs out: a worker that is alive, or one of this process's own."""
+
+    def __init__(self, called: Called) -> None:
+        self._called = called
+        self._own: Worker | None = None
+
+    def __enter__(self) -> Self:
+        self.see_to_it()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._own is not None:
+            self._own.stop()
+
+    def see_to_it(self) -> None:
+        """Called again while a run waits: a worker may have died without a word."""
+        if self._own is None and not any(map(_lives, workers.alive(self._called.clock.now()))):
+            self._own = new_worker(self._called, self._called.settings())
+            self._own.start()
+
+
+def _lives(worker: Any) -> bool:
+    """A heartbeat counts for half a minute; of a process on this machine we can see more than that."""
+    if worker.host != platform.node():
+        return True
+    try:
+        os.kill(worker.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def follow(
+    called: Called,
+    organization_id: UUID,
+    connector: Connector,
+    kind: str,
+    at_hand: WorkerAtHand,
+    *,
+    full: bool = False,
+) -> Run:
+    """Asks for a run, and stays with it to its end; Ctrl-C cancels it."""
+    run, created = requests.request_run(
+        organization_id, called.actor, connector.id, kind, called.clock, full=full
+    )
+    what = f"{connector.name} {kind}"
+    if not created:
+        called.output.note(f"A run of {what} is under way already; this is that one.")
+    asked = threading.Event()
+    left = False
+    with signals(asked.set), _bar(called, what) as show:
+        looked = time.monotonic()
+        cancelled = False
+        while run.status in OPEN:
+            if asked.is_set() and not cancelled:
+                if not created:
+                    left = True
+                    break
+                cancelled = True
+                called.output.note("Cancelling … (Ctrl-C again leaves at once)")
+                run = _cancel(called, organization_id, run)
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                at_hand.see_to_it()
+            asked.wait(POLL_SECONDS) if not cancelled else time.sleep(POLL_SECONDS)
+            run = runs.get(organization_id, run.id)
+            show(run)
+    if left:
+        called.output.note("Left. The run goes on; it was not started here.")
+    else:
+        report(called, run, connector.name)
+    return run
+
+
+def _cancel(called: Called, organization_id: UUID, run: Run) -> Run:
+    try:
+        return requests.cancel(organization_id, called.actor, run.id, called.clock)
+    except Conflict:
+        # It has ended in this very moment.
+        return runs.get(organization_id, run.id)
+
+
+def status_of(run: Run) -> int:
+    if run.status in OPEN:
+        return exits.INTERRUPTED
+    if run.status == "cancelled":
+        return exits.CANCELLED
+    if run.status == "failed":
+        return exits.FAILED
+    return exits.DONE if run.verdict == "complete" else exits.INCOMPLETE
+
+
+# ---- the bar ----
+
+
+@contextmanager
+def _bar(called: Called, what: str) -> Iterator[Callable[[Run], None]]:
+    if not called.output.bar_fits():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows · {task.fields[rate]:,}/s · {task.fields[pages]:,} pages"),
+        TimeRemainingColumn(),
+        console=called.output.console(),
+        transient=True,
+    ) as progress:
+        yield _Shown(progress, what)
+
+
+class _Shown:
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None, rows=0, rate=0, pages=0)
+        self._since = time.monotonic()
+
+    def __call__(self, run: Run) -> None:
+        rows = int(run.counts.get("processed", 0))
+        seconds = max(time.monotonic() - self._since, 0.001)
+        self._progress.update(
+            self._task,
+            completed=rows,
+            total=max(run.expected_total, rows) if run.expected_total else None,
+            rows=rows,
+            rate=round(rows / seconds),
+            pages=run.pages,
+        )
+
+
+# ---- the report ----
+
+
+def report(called: Called, run: Run, connector_name: str) -> None:
+    """What a person sees at the end: the counts, the rows left out by reason, the verdict and the way on."""
+    output = called.output
+    if output.as_json:
+        return
+    output.say(f"{connector_name} {run.kind}: {_counts(run)}")
+    settings = run.settings.get("stream") or {}
+    if run.reasons:
+        kept = {reason: count for (_, reason), count in ledger.kept_rows(run.id).items()}
+        output.say()
+        output.table(
+            ("rows left out", "reason", "kept", "what to do"),
+            [
+                (count, reason, f"{kept.get(reason, 0):,} of {count:,}", remedies.remedy(reason, settings))
+                for reason, count in sorted(run.reasons.items(), key=lambda each: -each[1])
+            ],
+        )
+        _examples(called, run)
+    if run.notices:
+        output.say(
+            f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}"
+        )
+    for sentence in remedies.sentences(ended(run)):
+        output.say(sentence)
+
+
+def ended(run: Run) -> remedies.Ended:
+    return remedies.Ended(
+        run.status, run.verdict, run.verdict_reasons, run.counts, run.error, run.settings.get("stream") or {}
+    )
+
+
+def _examples(called: Called, run: Run) -> None:
+    """One row of each reason, in its own words."""
+    for reason in sorted(run.reasons):
+        for row in ledger.listing(run.organization_id, run.id, reason=reason, limit=1).items:
+            called.output.say(f"  {reason}, for example row {row.position}: {row.message}")
+    called.output.say()
+
+
+def _counts(run: Run) -> str:
+    names = ("processed", "created", "updated", "unchanged", "skipped", "rejected")
+    told = ", ".join(f"{int(run.counts.get(name, 0)):,} {name}" for name in names)
+    seconds = (
+        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    )
+    pages = f"{run.pages:,} page{'s'[: run.pages != 1]}"
+    return f"{told} ({pages}, {seconds:.1f} s)"

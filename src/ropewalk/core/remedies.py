@@ -1,0 +1,139 @@
+"""What a run's end means to the person who reads it, and what they can do about it (troubleshooting.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ropewalk.core import limits
+from ropewalk.core.mapping import MATCH_FIELDS
+
+AGAIN = "The watermark has not moved: the next run reads the same window again."
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended. `settings` are those of its stream, as it knew them."""
+
+    status: str
+    verdict: str | None = None
+    verdict_reasons: Sequence[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sentences(run: Ended) -> list[str]:
+    """The verdict first, then each of its reasons with the way out."""
+    if run.status == "failed":
+        message = str((run.error or {}).get("message") or "The run failed.")
+        return [f"Failed. {message}", f"Rows already applied stay. {AGAIN}"]
+    if run.status == "cancelled":
+        return ["Cancelled. Rows already applied stay; the next run reads the same window again."]
+    if run.status != "succeeded":
+        return [f"The run is {run.status}."]
+    if run.verdict == "truncated":
+        return ["Truncated: not everything was read.", *(_truncated(one, run) for one in run.verdict_reasons)]
+    if run.verdict == "suspicious":
+        reasons = ", ".join(run.verdict_reasons)
+        accept = (
+            f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
+            f"(ignore_reasons: [{reasons}])."
+        )
+        return [
+            "Suspicious: what was read can't be all there is.",
+            *(_suspicious(one, run) for one in run.verdict_reasons),
+            accept,
+        ]
+    return ["Complete."]
+
+
+def _truncated(reason: str, run: Ended) -> str:
+    most, default, noun = {
+        "max_records": (limits.MAX_RECORDS, limits.DEFAULT_MAX_RECORDS, "records"),
+        "max_pages": (limits.MAX_PAGES, limits.DEFAULT_MAX_PAGES, "pages"),
+    }[reason]
+    place = run.settings if reason == "max_records" else run.settings.get("pagination") or {}
+    limit = place.get(reason) or default
+    return (
+        f"It stopped at {reason}, {limit:,} {noun}. The next run goes on from there. To read more in one run, raise "
+        f"{reason} (Advanced settings), up to {most:,}; ROPEWALK_{reason.upper()} raises that ceiling."
+    )
+
+
+def _suspicious(reason: str, run: Ended) -> str:
+    paging = run.settings.get("pagination") or {}
+    asked = {
+        name: str(paging[name]) for name in paging if name.endswith(("_param", "_path")) and paging[name]
+    }
+
+    def named(*names: str) -> str:
+        """The settings to look at, as they are."""
+        found = [f"{name} ({asked[name]})" for name in names if name in asked]
+        return " and ".join(found) or "the pagination settings"
+
+    match reason:
+        case "page_repeated":
+            return f"A page came again that was there before: check {named('page_param', 'offset_param')}."
+        case "cursor_cycle":
+            return (
+                "A cursor, or the next page's URL, came again: check "
+                f"{named('cursor_param', 'next_cursor_path', 'next_url_path')}."
+            )
+        case "fewer_than_total":
+            return f"Fewer rows came than the API's total says: check {named('total_path', 'size_param')}."
+        case "empty_page":
+            return f"Two pages in a row were empty while more was promised: check {named('has_more_path', 'total_path')}."
+        case "all_skipped":
+            return f"Not one row could be taken; the reasons are listed by number. {_no_match(run.settings)}"
+        case _:
+            return (
+                "No rows came, where the last full run had some: check the URL, its filters and records_path "
+                f"({run.settings.get('records_path') or 'the whole body'})."
+            )
+
+
+def remedy(reason: str, settings: Mapping[str, Any]) -> str:
+    """What to do about rows that were skipped or rejected for this reason."""
+    fields = _match_fields(settings)
+    match reason:
+        case "no_match":
+            return _no_match(settings)
+        case "missing_match_value":
+            return f"These records have no {fields}: map it from a path that every record has."
+        case "ambiguous_match":
+            return "Several accounts fit: say which one it is (“use this account”), or match by external id."
+        case "free_mail_domain":
+            return "An address at a free-mail provider names no company: match these by external id."
+        case "external_id_conflict":
+            return "Another account has this external id: correct one of the two, then retry these rows."
+        case "deleted_here":
+            return "The account was deleted by hand: restore it to have it synced again."
+        case "invalid_domain":
+            return (
+                "The value is no domain: map another path, or add the transform “domain” for URLs and emails."
+            )
+        case "invalid_email":
+            return "The value is no email address: map another path."
+        case "missing_email":
+            return "These records have no email: map it from a path that every record has."
+        case "not_an_object":
+            return "These entries are no objects: check records_path."
+        case _:
+            return "A value can't be taken as it is: see the row's message, then change the mapping or its transforms."
+
+
+def _no_match(settings: Mapping[str, Any]) -> str:
+    fields = _match_fields(settings)
+    if settings.get("create_missing") is False:
+        return (
+            "Turn on “Create new accounts when no match is found” (create_missing: true), or fix the match field "
+            f"({fields})."
+        )
+    return f"Fix the match field ({fields})."
+
+
+def _match_fields(settings: Mapping[str, Any]) -> str:
+    mode = str(settings.get("matching") or settings.get("match_by") or "domain")
+    return " or ".join(MATCH_FIELDS.get(mode, MATCH_FIELDS["domain"]))

@@ -1,0 +1,245 @@
+"""Organizations, members, keys and the switches of fields: what their pages and commands do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.transaction import atomic
+from pydantic import StrictBool, StrictStr
+
+from ropewalk.core.actors import Actor
+from ropewalk.core.checking import Settings, check
+from ropewalk.core.errors import MustFix, Problem, Refused
+from ropewalk.engine.clock import Clock
+from ropewalk.store import audit, fields, keys, people
+from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
+from ropewalk.store.transactions import transaction
+
+OWNER = "owner"
+
+
+class Founded(NamedTuple):
+    """`password` is None where the owner was a user before, and keeps theirs."""
+
+    organization: Organization
+    owner: Member
+    password: str | None
+
+
+class Added(NamedTuple):
+    """`password` as `Founded` has it."""
+
+    member: Member
+    password: str | None
+
+
+class OrganizationBody(Settings):
+    name: StrictStr | None = None
+    own_domains: list[StrictStr] | None = None
+    time_zone: StrictStr | None = None
+
+
+class FieldBody(Settings):
+    periodic: StrictBool | None = None
+    history: StrictBool | None = None
+
+
+# ---- organizations ----
+
+
+def create_organization(
+    name: str, owner_email: str, owner_password: str | None, actor: Actor, clock: Clock
+) -> Founded:
+    """Makes a password for a new owner where none is given."""
+    _require_good(owner_password)
+    now = clock.now()
+    with atomic():
+        organization, owner, password = people.init(
+            organization=name, owner=owner_email, password=owner_password, now=now
+        )
+        detail = {"name": organization.name, "owner": owner.user.email}
+        audit.record(organization.id, actor, "organization.created", organization.id, now=now, detail=detail)
+    return Founded(organization, owner, password)
+
+
+def update_organization(
+    organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock
+) -> Organization:
+    given = check(OrganizationBody, body)
+    with transaction(organization_id):
+        organization = people.update_organization(
+            organization_id, name=given.name, own_domains=given.own_domains, time_zone=given.time_zone
+        )
+        changed = given.model_dump(exclude_unset=True)
+        audit.record(
+            organization_id, actor, "organization.updated", organization_id, now=clock.now(), detail=changed
+        )
+    return organization
+
+
+# ---- members ----
+
+
+def add_user(
+    organization_id: UUID,
+    actor: Actor,
+    email: str,
+    role: str,
+    clock: Clock,
+    *,
+    name: str = "",
+    password: str | None = None,
+) -> Added:
+    """Makes a password for a new user where none is given."""
+    _require_good(password)
+    now = clock.now()
+    with transaction(organization_id):
+        if role == OWNER:
+            _require_owner(organization_id, actor)
+        member, chosen = people.add_member(
+            organization_id, email=email, role=role, name=name, password=password, now=now
+        )
+        _note_member(organization_id, actor, "member.added", member, now, {"role": role})
+    return Added(member, chosen)
+
+
+def set_role(organization_id: UUID, actor: Actor, member_id: UUID, role: str, clock: Clock) -> Member:
+    with transaction(organization_id):
+        before = people.member(organization_id, member_id).role
+        if OWNER in (before, role):
+            _require_owner(organization_id, actor)
+        member = people.set_role(organization_id, member_id, role)
+        detail = {"old": before, "new": role}
+        _note_member(organization_id, actor, "member.role_set", member, clock.now(), detail)
+    return member
+
+
+def remove_member(organization_id: UUID, actor: Actor, member_id: UUID, clock: Clock) -> None:
+    with transaction(organization_id):
+        member = people.member(organization_id, member_id)
+        if member.role == OWNER:
+            _require_owner(organization_id, actor)
+        people.remove_member(organization_id, member_id)
+        _note_member(organization_id, actor, "member.removed", member, clock.now(), {"role": member.role})
+
+
+def set_password(
+    organization_id: UUID, actor: Actor, member_id: UUID, clock: Clock, *, password: str | None = None
+) -> str:
+    """Answers the password: the given one, or one that it made."""
+    _require_good(password)
+    with transaction(organization_id):
+        member = people.member(organization_id, member_id)
+        if member.role == OWNER and str(member.user_id) != actor.id:
+            _require_owner(organization_id, actor)
+        chosen = people.set_password(organization_id, member_id, password)
+        _note_member(organization_id, actor, "member.password_set", member, clock.now(), {})
+    return chosen
+
+
+def _require_owner(organization_id: UUID, actor: Actor) -> None:
+    """An owner alone changes owners; whoever has the installation's shell stands above."""
+    if actor.type in ("cli", "system"):
+        return
+    if actor.type == "user" and any(
+        one.organization_id == organization_id and one.role == OWNER
+        for one in people.memberships(UUID(actor.id))
+    ):
+        return
+    raise Refused(
+        "owner_required", "Only an owner can do this to an owner. Ask an owner of the organization."
+    )
+
+
+def _require_good(password: str | None) -> None:
+    if password is None:
+        return
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        problems = [Problem("password", message) for message in error.messages]
+        raise MustFix("invalid_password", "This password can't be used.", problems) from None
+
+
+# ---- keys ----
+
+
+def create_key(
+    organization_id: UUID,
+    actor: Actor,
+    name: str,
+    scopes: Collection[str],
+    expires_at: datetime | None,
+    clock: Clock,
+) -> tuple[ApiKey, str]:
+    """The key's row, and its text, which can't be shown again."""
+    now = clock.now()
+    with transaction(organization_id):
+        _require_scopes(organization_id, actor, scopes)
+        key, text = keys.create(
+            organization_id,
+            name=name,
+            scopes=scopes,
+            created_by_type=actor.type,
+            created_by_id=actor.id,
+            expires_at=expires_at,
+            now=now,
+        )
+        _note_key(organization_id, actor, "key.created", key, now)
+    return key, text
+
+
+def revoke_key(organization_id: UUID, actor: Actor, key_id: UUID, clock: Clock) -> ApiKey:
+    now = clock.now()
+    with transaction(organization_id):
+        key = keys.revoke(organization_id, key_id, now=now)
+        _note_key(organization_id, actor, "key.revoked", key, now)
+    return key
+
+
+def _require_scopes(organization_id: UUID, actor: Actor, scopes: Collection[str]) -> None:
+    if actor.type != "api_key":
+        return
+    own = keys.get(organization_id, UUID(actor.id)).scopes
+    lacking = sorted(set(scopes) - set(own))
+    if lacking:
+        raise Refused("insufficient_scopes", f"A key can't grant what it lacks: {', '.join(lacking)}.")
+
+
+# ---- fields ----
+
+
+def set_field(
+    organization_id: UUID, actor: Actor, name: str, body: Mapping[str, Any], clock: Clock
+) -> TrackedField:
+    """`body`: periodic, history, or both."""
+    given = check(FieldBody, body)
+    if given.periodic is None and given.history is None:
+        raise MustFix("invalid", "Say what to switch.", [Problem("", "Give periodic, history, or both.")])
+    with transaction(organization_id):
+        field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
+        detail = given.model_dump(exclude_none=True)
+        audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
+    return field
+
+
+# ---- the audit log ----
+
+
+def _note_member(
+    organization_id: UUID, actor: Actor, verb: str, member: Member, now: datetime, detail: Mapping[str, Any]
+) -> None:
+    audit.record(
+        organization_id, actor, verb, member.id, now=now, detail={"email": member.user.email, **detail}
+    )
+
+
+def _note_key(organization_id: UUID, actor: Actor, verb: str, key: ApiKey, now: datetime) -> None:
+    audit.record(
+        organization_id, actor, verb, key.id, now=now, detail={"name": key.name, "scopes": key.scopes}
+    )

@@ -1,0 +1,117 @@
+"""Around every answer of Django: its request id, its headers, its count; and what it answers where it can't go on."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+
+from ropewalk import operating
+from ropewalk.api import refusals
+from ropewalk.store.transactions import UNAVAILABLE
+
+log = structlog.get_logger(__name__)
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+REQUEST_ID: Final = "X-Request-Id"
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# Probes reach these by the address of the machine.
+_ANY_HOST: Final = frozenset(("/healthz", "/readyz", "/metrics"))
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_TRANSPORT: Final = "max-age=31536000"
+
+
+def request_id(given: str) -> str:
+    """A caller's own id joins its log and ours, if it can't do harm there."""
+    return given if _GOOD_ID.fullmatch(given) else uuid4().hex
+
+
+class Edge:
+    """The outermost: whatever happens further in leaves with an id, headers and a line in the log."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        identity = request_id(request.headers.get(REQUEST_ID, ""))
+        request.request_id = identity  # type: ignore[attr-defined]
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=identity):
+            response = self._answered(request)
+            seconds = time.monotonic() - began
+            self._dress(request, response, identity)
+            operating.observe(request, response.status_code, seconds)
+            route = request.resolver_match.route if request.resolver_match else ""
+            log.info(
+                "request",
+                method=request.method,
+                route=route,
+                status=response.status_code,
+                milliseconds=round(seconds * 1000, 1),
+            )
+        return response
+
+    def _answered(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path not in _ANY_HOST:
+            try:
+                request.get_host()
+            except DisallowedHost:
+                return refusals.answer(
+                    400,
+                    "This installation doesn't answer to that host name; its operator can allow it with "
+                    "ROPEWALK_ALLOWED_HOSTS.",
+                )
+        response = self._next(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            allowed = response["Allow"]
+            response = refusals.answer(405, f"This address takes {allowed}, not {request.method}.")
+            response["Allow"] = allowed
+        return response
+
+    @staticmethod
+    def _dress(request: HttpRequest, response: HttpResponseBase, identity: str) -> None:
+        response[REQUEST_ID] = identity
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.is_secure():
+            response.headers.setdefault("Strict-Transport-Security", _TRANSPORT)
+        if request.path.startswith("/v1/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        if (standing := getattr(request, "rate", None)) is not None:
+            response["X-RateLimit-Limit"] = str(standing.limit)
+            response["X-RateLimit-Remaining"] = str(standing.remaining)
+            response["X-RateLimit-Reset"] = str(standing.reset)
+
+
+class DatabaseAway:
+    """The innermost: what no view expected of the database is an answer all the same."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._next(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:  # noqa: ARG002
+        if isinstance(exception, UNAVAILABLE):
+            log.warning("database_unavailable", error=repr(exception))
+            return refusals.unavailable()
+        return None

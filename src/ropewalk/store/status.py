@@ -1,0 +1,105 @@
+"""How streams are doing: their last run, what went wrong lately, which secrets they have. The same few queries for
+one connector and for a page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F, OuterRef, Q, Subquery, Window
+from django.db.models.functions import RowNumber
+
+from ropewalk.core import issues
+from ropewalk.store.models import Connector, Run, Secret, Stream
+
+ISSUES = 10
+RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    run_id: UUID
+    at: datetime
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class StreamStatus:
+    """`secrets` are names."""
+
+    secrets: list[str] = field(default_factory=list)
+    last_run: Run | None = None
+    issues: list[Issue] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ConnectorStatus:
+    connector: Connector
+    secrets: list[str] = field(default_factory=list)
+    streams: list[tuple[Stream, StreamStatus]] = field(default_factory=list)
+
+
+def of_connectors(
+    organization_id: UUID, connectors: Sequence[Connector], *, now: datetime
+) -> list[ConnectorStatus]:
+    answer = {connector.id: ConnectorStatus(connector) for connector in connectors}
+    named = [*answer]
+    last_run = (
+        Run.objects.filter(connector_id=OuterRef("connector_id"), stream_id=OuterRef("id"), mode="sync")
+        .order_by("-id")
+        .values("id")[:1]
+    )
+    found = Stream.objects.filter(organization_id=organization_id, connector_id__in=named)
+    statuses: dict[UUID, StreamStatus] = {}
+    last_runs: dict[UUID, UUID] = {}
+    for stream in (
+        found.annotate(last_run_id=Subquery(last_run)).defer("chain", "chain_seen").order_by("kind")
+    ):
+        statuses[stream.id] = StreamStatus()
+        answer[stream.connector_id].streams.append((stream, statuses[stream.id]))
+        if stream.last_run_id is not None:
+            last_runs[stream.last_run_id] = stream.id
+    for run in Run.objects.filter(organization_id=organization_id, id__in=last_runs):
+        statuses[last_runs[run.id]].last_run = run
+    for stream_id, issue in _issues(organization_id, named, now):
+        if stream_id in statuses:
+            statuses[stream_id].issues.append(issue)
+    secrets = Secret.objects.filter(organization_id=organization_id, connector_id__in=named).order_by("name")
+    for connector_id, of_stream, name in secrets.values_list("connector_id", "stream_id", "name"):
+        (answer[connector_id] if of_stream is None else statuses[of_stream]).secrets.append(name)
+    return [*answer.values()]
+
+
+def of_connector(organization_id: UUID, connector: Connector, *, now: datetime) -> ConnectorStatus:
+    return of_connectors(organization_id, [connector], now=now)[0]
+
+
+def of_stream(organization_id: UUID, stream: Stream, *, now: datetime) -> StreamStatus:
+    whole = of_connector(organization_id, stream.connector, now=now)
+    return next(status for each, status in whole.streams if each.id == stream.id)
+
+
+def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) -> Iterable[tuple[UUID, Issue]]:
+    # Ids grow with time: those of before needn't be read.
+    oldest = UUID(int=int((now - RECENT).timestamp() * 1000) << 80)
+    found = (
+        Run.objects.filter(
+            Q(status="failed") | Q(verdict__in=("truncated", "suspicious"), accepted_at=None),
+            organization_id=organization_id,
+            connector_id__in=connectors,
+            id__gte=oldest,
+            mode="sync",
+        )
+        .annotate(place=Window(RowNumber(), partition_by=F("stream_id"), order_by=F("id").desc()))
+        .filter(place__lte=ISSUES)
+        .order_by("-id")
+    )
+    for stream_id, run_id, at, error, verdict, reasons in found.values_list(
+        "stream_id", "id", "finished_at", "error", "verdict", "verdict_reasons"
+    ):
+        issue = issues.of_run(error, verdict, reasons)
+        if stream_id is not None and at is not None and issue is not None:
+            yield stream_id, Issue(run_id, at, issue.code, issue.message)
