@@ -207,7 +207,7 @@ class Demo:
         from ropewalk.net.credentials import Credentials
 
         credentials = Credentials(Bearer(), {"token": self._token}, frozenset({origin(url)}))
-        with connection.client().bind(credentials) as fetch:
+        with connection.client(self._called.clock).bind(credentials) as fetch:
             fetch(Request("POST", f"{url}/admin/month", body={}))
 
     def _show_changes(self, organization_id: UUID, run_id: UUID) -> None:
