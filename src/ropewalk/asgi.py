@@ -38,7 +38,14 @@ BODY_SECONDS: Final = 30.0
 class Root:
     """Doors that answer by themselves (`/v1/custom-connectors/…/ingest`) will join here, before Django."""
 
-    def __init__(self, django: App, *, body_bytes: int, body_seconds: float = BODY_SECONDS, at_once: int = THREADS + WAITING) -> None:
+    def __init__(
+        self,
+        django: App,
+        *,
+        body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+        at_once: int = THREADS + WAITING,
+    ) -> None:
         self._django = django
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
@@ -136,7 +143,9 @@ def _unbroken(send: Send) -> Send:
 
 
 async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-request-id"), "")
+    given = next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-request-id"), ""
+    )
     response[REQUEST_ID] = request_id(given)
     for name, value in HEADERS.items():
         response[name] = value

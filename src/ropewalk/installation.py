@@ -64,7 +64,9 @@ class Installation(BaseSettings):
         default=limits.MAX_RECORDS, ge=1, description="Highest `max_records` of a stream."
     )
     max_pages: int = Field(default=limits.MAX_PAGES, ge=1, description="Highest `max_pages` of a stream.")
-    rate_limit: int = Field(default=600, ge=1, description="Calls of the API a minute, for each key and web process.")
+    rate_limit: int = Field(
+        default=600, ge=1, description="Calls of the API a minute, for each key and web process."
+    )
     smtp_url: SecretStr | None = Field(
         default=None, description="`smtp://user:password@host:port` for alerts."
     )

@@ -83,7 +83,9 @@ class World:
 
     @classmethod
     def new(cls, name: str = "Acme", email: str = "olga@acme.example") -> World:
-        organization, member, _ = people.init(organization=name, owner=email, now=START, password="tall-ship-9")
+        organization, member, _ = people.init(
+            organization=name, owner=email, now=START, password="tall-ship-9"
+        )
         return cls(organization.id, Actor("user", str(member.user_id), email, "192.0.2.7"), member.id)
 
     def close(self) -> None:

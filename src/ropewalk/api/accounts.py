@@ -92,9 +92,7 @@ def restore_account(request: Keyed, account_id: UUID) -> Any:
 def list_contacts_of_account(
     request: Keyed, account_id: UUID, limit: Limit = pages.LIMIT, cursor: Cursor = None
 ) -> Any:
-    found = contacts.listing(
-        request.auth.organization_id, account_id=account_id, limit=limit, cursor=cursor
-    )
+    found = contacts.listing(request.auth.organization_id, account_id=account_id, limit=limit, cursor=cursor)
     return {"items": [schemas.contact(each) for each in found.items], "next_cursor": found.next_cursor}
 
 
@@ -107,9 +105,7 @@ def list_history(
     cursor: Cursor = None,
 ) -> Any:
     """Newest first: old and new value, when, and by which run or whose hand."""
-    found = changes.history(
-        request.auth.organization_id, account_id, field, limit=limit, cursor=cursor
-    )
+    found = changes.history(request.auth.organization_id, account_id, field, limit=limit, cursor=cursor)
     return {"items": [schemas.change(each) for each in found.items], "next_cursor": found.next_cursor}
 
 

@@ -41,9 +41,7 @@ def list_contacts(
 
 
 @router.post("/contacts", auth=write, response={201: schemas.Contact})
-def create_contact(
-    request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(NewContact)] = Body()
-) -> Any:
+def create_contact(request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(NewContact)] = Body()) -> Any:
     """Its email is required, and unique within the account."""
     caller = request.auth
     own = {name: value for name, value in body.items() if name != "account_id"}

@@ -80,7 +80,9 @@ def cancel_run(request: Keyed, run_id: UUID) -> Any:
 
 @router.post("/runs/{run_id}/retry-rows", auth=write, response={202: schemas.Run})
 def retry_rows(
-    request: Keyed, run_id: UUID, body: Annotated[dict[str, Any], DocumentedBy(Retry)] = Body(default_factory=dict)
+    request: Keyed,
+    run_id: UUID,
+    body: Annotated[dict[str, Any], DocumentedBy(Retry)] = Body(default_factory=dict),
 ) -> Any:
     """A run that takes the kept rows of this one (of one reason, or all) once more, under the settings of now."""
     caller = request.auth

@@ -157,7 +157,9 @@ def run(row: models.Run) -> Run:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        error=Failure(**{name: str(row.error.get(name, "")) for name in ("code", "message")}) if row.error else None,
+        error=Failure(**{name: str(row.error.get(name, "")) for name in ("code", "message")})
+        if row.error
+        else None,
     )
 
 
@@ -271,7 +273,8 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
                 paused=paused,  # type: ignore[arg-type]
                 needs_full=row.needs_full,
                 recent_issues=[
-                    Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message) for each in status.issues
+                    Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
+                    for each in status.issues
                 ],
             ),
         }

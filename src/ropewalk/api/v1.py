@@ -13,7 +13,18 @@ from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.openapi.docs import DocsBase
 
 from ropewalk import __version__
-from ropewalk.api import accounts, connectors, contacts, fields, keys, organization, reading, refusals, runs, streams
+from ropewalk.api import (
+    accounts,
+    connectors,
+    contacts,
+    fields,
+    keys,
+    organization,
+    reading,
+    refusals,
+    runs,
+    streams,
+)
 from ropewalk.api.documentation import Page, completed
 from ropewalk.core.checking import problems
 from ropewalk.core.errors import NotFound, Problem, RopewalkError

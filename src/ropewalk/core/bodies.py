@@ -52,7 +52,8 @@ class Outline:
         self._chunk = b""
         self._at = 0
         if offset == 0:
-            self._more()
+            while len(self._chunk) < len(BOM) and self._more():
+                pass
             if self._chunk.startswith(BOM):
                 self._at = len(BOM)
 

@@ -42,8 +42,13 @@ def create_account(organization_id: UUID, actor: Actor, body: Mapping[str, Any],
     now = clock.now()
     with transaction(organization_id), _all_problems(AccountBody, body) as given:
         account = byhand.create(organization_id, _values(given), actor=_author(actor), now=now)
-        _note(
-            organization_id, actor, "account.created", account.id, clock, {"fields": sorted(_values(given))}
+        audit.record(
+            organization_id,
+            actor,
+            "account.created",
+            account.id,
+            now=clock.now(),
+            detail={"fields": sorted(_values(given))},
         )
     return account
 
@@ -56,7 +61,14 @@ def edit_account(
         account = byhand.edit(
             organization_id, account_id, _values(given), actor=_author(actor), now=clock.now()
         )
-        _note(organization_id, actor, "account.edited", account_id, clock, {"fields": sorted(_values(given))})
+        audit.record(
+            organization_id,
+            actor,
+            "account.edited",
+            account_id,
+            now=clock.now(),
+            detail={"fields": sorted(_values(given))},
+        )
     return account
 
 
@@ -65,13 +77,22 @@ def delete_account(organization_id: UUID, actor: Actor, account_id: UUID, clock:
     with transaction(organization_id):
         name = str(byhand.get(organization_id, account_id))
         byhand.delete(organization_id, account_id, actor=_author(actor), now=clock.now())
-        _note(organization_id, actor, "account.deleted", account_id, clock, {"name": name})
+        audit.record(
+            organization_id, actor, "account.deleted", account_id, now=clock.now(), detail={"name": name}
+        )
 
 
 def restore_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clock) -> Account:
     with transaction(organization_id):
         account = byhand.restore(organization_id, account_id, actor=_author(actor), now=clock.now())
-        _note(organization_id, actor, "account.restored", account_id, clock, {"name": str(account)})
+        audit.record(
+            organization_id,
+            actor,
+            "account.restored",
+            account_id,
+            now=clock.now(),
+            detail={"name": str(account)},
+        )
     return account
 
 
@@ -153,21 +174,6 @@ def _author(actor: Actor) -> Any:
     return actor.record()
 
 
-def _note(
-    organization_id: UUID, actor: Actor, verb: str, object_id: UUID, clock: Clock, detail: Mapping[str, Any]
-) -> None:
-    audit.record(
-        organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type=verb.partition(".")[0],
-        object_id=object_id,
-        detail=dict(detail),
-        now=clock.now(),
-    )
-
-
 def _note_contact(
     organization_id: UUID,
     actor: Actor,
@@ -177,4 +183,4 @@ def _note_contact(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     kept = {"account_id": str(contact.account_id), "email": contact.email, **(detail or {})}
-    _note(organization_id, actor, verb, contact.id, clock, kept)
+    audit.record(organization_id, actor, verb, contact.id, now=clock.now(), detail=kept)

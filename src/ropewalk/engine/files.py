@@ -15,7 +15,7 @@ from ropewalk.core.actors import Actor
 from ropewalk.core.auth import merge
 from ropewalk.core.checking import check
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
-from ropewalk.engine import bindings, configure, documents, logs
+from ropewalk.engine import bindings, configure, documents, logs, saving
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.documents import Described, Document
@@ -180,7 +180,7 @@ class _Applying:
         done.differences += differences
 
     def _secret_differences(
-        self, connector: Connector, given: configure.Secrets, stream: Stream | None = None
+        self, connector: Connector, given: saving.Secrets, stream: Stream | None = None
     ) -> list[Difference]:
         entered = {name: value for name, value in given.items() if isinstance(value, str)}
         stored = secrets.names(

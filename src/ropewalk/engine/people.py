@@ -63,7 +63,7 @@ def create_organization(
             organization=name, owner=owner_email, password=owner_password, now=now
         )
         detail = {"name": organization.name, "owner": owner.user.email}
-        _note(organization.id, actor, "organization.created", organization.id, now, detail)
+        audit.record(organization.id, actor, "organization.created", organization.id, now=now, detail=detail)
     return Founded(organization, owner, password)
 
 
@@ -76,7 +76,9 @@ def update_organization(
             organization_id, name=given.name, own_domains=given.own_domains, time_zone=given.time_zone
         )
         changed = given.model_dump(exclude_unset=True)
-        _note(organization_id, actor, "organization.updated", organization_id, clock.now(), changed)
+        audit.record(
+            organization_id, actor, "organization.updated", organization_id, now=clock.now(), detail=changed
+        )
     return organization
 
 
@@ -222,38 +224,22 @@ def set_field(
     with transaction(organization_id):
         field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
         detail = given.model_dump(exclude_none=True)
-        _note(organization_id, actor, "field.switched", field.name, clock.now(), detail)
+        audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
     return field
 
 
 # ---- the audit log ----
 
 
-def _note(
-    organization_id: UUID,
-    actor: Actor,
-    verb: str,
-    object_id: UUID | str,
-    now: datetime,
-    detail: Mapping[str, Any],
-) -> None:
-    audit.record(
-        organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type=verb.partition(".")[0],
-        object_id=object_id,
-        detail=dict(detail),
-        now=now,
-    )
-
-
 def _note_member(
     organization_id: UUID, actor: Actor, verb: str, member: Member, now: datetime, detail: Mapping[str, Any]
 ) -> None:
-    _note(organization_id, actor, verb, member.id, now, {"email": member.user.email, **detail})
+    audit.record(
+        organization_id, actor, verb, member.id, now=now, detail={"email": member.user.email, **detail}
+    )
 
 
 def _note_key(organization_id: UUID, actor: Actor, verb: str, key: ApiKey, now: datetime) -> None:
-    _note(organization_id, actor, verb, key.id, now, {"name": key.name, "scopes": key.scopes})
+    audit.record(
+        organization_id, actor, verb, key.id, now=now, detail={"name": key.name, "scopes": key.scopes}
+    )

@@ -60,16 +60,8 @@ def test_stream(
     with transaction(organization_id):
         if answer["ok"]:
             streams.change(organization_id, stream.id, tested_at=now)
-        audit.record(
-            organization_id,
-            actor=actor.record(),
-            ip=actor.ip or None,
-            verb="stream.tested",
-            object_type="connector",
-            object_id=connector.id,
-            detail={"name": connector.name, "kind": kind, "ok": answer["ok"]},
-            now=now,
-        )
+        detail = {"name": connector.name, "kind": kind, "ok": answer["ok"]}
+        audit.record(organization_id, actor, "connector.stream_tested", connector.id, now=now, detail=detail)
     return answer
 
 

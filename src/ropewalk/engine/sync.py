@@ -86,10 +86,7 @@ class _Execution:
         self.lease = cast(UUID, run.lease)
         self.clock = clock
         self.flags = flags
-        self.frozen = Frozen.load(run.settings)
         self.redactor = Redactor()
-        self.off = self._fields_left_out()
-        self.progress = self._take_up()
 
     # Beginning
 
@@ -161,6 +158,9 @@ class _Execution:
     # Reading and applying
 
     def until_end(self) -> None:
+        self.frozen = Frozen.load(self.run.settings)
+        self.off = self._fields_left_out()
+        self.progress = self._take_up()
         while True:
             try:
                 return self._read_and_apply()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,16 +21,18 @@ Rows = Iterable[Sequence[Any]]
 SQLITE_VARIABLES = 16_000
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_beyond_64_bits = re.compile(r"\d{20}")
+_beyond_64_bits = re.compile("[0-9]{20}")
 
 
+@cache
 def on_postgres() -> bool:
+    # Asked for every value of a batch, and a process has one database all its life.
     return connection.vendor == "postgresql"
 
 
 def from_json(text: str) -> Any:
     value = _decode(text)
-    return _floats(value) if _beyond_64_bits.search(text) else value
+    return _floats(value) if on_postgres() and _beyond_64_bits.search(text) else value
 
 
 def _floats(value: Any) -> Any:
@@ -80,7 +83,7 @@ def time_from(value: Any) -> datetime | None:
 
 
 def uuid_from(value: Any) -> Any:
-    return UUID(hex=value) if isinstance(value, str) else value
+    return UUID(int=int(value, 16)) if isinstance(value, str) else value
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
