@@ -192,6 +192,11 @@ def shown(run: Run) -> dict[str, Any]:
     return schemas.run(run).model_dump()
 
 
+def iso(moment: datetime) -> str:
+    """A time as the API writes it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 def brief(run: dict[str, Any]) -> dict[str, Any]:
     """What is counted, without what is nought: `{"status": "succeeded", "verdict": "complete", "created": 3}`."""
     counted = {name: count for name, count in run["counts"].items() if count and name != "processed"}
