@@ -243,6 +243,11 @@ class Endpoint(Settings):
         return None if self.incremental is None else self.incremental.overlap_seconds
 
     @property
+    def place_expires(self) -> bool:
+        """Cursors and next URLs are good for a while, numbers of pages for ever."""
+        return self.pagination.NEXT in ("cursor", "url")
+
+    @property
     def plain(self) -> frozenset[str]:
         """Names of the headers whose values may be shown, in lower case."""
         return frozenset(name.lower() for name in self.plain_headers)
