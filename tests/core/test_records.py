@@ -7,8 +7,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ropewalk.core import bodies, records
 from ropewalk.core.errors import MustFix, RowRefused

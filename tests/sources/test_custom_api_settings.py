@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ropewalk.core.checking import check as load
 from ropewalk.core.errors import MustFix
 from ropewalk.sources import REGISTRY, custom_api
 from ropewalk.sources.custom_api import (
@@ -14,7 +15,6 @@ from ropewalk.sources.custom_api import (
     resets_baseline,
 )
 from ropewalk.sources.endpoint import is_credential, take_secret_headers
-from ropewalk.sources.settings import load
 
 URL = "https://api.example.com/v1/accounts"
 MAPPING = [{"from": "website", "to": "companyDomain"}]
