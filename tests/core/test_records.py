@@ -27,7 +27,7 @@ def hold(request: pytest.FixtureRequest) -> Hold:
     return bytes if request.param == "in memory" else BytesIO
 
 
-@pytest.fixture(params=[bodies.CHUNK_BYTES, 1, 2, 7], ids="chunks of {}".format)
+@pytest.fixture(params=[bodies.CHUNK_BYTES, 1, 7], ids="chunks of {}".format)
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "CHUNK_BYTES", request.param)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -293,6 +294,10 @@ def test_an_installation_may_raise_the_ceilings() -> None:
         (
             {"mapping": [*MAPPING, {"from": "x", "to": "a-b"}]},
             [("mapping.1.to", "A target is camelCase: letters and digits, a letter first, at most 64 characters, as planTier.")],
+        ),
+        (
+            {"method": "POST", "body": {"at": date(2026, 1, 1)}, "pagination": {"type": "page", "params_in": "body"}},
+            [("body.at", "input was not a valid JSON value")],
         ),
         ({"auth": {"tpye": "x"}}, [("auth.tpye", "There is no such setting; did you mean type?")]),
         ({"headers": {"X": {"set": False}}}, [("headers.X.set", "Give one of True.")]),
