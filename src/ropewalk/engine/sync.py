@@ -141,7 +141,7 @@ class _Execution:
         stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
         settings, kept = self.frozen.stream, stream.chain
         opening = window.open(
-            self.clock.now(),
+            self.run.started_at or self.clock.now(),
             watermark=stream.watermark,
             overlap_seconds=settings.overlap_seconds or 0,
             incremental=settings.overlap_seconds is not None,
