@@ -19,7 +19,15 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-PATHS = ["/healthz", "/v1/docs", "/v1/openapi.json", "/v1/runs", "/nowhere", "/static/ninja/swagger-ui.css", "/v1/"]
+PATHS = [
+    "/healthz",
+    "/v1/docs",
+    "/v1/openapi.json",
+    "/v1/runs",
+    "/nowhere",
+    "/static/ninja/swagger-ui.css",
+    "/v1/",
+]
 
 
 @pytest.mark.django_db
@@ -35,7 +43,9 @@ def test_an_id_and_strict_headers_on_every_answer(path: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("given", "taken"), [("trace-1.A_b", True), ("a b", False), ("x" * 65, False), ("é", False)])
+@pytest.mark.parametrize(
+    ("given", "taken"), [("trace-1.A_b", True), ("a b", False), ("x" * 65, False), ("é", False)]
+)
 def test_a_callers_own_request_id(given: str, taken: bool) -> None:
     answer = Api(None)("get", "/healthz", **{"X-Request-Id": given})
 
@@ -188,5 +198,11 @@ def test_the_operators_figures(world: World, api: Api) -> None:
         "ropewalk_database_up 1.0",
     } <= lines
     assert [line for line in lines if str(world.ids["run_id"]) in line or "/no/such" in line] == []
-    assert [line for line in lines if line.startswith('ropewalk_http_requests_total{method="GET",route="/v1/runs/<')]
-    assert [line for line in lines if line.startswith('ropewalk_http_requests_total{method="GET",route="none"')]
+    assert [
+        line
+        for line in lines
+        if line.startswith('ropewalk_http_requests_total{method="GET",route="/v1/runs/<')
+    ]
+    assert [
+        line for line in lines if line.startswith('ropewalk_http_requests_total{method="GET",route="none"')
+    ]

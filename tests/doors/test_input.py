@@ -82,7 +82,12 @@ def test_a_body_that_is_too_large(world: World, api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("raw", "message"),
-    [(b"[]", "Give an object."), (b"1", "Give an object."), (b'"x"', "Give an object."), (b"", "This is required.")],
+    [
+        (b"[]", "Give an object."),
+        (b"1", "Give an object."),
+        (b'"x"', "Give an object."),
+        (b"", "This is required."),
+    ],
 )
 def test_a_body_that_is_no_object(raw: bytes, message: str, world: World, api: Api) -> None:
     for operation in WITH_BODY:
@@ -135,7 +140,10 @@ def test_the_character_that_no_text_holds(world: World, api: Api) -> None:
         ("/v1/runs?limit=0", {"limit": "Input should be greater than or equal to 1"}),
         ("/v1/runs?limit=501", {"limit": "Input should be less than or equal to 500"}),
         ("/v1/runs?status=done", {"status": "Give one of queued, running, succeeded, failed, cancelled."}),
-        ("/v1/runs?cursor=x", {"cursor": "This cursor is not one that this list gave. Start again without it."}),
+        (
+            "/v1/runs?cursor=x",
+            {"cursor": "This cursor is not one that this list gave. Start again without it."},
+        ),
         (
             "/v1/accounts?sort=planTear",
             {"sort": "There is no field planTear. Did you mean planTier?"},
