@@ -508,8 +508,8 @@ def test_a_primary_made_by_hand_keeps_its_mark(world: World, serving: Serving) -
         (
             "domain_and_external_id",
             [NAME],
-            "Matching by domain_and_external_id needs a mapping to companyDomain or externalCustomerId; add it, or "
-            "choose another way of matching.",
+            ("Matching by domain_and_external_id needs a mapping to companyDomain or externalCustomerId; add it, or "
+            "choose another way of matching."),
         ),
     ],
 )  # fmt: skip
