@@ -15,6 +15,7 @@ from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.redact import Redactor
+from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
 from ropewalk.engine import connection, retrying, schedule
@@ -87,7 +88,7 @@ class _Execution:
         self.lease = cast(UUID, run.lease)
         self.clock = clock
         self.flags = flags
-        self.redactor = Redactor()
+        self.redactor: Callable[[], Redactor] = Redactor
 
     # Beginning
 
@@ -240,8 +241,12 @@ class _Execution:
         apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
         return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self.redactor.values
+            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact
         )
+
+    def _redact(self, value: JSON) -> JSON:
+        redacted: JSON = self.redactor().values(value)
+        return redacted
 
     def _start_over(self, expired: Expired) -> None:
         """A cursor that has expired: from the start of the window, as if nothing had been counted."""
@@ -330,7 +335,7 @@ class _Execution:
         """Failed, or cancelled: rows already applied stay, the watermark does not move."""
         now = self.clock.now()
         status = "cancelled" if isinstance(error, Cancelled) else "failed"
-        message = self.redactor.text(error.message)
+        message = self.redactor().text(error.message)
         log.info("run_ended", run_id=str(self.run.id), status=status, code=error.code, message=message)
         try:
             with transactions.transaction(self.organization_id):
