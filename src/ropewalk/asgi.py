@@ -135,7 +135,7 @@ def _unbroken(send: Send) -> Send:
         if not gone:
             try:
                 await send(message)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever kind the server raises
                 gone = True
                 log.debug("caller_gone", error=repr(error))
 
@@ -167,7 +167,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def _make() -> Root:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ropewalk.settings")
-    django: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
+    wsgi: Any = get_wsgi_application()
+    django: Any = WSGIMiddleware(wsgi, workers=THREADS)
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
     return Root(django, body_bytes=BODY_BYTES)

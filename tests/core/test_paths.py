@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core.paths import Path, flatten, get, index, join, parse, put
 from ropewalk.core.values import JSON, MISSING

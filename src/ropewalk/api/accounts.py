@@ -55,7 +55,7 @@ def list_accounts(
 
 
 @router.post("/accounts", auth=write, response={201: schemas.Account})
-def create_account(request: Keyed, body: AccountBody = Body()) -> Any:
+def create_account(request: Keyed, body: Body[AccountBody]) -> Any:
     """By hand, and recorded in its history as such. Custom fields lie in `fields`."""
     caller = request.auth
     made = accounts.create_account(caller.organization_id, caller.actor, body, clock)
@@ -68,7 +68,7 @@ def get_account(request: Keyed, account_id: UUID) -> Any:
 
 
 @router.patch("/accounts/{account_id}", auth=write, response=schemas.Account)
-def edit_account(request: Keyed, account_id: UUID, body: AccountBody = Body()) -> Any:
+def edit_account(request: Keyed, account_id: UUID, body: Body[AccountBody]) -> Any:
     """Sets what is given, null clears, what is left out stays; in `fields` likewise."""
     caller = request.auth
     return _shown(accounts.edit_account(caller.organization_id, caller.actor, account_id, body, clock))

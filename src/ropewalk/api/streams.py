@@ -51,7 +51,7 @@ def save_stream(
     request: Keyed,
     connector_id: UUID,
     kind: schemas.Kind,
-    body: StreamBody = Body(),
+    body: Body[StreamBody],
     send_secret_to: Annotated[
         str, Query(description="An origin that the saved secret may be sent to as well.")
     ] = "",
@@ -100,7 +100,7 @@ def request_run(
     request: Keyed,
     connector_id: UUID,
     kind: schemas.Kind,
-    body: Annotated[dict[str, Any], DocumentedBy(RunRequest)] = Body(),
+    body: Body[Annotated[dict[str, Any], DocumentedBy(RunRequest)]],
 ) -> Any:
     """202: a new run. 200: the one that is under way."""
     caller = request.auth

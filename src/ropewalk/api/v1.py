@@ -49,7 +49,7 @@ class Api(NinjaAPI):
         for context in error_contexts:
             model, source = context.model, context.model.__ninja_param_source__
             elsewhere |= source == "path"
-            for problem in problems(context.pydantic_validation_error, type(model), {}):
+            for problem in problems(context.pydantic_validation_error, model, {}):
                 path = problem.path
                 if source == "body":
                     # Its first part is the name of our own argument.

@@ -127,7 +127,7 @@ def worker_beside() -> Beside:
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
     server = MPServer(
-        "ropewalk.asgi:app",
+        "ropewalk.asgi:application",
         address=host,
         port=port,
         interface=Interfaces.ASGI,

@@ -73,11 +73,12 @@ class Demo:
             vendor, url = self._vendor()
             ending.callback(vendor.stop)
             self._begin_afresh()
+            # It takes a moment to start; we use it.
+            worker = worker_beside()
+            ending.callback(worker.stop)
             self._called.open(logging_as="warning")
             self._say(f"A sample vendor is up at {url}; it has 2,000 customers.")
             organization_id = self._organization()
-            worker = worker_beside()
-            ending.callback(worker.stop)
             self._wait_for(worker)
             status = self._syncs(organization_id, url)
             if stay and status == exits.DONE:

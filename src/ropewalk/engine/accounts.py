@@ -155,16 +155,19 @@ def _path(path: str, custom: Mapping[str, Any]) -> str:
 
 
 def _shape_problems(model: type[Settings], body: Mapping[str, Any]) -> list[Problem]:
+    found: list[Problem] = []
     try:
         check(model, body)
     except MustFix as error:
-        return list(error.problems)
-    custom = body.get("fields", {})
-    return [
-        Problem(f"fields.{name}", f"{name} is no custom field; give it beside `fields`.")
-        for name in BUILT_IN
-        if name in custom
-    ]
+        found += error.problems
+    custom = body.get("fields")
+    if isinstance(custom, Mapping):
+        found += [
+            Problem(f"fields.{name}", f"{name} is no custom field; give it beside `fields`.")
+            for name in BUILT_IN
+            if name in custom
+        ]
+    return found
 
 
 # ---- who, and the audit log ----

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ropewalk.core.auth import merge
 from ropewalk.core.redact import Redactor
+from ropewalk.engine import logs
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
@@ -74,6 +75,7 @@ def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -
     headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
     needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
     bound = [frozenset(one.origins) for one in needed.values()]
+    logs.know(one.value for one in needed.values())
     return Credentials(
         auth=auth,
         secrets={name: one.value for name, one in needed.items() if name not in headers},

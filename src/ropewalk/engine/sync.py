@@ -12,7 +12,7 @@ import structlog
 
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
-from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RetryLater, RopewalkError
+from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.redact import Redactor
 from ropewalk.core.verdict import Verdict, judge
@@ -59,6 +59,7 @@ def carry_out(run_id: UUID, *, worker: str, clock: Clock, flags: Flags) -> bool:
         return True
     execution = _Execution(run, clock, flags)
     try:
+        execution.begin()
         execution.until_end()
     except Stopped:
         return False
@@ -89,6 +90,12 @@ class _Execution:
         self.redactor = Redactor()
 
     # Beginning
+
+    def begin(self) -> None:
+        """Apart from the constructor, so that what fails here ends the run like everything after it."""
+        self.frozen = Frozen.load(self.run.settings)
+        self.off = self._fields_left_out()
+        self.progress = self._take_up()
 
     @property
     def organization_id(self) -> UUID:
@@ -199,7 +206,8 @@ class _Execution:
                 if batch.ending is not None:
                     return
         except MustFix as error:
-            if resumed and error.code in _EXPIRED_CODES and self.run.restarts < RESTARTS:
+            expired = resumed and self.frozen.stream.place_expires and error.code in _EXPIRED_CODES
+            if expired and self.run.restarts < RESTARTS:
                 raise Expired from error
             raise
         except Cancelled:
@@ -333,12 +341,20 @@ class _Execution:
                     now=now,
                     error=None if status == "cancelled" else {"code": error.code, "message": message},
                 )
-                if status == "failed" and self.run.trigger != "retry" and self.run.stream_id is not None:
-                    stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
-                    kept = schedule.after_run(stream, error.code, _not_before(error, now))
-                    streams.change(self.organization_id, stream.id, **kept)
+                if status == "failed" and self.run.trigger != "retry":
+                    self._tell_schedule(error, now)
         except runs.LeaseLost:
             log.warning("lease_lost", run_id=str(self.run.id))
+
+    def _tell_schedule(self, error: RopewalkError, now: datetime) -> None:
+        try:
+            stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
+        except NotFound:
+            # It was deleted under its run.
+            return
+        streams.change(
+            self.organization_id, stream.id, **schedule.after_run(stream, error.code, _not_before(error, now))
+        )
 
 
 def _closing_columns(closing: Closing, after: Progress) -> dict[str, Any]:
