@@ -22,12 +22,14 @@ from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
 from ropewalk.core.errors import GiveUp
 from ropewalk.installation import Installation
+from ropewalk.net.listening import listens
 from ropewalk.store import transactions
 
 if TYPE_CHECKING:
     from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.05
 # Its lines come through our log, not through handlers of its own.
 _GRANIAN_LOGS = {
     "version": 1,
@@ -137,22 +139,23 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
-    return _Serving(called, server, f"http://{host}:{port}").run(with_worker=with_worker)
+    return _Serving(called, server, host, port).run(with_worker=with_worker)
 
 
 class _Serving:
-    def __init__(self, called: Called, server: MPServer, url: str) -> None:
+    def __init__(self, called: Called, server: MPServer, host: str, port: int) -> None:
         self._called = called
         self._server = server
-        self._url = url
+        self._at = host, port
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._worker: Beside | None = None
-        self._stopping = False
+        self._stopped = threading.Event()
         self._worker_failed = False
 
     def run(self, *, with_worker: bool) -> int:
         if with_worker:
             self._server.on_startup(self._start_worker)
-        self._server.on_startup(self._say)
+        self._server.on_startup(threading.Thread(target=self._say, daemon=True).start)
         # The web process is a fork: it is to open connections of its own.
         transactions.close()
         web_failed = False
@@ -165,7 +168,7 @@ class _Serving:
         except RuntimeError as error:
             raise self._cannot_listen(error) from None
         finally:
-            self._stopping = True
+            self._stopped.set()
             if self._worker is not None:
                 self._worker.stop()
         if web_failed and not self._worker_failed:
@@ -182,6 +185,10 @@ class _Serving:
         )
 
     def _say(self) -> None:
+        """Once it answers: whoever reads this may ask at once."""
+        while not listens(*self._at):
+            if self._stopped.wait(LOOK_SECONDS):
+                return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
 
     def _start_worker(self) -> None:
@@ -190,6 +197,6 @@ class _Serving:
 
     def _watch_worker(self, worker: Beside) -> None:
         worker.process.wait()
-        if not self._stopping:
+        if not self._stopped.is_set():
             self._worker_failed = True
             os.kill(os.getpid(), signal.SIGTERM)
