@@ -240,9 +240,7 @@ class _Execution:
         )
         apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact
-        )
+        return Applier(self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact)
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)
