@@ -58,7 +58,9 @@ class Shell:
         return self.folder / "data"
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROPEWALK_", "DJANGO_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ROPEWALK_", "DJANGO_"))
+        }
         own = {
             "PYTHONPATH": str(ROOT / "src"),
             "ROPEWALK_DATA_DIR": str(self.data),

@@ -22,7 +22,10 @@ def test_init_prints_a_password_and_a_key_once(shell: Shell) -> None:
     assert len(lines["Password"].strip()) >= 12
     assert lines["API key"].strip().startswith("pk_live_")
     assert made.returncode == 0
-    assert (again.returncode, again.stderr) == (1, "Error: There is an organization with the name acme already.\n")
+    assert (again.returncode, again.stderr) == (
+        1,
+        "Error: There is an organization with the name acme already.\n",
+    )
     assert lines["Password"].strip().encode() not in (shell.data / "ropewalk.sqlite").read_bytes()
 
 
@@ -63,7 +66,10 @@ def test_users_come_change_and_go(acme: Shell) -> None:
         ("ada@acme.example", "owner"),
         ("bo@acme.example", "admin"),
     ]
-    assert (last.returncode, last.stderr) == (1, "Error: This is the last owner. Make somebody else an owner first.\n")
+    assert (last.returncode, last.stderr) == (
+        1,
+        "Error: This is the last owner. Make somebody else an owner first.\n",
+    )
     assert acme("users", "role", "ada@acme.example", "boss").stderr == (
         "Error: boss is no role; there are owner, admin, member.\n"
     )

@@ -42,7 +42,12 @@ def test_for_scripts_everything_is_json(crm: Shell) -> None:
     runs = crm.json("runs")
     accounts = crm.json("accounts", "c-00003")
 
-    assert (run["status"], run["verdict"], run["full"], run["counts"]["created"]) == ("succeeded", "complete", True, 25)
+    assert (run["status"], run["verdict"], run["full"], run["counts"]["created"]) == (
+        "succeeded",
+        "complete",
+        True,
+        25,
+    )
     assert [one["counts"]["unchanged"] for one in every["items"]] == [25]
     assert [one["run_id"] for one in runs["items"]] == [every["items"][0]["run_id"], run["run_id"]]
     assert [(one["companyDomain"], one["fields"]) for one in accounts["items"]] == [

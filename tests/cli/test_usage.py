@@ -91,7 +91,11 @@ def test_several_organizations_have_to_be_told_apart(acme: Shell) -> None:
         2,
         "Error: Say which organization: ropewalk --organization NAME …; there is Acme, Beta.\n",
     )
-    assert (told.returncode, "bo@beta.example" in told.stdout, "ada@acme.example" in told.stdout) == (0, True, False)
+    assert (told.returncode, "bo@beta.example" in told.stdout, "ada@acme.example" in told.stdout) == (
+        0,
+        True,
+        False,
+    )
 
 
 def test_nothing_there_yet_names_the_first_step(shell: Shell) -> None:
@@ -102,7 +106,11 @@ def test_nothing_there_yet_names_the_first_step(shell: Shell) -> None:
 
 
 def test_bad_settings_of_the_environment_come_all_at_once(shell: Shell) -> None:
-    shell.environ |= {"ROPEWALK_SECRET_KEY": "planted-short", "ROPEWALK_MAX_PAGES": "none", "ROPEWALK_LOG_LEVEL": "loud"}
+    shell.environ |= {
+        "ROPEWALK_SECRET_KEY": "planted-short",
+        "ROPEWALK_MAX_PAGES": "none",
+        "ROPEWALK_LOG_LEVEL": "loud",
+    }
 
     refused = shell("accounts")
 
@@ -123,7 +131,11 @@ def test_help_is_quick_and_needs_neither_django_nor_the_job_engine() -> None:
     )
     start = time.process_time()
     asked = subprocess.run(
-        [sys.executable, "-c", loads], env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", loads],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (asked.returncode, asked.stderr) == (0, "")
@@ -142,7 +154,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "body"),
     [
-        (NotFound("run"), {"error_code": "not_found", "message": "There is no such run in this organization."}),
+        (
+            NotFound("run"),
+            {"error_code": "not_found", "message": "There is no such run in this organization."},
+        ),
         (Conflict("Taken."), {"error_code": "conflict", "message": "Taken."}),
         (
             Conflict("Off.", code="disabled"),

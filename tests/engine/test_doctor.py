@@ -116,7 +116,9 @@ def here(settings: Any) -> Any:
     """The database of the tests is where this installation says it is."""
     if connection.vendor == "sqlite":
         path = connection.settings_dict["NAME"]
-        settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"database_url": _secret(f"sqlite:///{path}")})
+        settings.ROPEWALK = settings.ROPEWALK.model_copy(
+            update={"database_url": _secret(f"sqlite:///{path}")}
+        )
     return settings
 
 
@@ -173,4 +175,3 @@ def test_migrations_behind(here: Any) -> None:
 
     assert [one.code for one in found] == ["migrations_behind"]
     assert "ropewalk.0001_initial is next" in found[0].message
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import secrets
@@ -20,8 +21,9 @@ from granian.server.mp import MPServer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
-from ropewalk.core.errors import GiveUp
+from ropewalk.core.errors import Conflict, GiveUp
 from ropewalk.installation import Installation
+from ropewalk.net import listening
 from ropewalk.store import transactions
 
 if TYPE_CHECKING:
@@ -126,6 +128,9 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
+    url = f"http://{host}:{port}"
+    if not listening.is_free(host, port):
+        raise _cannot_listen(url)
     server = MPServer(
         "ropewalk.asgi:application",
         address=host,
@@ -137,7 +142,28 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
-    return _Serving(called, server, f"http://{host}:{port}").run(with_worker=with_worker)
+    with _only_web_process(called.settings()):
+        return _Serving(called, server, url).run(with_worker=with_worker)
+
+
+@contextmanager
+def _only_web_process(installation: Installation) -> Iterator[None]:
+    if not installation.database["ENGINE"].endswith("sqlite3"):
+        yield
+        return
+    with (installation.data_dir / ".web.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                f"A web process of {installation.data_dir} is running already; on SQLite there is exactly one."
+            ) from None
+        yield
+
+
+def _cannot_listen(url: str, error: Exception | None = None) -> GiveUp:
+    message = f"Can't listen on {url}. If something else does already, choose another --port."
+    return GiveUp("cannot_listen", message, detail=repr(error))
 
 
 class _Serving:
@@ -160,10 +186,8 @@ class _Serving:
             self._server.serve()
         except SystemExit as error:
             web_failed = bool(error.code)
-        except OSError as error:
-            raise self._cannot_listen(error) from None
-        except RuntimeError as error:
-            raise self._cannot_listen(error) from None
+        except (OSError, RuntimeError) as error:
+            raise _cannot_listen(self._url, error) from None
         finally:
             self._stopping = True
             if self._worker is not None:
@@ -173,13 +197,6 @@ class _Serving:
         if self._worker_failed:
             raise GiveUp("worker_ended", "The worker process ended by itself; its log lines above say why.")
         return exits.DONE
-
-    def _cannot_listen(self, error: Exception) -> GiveUp:
-        return GiveUp(
-            "cannot_listen",
-            f"Can't listen on {self._url}. If something else does already, choose another --port.",
-            detail=repr(error),
-        )
 
     def _say(self) -> None:
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
