@@ -61,7 +61,7 @@ format: .venv/.ready-dev
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
 
-# From the public index alone, whatever this machine's own configuration says.
+# From uv's default index, whatever configuration files lie about; the locks name no index.
 compile = uv pip compile --no-config --no-emit-index-url --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-annotate --quiet \
 	--custom-compile-command 'make lock' $(ARGS) pyproject.toml --extra build

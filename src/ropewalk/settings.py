@@ -41,7 +41,8 @@ STATIC_URL = "/static/"
 # The files of the API's page, without loading the framework that brings them.
 _ninja = find_spec("ninja")
 STATICFILES_DIRS = [
-    ("ninja", Path(folder) / "static" / "ninja") for folder in (_ninja.submodule_search_locations or () if _ninja else ())
+    ("ninja", Path(folder) / "static" / "ninja")
+    for folder in (_ninja.submodule_search_locations or () if _ninja else ())
 ]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

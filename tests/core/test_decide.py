@@ -1,5 +1,4 @@
 import itertools
-from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -286,6 +285,16 @@ def test_an_id_that_an_earlier_row_of_the_batch_took_skips_the_row():
     ]
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_a_row_that_is_not_taken_keeps_its_notices(create):
+    batch = Batch(account(1, externalCustomerId="7"), mode="domain", create=create)
+    decision = batch.row(companyDomain="acme.com", externalCustomerId=7, accountOwnerId="?")
+    assert (decision.reason, decision.notices) == (
+        "external_id_conflict" if create else "no_match",
+        {"owner_not_found": 1},
+    )
+
+
 def test_a_linked_row_does_not_take_another_accounts_id():
     globex = account(2, externalCustomerId="7")
     draft = account_draft(
@@ -307,7 +316,7 @@ def test_an_ambiguous_row_names_its_candidates_oldest_first():
         "ambiguous_match",
         '25 accounts have the domain "acme.com". Choose the right one here, or match by external id.',
         candidates=tuple(sorted(accounts, key=lambda a: a.account_id)[:20]),
-        notices=Counter(owner_not_found=1),
+        notices={"owner_not_found": 1},
     )
 
 
@@ -391,6 +400,8 @@ def test_only_rows_that_write_change_the_index():
     ]
     assert [deciding.apply(decision, index) for decision in unwritten] == [None, None]
     assert deciding.apply(Decision("updated"), index) is None
+    made = deciding.apply(Decision("created", account_id=UUID(int=2), changes={"b": (None, 1)}), index)
+    assert (made, index.by_id[UUID(int=2)]) == (account(2, b=1), account(2, b=1))
     assert deciding.apply(Decision("updated", account_id=UUID(int=1), changes=changes), index).values == {
         "a": 2
     }

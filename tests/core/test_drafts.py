@@ -1,5 +1,3 @@
-from collections import Counter
-
 import pytest
 from hypothesis import given, strategies as st
 
@@ -43,7 +41,7 @@ def test_a_draft_holds_normal_forms_and_values_as_they_came():
         keys=MatchKeys("acme.com", "42"),
         contact_email=None,
         end_users=(),
-        notices=Counter(),
+        notices={},
     )
 
 
@@ -278,7 +276,7 @@ def test_the_owner(mapped, owner, notices):
     made = draft(mapped)
     assert (made.values.get("accountOwnerId", "absent"), made.notices) == (
         owner,
-        Counter({"owner_not_found": notices} if notices else {}),
+        {"owner_not_found": notices} if notices else {},
     )
 
 
@@ -304,7 +302,7 @@ def test_contacts(mapped, contact, users, invalid):
     assert (made.contact_email, made.end_users, made.notices, made.values) == (
         contact,
         users,
-        Counter({"invalid_contact_email": invalid} if invalid else {}),
+        {"invalid_contact_email": invalid} if invalid else {},
         {"externalCustomerId": "7"},
     )
 

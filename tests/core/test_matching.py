@@ -39,6 +39,17 @@ DELETED = ("deleted", 1, [], None)
     ("accounts", "keys", "domain", "external_id", "combined"),
     [
         pytest.param([], ACME, NONE, NONE, NONE, id="nobody"),
+        pytest.param(
+            [account(1, "acme.com", None, US)], ACME, ONE, NONE, ONE, id="an id from us, since gone"
+        ),
+        pytest.param(
+            [account(1, "acme.com", deleted=True), account(2, "acme.de", "7")],
+            ACME,
+            ("deleted", 1, [], 2),
+            ("one", 2, [], 2),
+            ("one", 2, [], 2),
+            id="tombstone of the domain, the id elsewhere",
+        ),
         pytest.param([account(1, "acme.com")], ACME, ONE, NONE, ONE, id="domain"),
         pytest.param([account(1, "acme.com")], BY_DOMAIN, ONE, NONE, ONE, id="domain only"),
         pytest.param([account(1, "acme.de", "7")], ACME, ("none", None, [], 1), ONE_HELD, ONE_HELD, id="id"),

@@ -114,7 +114,9 @@ def test_confirming_another_origin_than_the_streams_helps_nothing(world: World, 
 
 def test_only_what_the_stream_sends_is_confirmed(world: World, serving: Serving) -> None:
     first, second = serving(shop()), serving(shop())
-    connector = world.connect(first, auth={"type": "bearer"}, secrets={"token": "a-token", "password": "a-password"})
+    connector = world.connect(
+        first, auth={"type": "bearer"}, secrets={"token": "a-token", "password": "a-password"}
+    )
     body = dict(world.stream(connector).settings) | {"url": f"{second}/customers"}
 
     world.save(connector, body, send_secret_to=second)
@@ -128,7 +130,12 @@ def test_only_what_the_stream_sends_is_confirmed(world: World, serving: Serving)
 def test_entered_before_any_stream_it_goes_to_the_first_one_saved(world: World, serving: Serving) -> None:
     here, there = shop(), shop()
     first, second = serving(here), serving(there)
-    body = {"source": "custom_api", "name": "CRM", "settings": {"auth": {"type": "bearer"}}, "secrets": {"token": "t-0"}}
+    body = {
+        "source": "custom_api",
+        "name": "CRM",
+        "settings": {"auth": {"type": "bearer"}},
+        "secrets": {"token": "t-0"},
+    }
     connector = configure.create_connector(world.org, world.owner, body, world.clock)
     unbound = Secret.objects.get().origins
 
@@ -150,7 +157,9 @@ def test_a_token_url_elsewhere_is_an_origin_too(world: World, serving: Serving) 
     with pytest.raises(MustFix) as of_stream:
         world.change(connector, auth={"token_url": f"{elsewhere}/token"})
     with pytest.raises(MustFix) as of_connector:
-        configure.update_connector(world.org, world.owner, connector.id, {"settings": {"auth": auth}}, world.clock)
+        configure.update_connector(
+            world.org, world.owner, connector.id, {"settings": {"auth": auth}}, world.clock
+        )
 
     assert [path for path, _ in problems(of_stream.value)] == ["secrets.client_secret"]
     assert [path for path, _ in problems(of_connector.value)] == ["secrets.client_secret"]
@@ -182,7 +191,9 @@ def test_a_token_url_elsewhere_with_the_secret_entered_again(world: World, servi
 def test_headers_are_secrets_bound_like_others(world: World, serving: Serving) -> None:
     here, there = shop(), shop()
     first, second = serving(here), serving(there)
-    connector = world.connect(first, headers={"X-Tenant": "h-value", "X-Plain": "p"}, plain_headers=["X-Plain"])
+    connector = world.connect(
+        first, headers={"X-Tenant": "h-value", "X-Plain": "p"}, plain_headers=["X-Plain"]
+    )
 
     kept = world.stream(connector).settings["headers"]
     with pytest.raises(MustFix) as caught:
@@ -238,10 +249,16 @@ def test_a_draft_uses_saved_secrets_on_bound_origins_only(world: World, serving:
 
     good = probe.test_draft(world.org, draft(connector, first), world.clock)
     bad = probe.test_draft(world.org, draft(connector, second), world.clock)
-    entered = probe.test_draft(world.org, draft(connector, second, secrets={"token": "typed-in"}), world.clock)
+    entered = probe.test_draft(
+        world.org, draft(connector, second, secrets={"token": "typed-in"}), world.clock
+    )
 
     assert (good["ok"], sent(here)) == (True, ["Bearer first-token"])
-    assert (bad["ok"], bad["error"]["code"], bad["error"]["about"]) == (False, "secret_not_bound", "credential")
+    assert (bad["ok"], bad["error"]["code"], bad["error"]["about"]) == (
+        False,
+        "secret_not_bound",
+        "credential",
+    )
     assert (entered["ok"], sent(there)) == (True, ["Bearer typed-in"])
 
 
@@ -292,7 +309,10 @@ def forms(secret: str) -> list[bytes]:
 
 def everything(world: World) -> bytes:
     """What the database holds: the very bytes of its file, and where that is not at hand, of every row."""
-    rows = [serializers.serialize("json", model.objects.all()) for model in apps.get_app_config("ropewalk").get_models()]
+    rows = [
+        serializers.serialize("json", model.objects.all())
+        for model in apps.get_app_config("ropewalk").get_models()
+    ]
     data = "\n".join(rows).encode()
     name = str(database.settings_dict["NAME"])
     for path in (name, f"{name}-wal"):

@@ -37,7 +37,9 @@ SECOND = "2026-03-01T12:00:00Z"
 def since(*asked: str | None) -> list[str]:
     """The requests of runs of one page each."""
     return [
-        "GET /customers?" + ("" if at is None else f"updated_since={at.replace(':', '%3A')}&") + "page=1&limit=100"
+        "GET /customers?"
+        + ("" if at is None else f"updated_since={at.replace(':', '%3A')}&")
+        + "page=1&limit=100"
         for at in asked
     ]
 
@@ -121,7 +123,10 @@ def test_formats(incremental: dict[str, Any], sent: str, world: World, serving: 
 def test_the_parameter_may_go_in_the_body(world: World, serving: Serving) -> None:
     shop = Shop(in_body=True, page_param="paging.page", size_param="paging.size", since_param="filter.since")
     connector = world.connect(
-        serving(shop), shop.stream, body={"filter": {"kind": "customer"}}, incremental={"param": "filter.since"}
+        serving(shop),
+        shop.stream,
+        body={"filter": {"kind": "customer"}},
+        incremental={"param": "filter.since"},
     )
 
     world.sync(connector)
@@ -235,7 +240,10 @@ def test_a_suspicious_run_leaves_the_watermark_until_it_is_accepted(world: World
     world.sync(connector)
 
     assert (brief(run), before) == (suspicious("page_repeated", created=100), None)
-    assert (accepted["verdict"], accepted["accepted_at"]) == ("suspicious", iso(START + timedelta(minutes=10)))
+    assert (accepted["verdict"], accepted["accepted_at"]) == (
+        "suspicious",
+        iso(START + timedelta(minutes=10)),
+    )
     assert world.watermark(connector) == START
     assert [line.partition("&page")[0] for line in fake.lines] == [
         "GET /customers?page=1&limit=100",
@@ -288,7 +296,10 @@ def test_a_run_of_other_settings_is_not_accepted(world: World, serving: Serving)
         ("page_repeated", lambda: Fake(lambda asked: {"data": customers(100)})),
         ("no_rows", lambda: Fake(lambda asked: {"data": []})),
         ("all_skipped", lambda: Fake(lambda asked: {"data": [{"id": None}]})),
-        ("fewer_than_total", lambda: Fake(lambda asked: {"data": customers(3) * (asked.params["page"] == "1"), "n": 9})),
+        (
+            "fewer_than_total",
+            lambda: Fake(lambda asked: {"data": customers(3) * (asked.params["page"] == "1"), "n": 9}),
+        ),
     ],
 )
 def test_a_reason_can_be_switched_off(
@@ -297,7 +308,9 @@ def test_a_reason_can_be_switched_off(
     fake = make()
     ignored = [reason] if reason != "fewer_than_total" else [reason, "empty_page"]
     paging = {"type": "page", "total_path": "n"}
-    connector = world.connect(serving(fake), {"records_path": "data", "pagination": paging}, incremental=INCREMENTAL)
+    connector = world.connect(
+        serving(fake), {"records_path": "data", "pagination": paging}, incremental=INCREMENTAL
+    )
     world.stream(connector).__class__.objects.update(last_full_rows=5)
 
     doubted = world.sync(connector)
@@ -353,9 +366,7 @@ def test_a_page_that_the_limit_cuts_is_asked_for_again(world: World, serving: Se
     runs = [brief(world.sync(connector)) for _ in range(2)]
 
     assert runs == [truncated("max_records", created=14), complete(created=11)]
-    assert shop.lines == [
-        f"GET /customers?page={number}&limit=10" for number in (1, 2, 2, 3)
-    ]
+    assert shop.lines == [f"GET /customers?page={number}&limit=10" for number in (1, 2, 2, 3)]
 
 
 def test_max_pages_truncates_too(world: World, serving: Serving) -> None:
@@ -505,7 +516,9 @@ def test_what_resets_the_baseline(name: str, world: World, serving: Serving) -> 
     if run["verdict"] == "suspicious":
         world.accept(run)
     body = dict(world.stream(connector).settings)
-    body |= {key: value.format(base=base) if isinstance(value, str) else value for key, value in change.items()}
+    body |= {
+        key: value.format(base=base) if isinstance(value, str) else value for key, value in change.items()
+    }
 
     checked = world.save(connector, body, validate=True)
     untouched = world.stream(connector)
@@ -527,7 +540,12 @@ def test_the_connectors_name_and_budget_reset_nothing(world: World, serving: Ser
         world.org,
         world.owner,
         connector.id,
-        {"name": "New", "enabled": True, "settings": {"requests_per_minute": 1_000}, "secrets": {"token": "x-token"}},
+        {
+            "name": "New",
+            "enabled": True,
+            "settings": {"requests_per_minute": 1_000},
+            "secrets": {"token": "x-token"},
+        },
         world.clock,
     )
 

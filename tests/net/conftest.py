@@ -12,9 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ropewalk.core.auth import NoAuth
 from ropewalk.net.client import Client
+from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from tests.net.loopback import Answering, Reply, Server
+
+ANYBODY = Credentials(NoAuth())
 
 
 class Clock:

@@ -42,6 +42,7 @@ class Server:
         answering: Answering | list[Reply],
         address: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
@@ -104,7 +105,7 @@ class Server:
             def handle_error(self, *_: Any) -> None:
                 pass
 
-        self._listener = Listener((address, 0), Handler)
+        self._listener = Listener((address, port), Handler)
         if tls is not None:
             self._listener.socket = tls.wrap_socket(self._listener.socket, server_side=True)
         self.scheme = "http" if tls is None else "https"

@@ -8,15 +8,11 @@ import time
 import pytest
 
 from ropewalk.core import limits
-from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import MustFix
 from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
-from ropewalk.net.credentials import Credentials
-from tests.net.conftest import Clock, Serve
+from tests.net.conftest import ANYBODY, Clock, Serve
 from tests.net.loopback import Asked, Reply, Server
-
-ANYBODY = Credentials(NoAuth())
 
 
 def page(server: Server, number: int) -> Request:

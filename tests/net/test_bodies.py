@@ -8,20 +8,17 @@ import socket
 import zlib
 from collections.abc import Iterator
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import pytest
 
 from ropewalk.core import limits
-from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import GiveUp, MustFix, RetryLater
 from ropewalk.core.exchange import Request
 from ropewalk.net import transfer
 from ropewalk.net.client import Client
-from ropewalk.net.credentials import Credentials
-from tests.net.conftest import Serve
+from tests.net.conftest import ANYBODY, Serve
 from tests.net.loopback import Reply
 
-ANYBODY = Credentials(NoAuth())
 BODY = b'[{"name": "Zo\xc3\xab"}]' * 1_000
 
 

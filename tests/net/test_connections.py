@@ -8,17 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import MustFix, Refused, RetryLater
 from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
-from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.net.transfer import Broken, Exchange, Wire
-from tests.net.conftest import Authority, Clock, Serve
+from tests.net.conftest import ANYBODY, Authority, Clock, Serve
 from tests.net.loopback import Asked, Reply
-
-ANYBODY = Credentials(NoAuth())
 
 
 def changing(*answers: list[str]) -> tuple[list[str], Guard]:
@@ -98,6 +94,19 @@ def test_a_name_that_moves_to_another_allowed_address_is_followed(serve: Serve, 
             fetch(Request("GET", first.url(host="moved.example")))
 
     assert (caught.value.code, len(first.asked)) == ("connection_failed", 1)
+
+
+def test_a_kept_handle_forgets_the_address_before(serve: Serve, clock: Clock) -> None:
+    first = serve(Reply(body=b"[1]", headers={"Connection": "close"}), address="127.0.0.2")
+    second = serve(Reply(body=b"[2]"), address="127.0.0.3", port=first.port)
+    _, guard = changing(["127.0.0.2"], ["127.0.0.3"])
+
+    with Client(guard, clock=clock, sleep=clock.sleep) as client, client.bind(ANYBODY) as fetch:
+        bodies = [fetch(Request("GET", first.url(host="moved.example"))).body]
+        clock.sleep(11)
+        bodies.append(fetch(Request("GET", first.url(host="moved.example"))).body)
+
+    assert (bodies, len(first.asked), len(second.asked)) == ([b"[1]", b"[2]"], 1, 1)
 
 
 def test_libcurl_itself_cannot_reach_an_address_that_was_not_checked(serve: Serve) -> None:

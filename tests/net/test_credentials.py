@@ -226,6 +226,17 @@ def test_a_redirect_that_hides_the_credential_elsewhere_is_not_followed(
     assert TOKEN not in str(caught.value)
 
 
+def test_an_ordinary_header_value_does_not_stop_a_redirect(client: Client, serve: Serve) -> None:
+    other = serve(Reply())
+    home = serve(Reply(302, b"", {"Location": other.url("/acme/1")}))
+    bound = credentials(Bearer(), home.origin(), headers={"X-Tenant": "acme", "X-Version": "1"})
+
+    with client.bind(bound) as fetch:
+        fetch(Request("GET", home.url("/v1")))
+
+    assert sent(other) == [("/acme/1", {})]
+
+
 def test_along_a_redirect_at_home_everything_goes_along(client: Client, serve: Serve) -> None:
     server = serve([Reply(302, b"", {"Location": "/v2?page=2"}), Reply()])
 

@@ -255,6 +255,13 @@ def test_what_is_neither_network_nor_name_is_named_at_the_start(entry: str) -> N
     ]
 
 
+def test_the_systems_own_names_are_judged_too() -> None:
+    with pytest.raises(Refused) as caught:
+        Guard().check("localhost", 80)
+
+    assert caught.value.message == sentence("localhost")
+
+
 def test_a_name_that_does_not_exist_is_the_admins_to_mend() -> None:
     def resolver(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ropewalk.core.auth import Bearer, NoAuth
+from ropewalk.core.auth import Bearer
 from ropewalk.core.errors import MustFix, Refused
 from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
-from tests.net.conftest import Authority, Serve
+from tests.net.conftest import ANYBODY, Authority, Serve
 from tests.net.loopback import Asked, Reply
-
-ANYBODY = Credentials(NoAuth())
 
 
 def hops(asked: Asked) -> Reply:

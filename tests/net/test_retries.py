@@ -9,17 +9,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from ropewalk.core.auth import NoAuth
 from ropewalk.core.errors import Cancelled, MustFix, RetryLater
 from ropewalk.core.exchange import Request
 from ropewalk.net.client import Client
-from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.net.retry import pause, retry_after
-from tests.net.conftest import Clock, Serve
+from tests.net.conftest import ANYBODY, Clock, Serve
 from tests.net.loopback import Reply
-
-ANYBODY = Credentials(NoAuth())
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
@@ -88,12 +84,12 @@ def test_the_fifth_retry_may_still_bring_it(client: Client, serve: Serve) -> Non
     ("header", "slept"),
     [
         ("7", 7.0),
-        ("0", 0.0),
+        ("0", 0.375),
         ("300", 300.0),
         ("1.5", 1.5),
         ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
         ("Thursday, 01-Jan-26 00:01:00 GMT", 60.0),
-        ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 0.375),
         ("soon", 0.375),
         ("-5", 0.375),
     ],
@@ -318,6 +314,22 @@ def test_an_error_in_the_cancellation_comes_out(client: Client, serve: Serve) ->
         pytest.raises(LookupError, match="the run is gone"),
     ):
         fetch(Request("GET", server.url()))
+
+
+def test_a_keyboard_interrupt_within_a_transfer_comes_out(client: Client, serve: Serve) -> None:
+    server = serve(Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", then=drip))
+    asked: list[int] = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        if len(asked) > 3:
+            raise KeyboardInterrupt
+        return False
+
+    with client.bind(ANYBODY, cancelled=cancelled) as fetch, pytest.raises(KeyboardInterrupt):
+        fetch(Request("GET", server.url()))
+
+    assert len(server.asked) <= 1
 
 
 def test_the_budget_is_asked_before_every_request(client: Client, clock: Clock, serve: Serve) -> None:

@@ -174,7 +174,7 @@ def test_candidates_include_tombstones_and_links_but_no_stranger(
     linked = created({"companyDomain": "linked.example"})
     unasked = created({"companyDomain": "unasked.example", "externalCustomerId": "9"})
     carry_out(org, Index(), [dead, linked, unasked], Author(), now)
-    Account.objects.filter(id=dead.account_id).update(deleted_at=now)
+    Account.objects.filter(external_customer_id="1").update(deleted_at=now)
     foreign = created({"companyDomain": "linked.example", "externalCustomerId": "1"})
     carry_out(stranger, Index(), [foreign], Author(), now)
     assert linked.account_id is not None

@@ -69,6 +69,7 @@ def test_editing_sets_clears_and_leaves(org: UUID, now: datetime) -> None:
 
 
 def test_all_problems_at_once(org: UUID, now: datetime) -> None:
+    odd: dict[str, JSON] = {"bad name": 1, "COMPANYname": 2, "big": "x" * 70_000}
     with pytest.raises(MustFix) as caught:
         make(
             org,
@@ -77,7 +78,7 @@ def test_all_problems_at_once(org: UUID, now: datetime) -> None:
             companyDomain="no domain",
             accountOwnerId=str(new_id()),
             endUsers="a@b.example",
-            **{"bad name": 1, "COMPANYname": 2, "big": "x" * 70_000},
+            **odd,
         )
     assert sorted(problem.path for problem in caught.value.problems) == [
         "COMPANYname",

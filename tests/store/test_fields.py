@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.errors import NotFound
+from ropewalk.core.values import JSON
 from ropewalk.store import byhand, connectors, fields, streams
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, TrackedField
@@ -50,9 +51,15 @@ def test_the_page_of_fields_in_five_queries(
     byhand.create(org, {"companyName": "Acme"}, actor={}, now=now)
     byhand.create(stranger, dict.fromkeys(names, 1), actor={}, now=now)
     fields.seen(org, ["companyName"], now=now)
-    mapping = [{"from": "x", "to": name} for name in names]
+    mapping: list[JSON] = [{"from": "x", "to": name} for name in names]
     streams.put(
-        org, connector_id=connector, kind="accounts", settings={"mapping": mapping}, baseline="", now=now
+        org,
+        connector_id=connector,
+        kind="accounts",
+        settings={"mapping": mapping},
+        baseline="",
+        reset=False,
+        now=now,
     )
 
     with CaptureQueriesContext(connection) as queries:

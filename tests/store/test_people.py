@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound
 from ropewalk.store import audit, keys, people
@@ -219,19 +220,10 @@ def test_a_bad_key_is_refused_with_all_problems(org: UUID, now: datetime) -> Non
 def test_the_audit_log_is_read_newest_first_in_one_query(
     org: UUID, stranger: UUID, now: datetime, count: int
 ) -> None:
-    actor = {"type": "user", "id": "1", "label": "ada@acme.example"}
+    actor = Actor("user", "1", "ada@acme.example", ip="203.0.113.9")
     for number in range(count):
-        audit.record(
-            org,
-            actor=actor,
-            verb=f"connector.create.{number}",
-            object_type="connector",
-            object_id=new_id(),
-            detail={"name": "CRM"},
-            ip="203.0.113.9",
-            now=now,
-        )
-    audit.record(None, actor=actor, verb="sign_in.failed", now=now)
+        audit.record(org, actor, f"connector.create.{number}", new_id(), now=now, detail={"name": "CRM"})
+    audit.record(None, actor, "sign_in.failed", now=now)
 
     with CaptureQueriesContext(connection) as queries:
         found = audit.listing(org).items
@@ -244,7 +236,7 @@ def test_the_audit_log_is_read_newest_first_in_one_query(
 def test_an_audit_row_goes_with_its_transaction(org: UUID, now: datetime) -> None:
     def act() -> None:
         with transaction.atomic():
-            audit.record(org, actor={}, verb="run.undo", now=now)
+            audit.record(org, SYSTEM, "run.undo", now=now)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from ropewalk.core.actors import SYSTEM
 from ropewalk.store import audit, byhand, fields, ledger, retention, runs
 from ropewalk.store.ids import new_id
 from ropewalk.store.ledger import Entry
@@ -27,7 +28,7 @@ def test_ledgers_go_after_a_month_and_runs_after_a_year(
     lease = new_id()
     runs.claim(run, worker="one", lease=lease, now=now)
     runs.finish(run, lease=lease, status="succeeded", now=now)
-    audit.record(org, actor={}, verb="x", now=now)
+    audit.record(org, SYSTEM, "x", now=now)
 
     assert sweep(now + timedelta(days=30)) == 0
     assert sweep(now + timedelta(days=30, seconds=1)) == 5

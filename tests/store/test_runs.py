@@ -8,13 +8,14 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.errors import MustFix, NotFound
+from ropewalk.core.values import JSON
 from ropewalk.store import ledger, runs, workers
 from ropewalk.store.ids import new_id
 from ropewalk.store.ledger import Entry
 from ropewalk.store.models import LedgerRow, Run, RunState
 from ropewalk.store.runs import LeaseLost, Resumable
 
-ACTOR = {"type": "user", "id": "1", "label": "ada@acme.example"}
+ACTOR: JSON = {"type": "user", "id": "1", "label": "ada@acme.example"}
 
 
 def make(org: UUID, connector: UUID, stream: UUID, now: datetime, mode: str = "sync") -> tuple[UUID, bool]:

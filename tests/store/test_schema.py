@@ -61,9 +61,7 @@ def empty_database(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_processes_that_start_together_migrate_one_after_the_other(empty_database: dict[str, str]) -> None:
-    code = (
-        "import django; django.setup(); from ropewalk.store import schema; schema.migrate(); print(schema.pending())"
-    )
+    code = "import django; django.setup(); from ropewalk.store import schema; schema.migrate(); print(schema.pending())"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", code],

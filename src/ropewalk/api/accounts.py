@@ -55,7 +55,7 @@ def list_accounts(
 
 
 @router.post("/accounts", auth=write, response={201: schemas.Account})
-def create_account(request: Keyed, body: AccountBody = Body()) -> Any:
+def create_account(request: Keyed, body: Body[AccountBody]) -> Any:
     """By hand, and recorded in its history as such. Custom fields lie in `fields`."""
     caller = request.auth
     made = accounts.create_account(caller.organization_id, caller.actor, body, clock)
@@ -68,7 +68,7 @@ def get_account(request: Keyed, account_id: UUID) -> Any:
 
 
 @router.patch("/accounts/{account_id}", auth=write, response=schemas.Account)
-def edit_account(request: Keyed, account_id: UUID, body: AccountBody = Body()) -> Any:
+def edit_account(request: Keyed, account_id: UUID, body: Body[AccountBody]) -> Any:
     """Sets what is given, null clears, what is left out stays; in `fields` likewise."""
     caller = request.auth
     return _shown(accounts.edit_account(caller.organization_id, caller.actor, account_id, body, clock))
@@ -92,9 +92,7 @@ def restore_account(request: Keyed, account_id: UUID) -> Any:
 def list_contacts_of_account(
     request: Keyed, account_id: UUID, limit: Limit = pages.LIMIT, cursor: Cursor = None
 ) -> Any:
-    found = contacts.listing(
-        request.auth.organization_id, account_id=account_id, limit=limit, cursor=cursor
-    )
+    found = contacts.listing(request.auth.organization_id, account_id=account_id, limit=limit, cursor=cursor)
     return {"items": [schemas.contact(each) for each in found.items], "next_cursor": found.next_cursor}
 
 
@@ -107,9 +105,7 @@ def list_history(
     cursor: Cursor = None,
 ) -> Any:
     """Newest first: old and new value, when, and by which run or whose hand."""
-    found = changes.history(
-        request.auth.organization_id, account_id, field, limit=limit, cursor=cursor
-    )
+    found = changes.history(request.auth.organization_id, account_id, field, limit=limit, cursor=cursor)
     return {"items": [schemas.change(each) for each in found.items], "next_cursor": found.next_cursor}
 
 

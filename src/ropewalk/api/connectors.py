@@ -28,7 +28,7 @@ def list_sources(request: Keyed) -> Any:  # noqa: ARG001
 
 
 @router.post("/connectors", auth=write, response={201: schemas.Connector})
-def create_connector(request: Keyed, body: NewConnector = Body()) -> Any:
+def create_connector(request: Keyed, body: Body[NewConnector]) -> Any:
     """Keeps the secrets encrypted; they never come back."""
     caller = request.auth
     made = configure.create_connector(caller.organization_id, caller.actor, body, clock)
@@ -52,7 +52,7 @@ def get_connector(request: Keyed, connector_id: UUID) -> Any:
 
 
 @router.patch("/connectors/{connector_id}", auth=write, response=schemas.Connector)
-def change_connector(request: Keyed, connector_id: UUID, body: ConnectorChange = Body()) -> Any:
+def change_connector(request: Keyed, connector_id: UUID, body: Body[ConnectorChange]) -> Any:
     """What is left out stays; `settings` are replaced as a whole; a secret that is null is erased."""
     caller = request.auth
     return _shown(configure.update_connector(caller.organization_id, caller.actor, connector_id, body, clock))
@@ -67,7 +67,7 @@ def delete_connector(request: Keyed, connector_id: UUID) -> Any:
 
 
 @router.post("/test", auth=write, response=schemas.Test)
-def test_draft(request: Keyed, body: Draft = Body()) -> Any:
+def test_draft(request: Keyed, body: Body[Draft]) -> Any:
     """Tests settings that nothing keeps. A secret that is left out is the saved one of `connector_id`."""
     return probe.test_draft(request.auth.organization_id, body, clock)
 

@@ -47,7 +47,8 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
         operation["security"] = [{_SCHEME: [scope]}]
         operation["description"] = _described(operation.get("description", ""), scope)
         statuses = [*_ALWAYS]
-        if "{" in path:
+        named = any(str(each["name"]).endswith("_id") for each in operation["parameters"])
+        if "{" in path or named or "requestBody" in operation:
             statuses.append(404)
         if method != "get":
             statuses.append(409)

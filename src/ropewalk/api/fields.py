@@ -24,7 +24,7 @@ def list_fields(request: Keyed) -> Any:
 
 @router.patch("/fields/{name}", auth=write, response=schemas.TrackedField)
 def switch_field(
-    request: Keyed, name: str, body: Annotated[dict[str, Any], DocumentedBy(people.FieldBody)] = Body()
+    request: Keyed, name: str, body: Body[Annotated[dict[str, Any], DocumentedBy(people.FieldBody)]]
 ) -> Any:
     """Periodic off: scheduled runs don't write it. History off: only its latest value is kept."""
     caller = request.auth

@@ -33,7 +33,7 @@ def list_keys(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = None)
 
 
 @router.post("/api-keys", auth=admin, response={201: schemas.NewApiKey})
-def create_key(request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(NewKey)] = Body()) -> Any:
+def create_key(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(NewKey)]]) -> Any:
     """The key's text is answered this once. A key can't grant a scope that it lacks."""
     caller = request.auth
     asked = check(NewKey, body)

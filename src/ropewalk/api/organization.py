@@ -35,7 +35,7 @@ def get_organization(request: Keyed) -> Any:
 
 @router.patch("/organization", auth=write, response=schemas.Organization)
 def change_organization(
-    request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(verbs.OrganizationBody)] = Body()
+    request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(verbs.OrganizationBody)]]
 ) -> Any:
     caller = request.auth
     return schemas.organization(verbs.update_organization(caller.organization_id, caller.actor, body, clock))
@@ -48,7 +48,7 @@ def list_members(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = No
 
 
 @router.post("/members", auth=admin, response={201: schemas.NewMember})
-def add_member(request: Keyed, body: Annotated[dict[str, Any], DocumentedBy(NewMember)] = Body()) -> Any:
+def add_member(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(NewMember)]]) -> Any:
     """Answers the password of a user who is new here, once; one who was here before keeps theirs."""
     caller = request.auth
     asked = check(NewMember, body)
@@ -65,7 +65,7 @@ def get_member(request: Keyed, member_id: UUID) -> Any:
 
 @router.patch("/members/{member_id}", auth=admin, response=schemas.Member)
 def change_member(
-    request: Keyed, member_id: UUID, body: Annotated[dict[str, Any], DocumentedBy(RoleChange)] = Body()
+    request: Keyed, member_id: UUID, body: Body[Annotated[dict[str, Any], DocumentedBy(RoleChange)]]
 ) -> Any:
     """An owner alone changes owners: no key can."""
     caller = request.auth

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from ropewalk.core.errors import Conflict, GiveUp, MustFix, NotFound, Problem, Refused, RetryLater, RopewalkError
+from ropewalk.core.errors import (
+    Conflict,
+    GiveUp,
+    MustFix,
+    NotFound,
+    Problem,
+    Refused,
+    RetryLater,
+    RopewalkError,
+)
 
 CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
@@ -109,7 +118,9 @@ def answer(
     return JsonResponse(body, status=status, json_dumps_params={"ensure_ascii": False})
 
 
-def invalid(problems: Iterable[Problem], message: str = "Some of this can't be taken as it is.") -> HttpResponse:
+def invalid(
+    problems: Iterable[Problem], message: str = "Some of this can't be taken as it is."
+) -> HttpResponse:
     listed = [{"path": each.path, "message": each.message} for each in problems]
     return answer(422, message, details={"errors": listed or [{"path": "", "message": message}]})
 
@@ -126,7 +137,9 @@ def of(error: RopewalkError) -> HttpResponse:
         case NotFound():
             return answer(404, error.message)
         case Conflict():
-            return answer(409, error.message, details=None if error.code == "conflict" else {"reason": error.code})
+            return answer(
+                409, error.message, details=None if error.code == "conflict" else {"reason": error.code}
+            )
         case Refused():
             return answer(403, error.message)
         case MustFix():

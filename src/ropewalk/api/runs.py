@@ -80,11 +80,13 @@ def cancel_run(request: Keyed, run_id: UUID) -> Any:
 
 @router.post("/runs/{run_id}/retry-rows", auth=write, response={202: schemas.Run})
 def retry_rows(
-    request: Keyed, run_id: UUID, body: Annotated[dict[str, Any], DocumentedBy(Retry)] = Body(default_factory=dict)
+    request: Keyed,
+    run_id: UUID,
+    body: Body[Annotated[dict[str, Any] | None, DocumentedBy(Retry)]] = None,
 ) -> Any:
     """A run that takes the kept rows of this one (of one reason, or all) once more, under the settings of now."""
     caller = request.auth
-    reason = check(Retry, body).reason
+    reason = check(Retry, body or {}).reason
     run = requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock)
     return Status(202, schemas.run(run))
 
@@ -101,7 +103,7 @@ def link_row(
     request: Keyed,
     run_id: UUID,
     position: Position,
-    body: Annotated[dict[str, Any], DocumentedBy(Choice)] = Body(),
+    body: Body[Annotated[dict[str, Any], DocumentedBy(Choice)]],
 ) -> Any:
     """Settles an ambiguous row for good."""
     caller = request.auth

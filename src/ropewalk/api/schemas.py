@@ -135,11 +135,11 @@ def run(row: models.Run) -> Run:
     return Run(
         run_id=row.id,
         connector_id=row.connector_id,
-        kind=row.kind,  # type: ignore[arg-type]
-        mode=row.mode,  # type: ignore[arg-type]
-        trigger=row.trigger,  # type: ignore[arg-type]
-        status=row.status,  # type: ignore[arg-type]
-        verdict=row.verdict,  # type: ignore[arg-type]
+        kind=row.kind,
+        mode=row.mode,
+        trigger=row.trigger,
+        status=row.status,
+        verdict=row.verdict,
         verdict_reasons=row.verdict_reasons,
         counts=Counts(**{name: counted.get(name, 0) for name in ("processed", *OUTCOMES)}),
         contacts=ContactCounts(**{name: row.contacts.get(name, 0) for name in ("created", "updated")}),
@@ -157,7 +157,9 @@ def run(row: models.Run) -> Run:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        error=Failure(**{name: str(row.error.get(name, "")) for name in ("code", "message")}) if row.error else None,
+        error=Failure(**{name: str(row.error.get(name, "")) for name in ("code", "message")})
+        if row.error
+        else None,
     )
 
 
@@ -179,7 +181,7 @@ class LedgerRow(Shape):
 def ledger_row(row: models.LedgerRow) -> LedgerRow:
     return LedgerRow(
         position=row.position,
-        outcome=row.outcome,  # type: ignore[arg-type]
+        outcome=row.outcome,
         reason=row.reason or None,
         message=row.message or None,
         record=row.record,
@@ -268,10 +270,11 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
                 last_run=run(status.last_run) if status.last_run else None,
                 next_run_at=row.next_run_at if row.periodic and row.enabled and not paused else None,
                 watermark=row.watermark,
-                paused=paused,  # type: ignore[arg-type]
+                paused=paused,
                 needs_full=row.needs_full,
                 recent_issues=[
-                    Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message) for each in status.issues
+                    Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
+                    for each in status.issues
                 ],
             ),
         }
@@ -390,7 +393,7 @@ def contact(row: models.Contact) -> Contact:
         name=row.name,
         phone=row.phone,
         role=row.role,
-        source=row.source,  # type: ignore[arg-type]
+        source=row.source,
         isPrimary=row.is_primary,
     )
 
@@ -482,7 +485,7 @@ def member(row: models.Member) -> Member:
         member_id=row.id,
         email=row.user.email,
         name=row.user.name,
-        role=row.role,  # type: ignore[arg-type]
+        role=row.role,
         created_at=row.created_at,
     )
 

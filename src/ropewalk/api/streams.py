@@ -13,7 +13,7 @@ from ropewalk.api.auth import Keyed, clock, read, write
 from ropewalk.api.reading import DocumentedBy
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
-from ropewalk.engine import configure, probe, requests
+from ropewalk.engine import configure, probe, requests, saving
 from ropewalk.sources import REGISTRY
 from ropewalk.store import models, status, streams
 
@@ -25,7 +25,7 @@ _READ_ONLY = ("kind", "status")
 def _bodies() -> list[type[BaseModel]]:
     """A stream's settings with its own secrets beside them, for each kind of each source."""
     return [
-        create_model(f"{source.slug}_{name}", __base__=kind.settings, secrets=(configure.Secrets, {}))
+        create_model(f"{source.slug}_{name}", __base__=kind.settings, secrets=(saving.Secrets, {}))
         for source in REGISTRY.values()
         for name, kind in source.kinds.items()
     ]
@@ -51,11 +51,13 @@ def save_stream(
     request: Keyed,
     connector_id: UUID,
     kind: schemas.Kind,
-    body: StreamBody = Body(),
+    body: Body[StreamBody],
     send_secret_to: Annotated[
         str, Query(description="An origin that the saved secret may be sent to as well.")
     ] = "",
-    only_validate: Annotated[bool, Query(alias="validate", description="Only checks, and saves nothing.")] = False,
+    only_validate: Annotated[
+        bool, Query(alias="validate", description="Only checks, and saves nothing.")
+    ] = False,
 ) -> Any:
     """Replaces the settings. A stream can be sent back as it was read: what only the server says is left alone."""
     caller = request.auth
@@ -98,7 +100,7 @@ def request_run(
     request: Keyed,
     connector_id: UUID,
     kind: schemas.Kind,
-    body: Annotated[dict[str, Any], DocumentedBy(RunRequest)] = Body(),
+    body: Body[Annotated[dict[str, Any], DocumentedBy(RunRequest)]],
 ) -> Any:
     """202: a new run. 200: the one that is under way."""
     caller = request.auth

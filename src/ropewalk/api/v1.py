@@ -13,7 +13,18 @@ from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.openapi.docs import DocsBase
 
 from ropewalk import __version__
-from ropewalk.api import accounts, connectors, contacts, fields, keys, organization, reading, refusals, runs, streams
+from ropewalk.api import (
+    accounts,
+    connectors,
+    contacts,
+    fields,
+    keys,
+    organization,
+    reading,
+    refusals,
+    runs,
+    streams,
+)
 from ropewalk.api.documentation import Page, completed
 from ropewalk.core.checking import problems
 from ropewalk.core.errors import NotFound, Problem, RopewalkError
@@ -38,7 +49,7 @@ class Api(NinjaAPI):
         for context in error_contexts:
             model, source = context.model, context.model.__ninja_param_source__
             elsewhere |= source == "path"
-            for problem in problems(context.pydantic_validation_error, type(model), {}):
+            for problem in problems(context.pydantic_validation_error, model, {}):
                 path = problem.path
                 if source == "body":
                     # Its first part is the name of our own argument.

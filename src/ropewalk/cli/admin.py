@@ -57,7 +57,10 @@ def _findings(called: Called) -> list[Finding]:
         # Nothing else can be looked at before these are right.
         return [
             doctor.Finding(
-                "settings_invalid", False, f"{one.path} can't be used: {one.message}", f"Set {one.path} right."
+                "settings_invalid",
+                False,
+                f"{one.path} can't be used: {one.message}",
+                f"Set {one.path} right.",
             )
             for one in error.problems
         ]

@@ -106,7 +106,7 @@ def _wrong_usage(error: typer.TyperException, output: Output) -> int:
 
 def _nobody_reads() -> int:
     """The reader of our pipe has seen enough (`ropewalk accounts | head`)."""
-    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115
     return exits.DONE
 
 

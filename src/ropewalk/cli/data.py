@@ -84,7 +84,9 @@ def runs(
     run: Annotated[str | None, typer.Argument(help="The id of one, to see what it did.")] = None,
     connector: Annotated[str | None, typer.Option(help="Only its runs.")] = None,
     kind: Annotated[str | None, typer.Option(help="accounts or contacts.")] = None,
-    status: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> int:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from ropewalk.cli import exits
@@ -32,8 +32,7 @@ ORDER = ("accounts", "contacts")
 """Contacts attach to accounts, so these come first."""
 
 
-def sync(called: Called, connector_name: str, kind: str | None, *, full: bool) -> int:
-    organization_id = called.organization_id()
+def sync(called: Called, organization_id: UUID, connector_name: str, kind: str | None, *, full: bool) -> int:
     connector = called.connector(organization_id, connector_name)
     kinds = _kinds(organization_id, connector, kind)
     with WorkerAtHand(called) as at_hand:
@@ -41,14 +40,14 @@ def sync(called: Called, connector_name: str, kind: str | None, *, full: bool) -
         for each in kinds:
             run = follow(called, organization_id, connector, each, at_hand, full=full)
             ended.append(run)
-            if _status(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
+            if status_of(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
                 break
     if called.output.as_json:
         from ropewalk.api import schemas
 
         shown = [schemas.run(run) for run in ended]
         called.output.answer(shown[0] if kind else {"items": shown, "next_cursor": None})
-    return max((_status(run) for run in ended), key=_WORST.index)
+    return max((status_of(run) for run in ended), key=_WORST.index)
 
 
 _WORST = (exits.DONE, exits.INCOMPLETE, exits.CANCELLED, exits.FAILED, exits.INTERRUPTED)
@@ -74,7 +73,7 @@ class WorkerAtHand:
         self._called = called
         self._own: Worker | None = None
 
-    def __enter__(self) -> WorkerAtHand:
+    def __enter__(self) -> Self:
         self.see_to_it()
         return self
 
@@ -112,7 +111,9 @@ def follow(
     full: bool = False,
 ) -> Run:
     """Asks for a run, and stays with it to its end; Ctrl-C cancels it."""
-    run, created = requests.request_run(organization_id, called.actor, connector.id, kind, called.clock, full=full)
+    run, created = requests.request_run(
+        organization_id, called.actor, connector.id, kind, called.clock, full=full
+    )
     what = f"{connector.name} {kind}"
     if not created:
         called.output.note(f"A run of {what} is under way already; this is that one.")
@@ -150,7 +151,7 @@ def _cancel(called: Called, organization_id: UUID, run: Run) -> Run:
         return runs.get(organization_id, run.id)
 
 
-def _status(run: Run) -> int:
+def status_of(run: Run) -> int:
     if run.status in OPEN:
         return exits.INTERRUPTED
     if run.status == "cancelled":
@@ -223,7 +224,9 @@ def report(called: Called, run: Run, connector_name: str) -> None:
         )
         _examples(called, run)
     if run.notices:
-        output.say(f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}")
+        output.say(
+            f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}"
+        )
     for sentence in remedies.sentences(ended(run)):
         output.say(sentence)
 
@@ -245,6 +248,8 @@ def _examples(called: Called, run: Run) -> None:
 def _counts(run: Run) -> str:
     names = ("processed", "created", "updated", "unchanged", "skipped", "rejected")
     told = ", ".join(f"{int(run.counts.get(name, 0)):,} {name}" for name in names)
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    seconds = (
+        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    )
     pages = f"{run.pages:,} page{'s'[: run.pages != 1]}"
     return f"{told} ({pages}, {seconds:.1f} s)"

@@ -97,7 +97,9 @@ class Called:
                     return one
             raise WrongUsage(f"There is no organization {self.organization}; there is {listed(there)}.")
         if len(there) > 1:
-            raise WrongUsage(f"Say which organization: ropewalk --organization NAME …; there is {listed(there)}.")
+            raise WrongUsage(
+                f"Say which organization: ropewalk --organization NAME …; there is {listed(there)}."
+            )
         return there[0]
 
     def connector(self, organization_id: UUID, name: str) -> Connector:
@@ -109,7 +111,9 @@ class Called:
             if name.strip().casefold() in (one.name.casefold(), str(one.id)):
                 return one
         if not there:
-            raise WrongUsage("There is no connector here yet. Describe one in a file: ropewalk apply FILE.yaml")
+            raise WrongUsage(
+                "There is no connector here yet. Describe one in a file: ropewalk apply FILE.yaml"
+            )
         raise WrongUsage(f"There is no connector {name}; there is {listed(there)}.")
 
 

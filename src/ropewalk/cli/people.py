@@ -30,7 +30,10 @@ PASSWORD = "ROPEWALK_PASSWORD"
 EVERY_SCOPE = ("read", "write", "ingest", "admin")
 
 Prompt = Annotated[
-    bool, typer.Option("--prompt", help=f"Type the password; it is made otherwise, or read from {PASSWORD}[_FILE].")
+    bool,
+    typer.Option(
+        "--prompt", help=f"Type the password; it is made otherwise, or read from {PASSWORD}[_FILE]."
+    ),
 ]
 Email = Annotated[str, typer.Argument(help="The email address they sign in with.")]
 
@@ -66,7 +69,9 @@ def init(
     context: typer.Context,
     organization: Annotated[str, typer.Option(metavar="NAME", help="The name of the new organization.")],
     owner: Annotated[str, typer.Option(metavar="EMAIL", help="The email address of its owner.")],
-    api_key: Annotated[bool, typer.Option("--api-key", help="Make an API key as well, with every scope.")] = False,
+    api_key: Annotated[
+        bool, typer.Option("--api-key", help="Make an API key as well, with every scope.")
+    ] = False,
     prompt: Prompt = False,
 ) -> int:
     """Create an organization and its owner. The password, and the key, are printed once."""
@@ -162,7 +167,9 @@ def set_role(
     from ropewalk.api import schemas
     from ropewalk.engine import people
 
-    member = people.set_role(organization_id, called.actor, _member(organization_id, email).id, role, called.clock)
+    member = people.set_role(
+        organization_id, called.actor, _member(organization_id, email).id, role, called.clock
+    )
     if called.output.as_json:
         called.output.answer(schemas.member(member))
     called.output.say(f"{member.user.email} is {member.role} now.")
@@ -264,7 +271,9 @@ def _state(key: ApiKey, now: datetime) -> str:
 def create_key(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, write, ingest, admin; may be repeated.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="read, write, ingest, admin; may be repeated.")
+    ] = None,
     expires_in: Annotated[int | None, typer.Option(metavar="DAYS", min=1, max=3_650)] = None,
 ) -> int:
     """Make an API key, printed once."""

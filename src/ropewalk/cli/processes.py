@@ -12,20 +12,24 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
 from ropewalk.core.errors import GiveUp
-from ropewalk.engine.worker import Worker
 from ropewalk.installation import Installation
+from ropewalk.net.listening import listens
 from ropewalk.store import transactions
 
+if TYPE_CHECKING:
+    from ropewalk.engine.worker import Worker
+
 STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.05
 # Its lines come through our log, not through handlers of its own.
 _GRANIAN_LOGS = {
     "version": 1,
@@ -38,6 +42,8 @@ _GRANIAN_LOGS = {
 
 def new_worker(called: Called, installation: Installation) -> Worker:
     """Its id is unlike any before, so that nothing a dead one held is taken for its own."""
+    from ropewalk.engine.worker import Worker
+
     worker_id = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
     return Worker(worker_id, installation.jobs_url, called.clock)
 
@@ -50,14 +56,17 @@ def work(called: Called, *, with_parent: bool = False) -> int:
         worker.start()
         if with_parent:
             threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()
-        called.output.note("The worker is up; Ctrl-C stops it.")
+        else:
+            called.output.note("The worker is up; Ctrl-C stops it.")
         stop.wait()
         worker.stop()
     return exits.DONE
 
 
 def _follow_parent(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Unbuffered: a buffer's lock would be held while the interpreter ends.
+    while os.read(sys.stdin.fileno(), 4_096):
+        pass
     stop.set()
 
 
@@ -85,7 +94,7 @@ class Beside:
     """A process that this one starts, and that ends with it, however it ends: its standard input closes then."""
 
     def __init__(self, arguments: list[str], **options: object) -> None:
-        self.process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]
+        self.process: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
             [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
             text=True,
@@ -119,8 +128,8 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
-    server = Granian(
-        "ropewalk.asgi:app",
+    server = MPServer(
+        "ropewalk.asgi:application",
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -130,22 +139,23 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
-    return _Serving(called, server, f"http://{host}:{port}").run(with_worker=with_worker)
+    return _Serving(called, server, host, port).run(with_worker=with_worker)
 
 
 class _Serving:
-    def __init__(self, called: Called, server: Granian, url: str) -> None:
+    def __init__(self, called: Called, server: MPServer, host: str, port: int) -> None:
         self._called = called
         self._server = server
-        self._url = url
+        self._at = host, port
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._worker: Beside | None = None
-        self._stopping = False
+        self._stopped = threading.Event()
         self._worker_failed = False
 
     def run(self, *, with_worker: bool) -> int:
         if with_worker:
             self._server.on_startup(self._start_worker)
-        self._server.on_startup(self._say)
+        self._server.on_startup(threading.Thread(target=self._say, daemon=True).start)
         # The web process is a fork: it is to open connections of its own.
         transactions.close()
         web_failed = False
@@ -158,7 +168,7 @@ class _Serving:
         except RuntimeError as error:
             raise self._cannot_listen(error) from None
         finally:
-            self._stopping = True
+            self._stopped.set()
             if self._worker is not None:
                 self._worker.stop()
         if web_failed and not self._worker_failed:
@@ -175,6 +185,10 @@ class _Serving:
         )
 
     def _say(self) -> None:
+        """Once it answers: whoever reads this may ask at once."""
+        while not listens(*self._at):
+            if self._stopped.wait(LOOK_SECONDS):
+                return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
 
     def _start_worker(self) -> None:
@@ -183,6 +197,6 @@ class _Serving:
 
     def _watch_worker(self, worker: Beside) -> None:
         worker.process.wait()
-        if not self._stopping:
+        if not self._stopped.is_set():
             self._worker_failed = True
             os.kill(os.getpid(), signal.SIGTERM)

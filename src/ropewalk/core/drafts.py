@@ -6,7 +6,6 @@ what makes a row unusable. What a draft holds is exactly what its digest covers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -51,7 +50,10 @@ class AccountDraft:
     keys: MatchKeys
     contact_email: str | None = None
     end_users: tuple[str, ...] = ()
-    notices: Counter[str] = field(default_factory=Counter)
+    notices: dict[str, int] = field(default_factory=dict)
+
+    def notice(self, code: str) -> None:
+        self.notices[code] = self.notices.get(code, 0) + 1
 
     def digest(self, salt: bytes = b"") -> bytes:
         return digest(
@@ -93,14 +95,17 @@ _HANDLED = frozenset(
 )
 
 
+_NESTED = (list, dict)
+
+
 def check_size(name: str, value: JSON) -> None:
     """Refuses what can't be stored: more than 64 KiB, or a NUL, which PostgreSQL has no way to keep."""
-    if value is None or isinstance(value, bool | int | float):
-        return
     if isinstance(value, str):
         # No character takes more than four bytes.
         too_long = len(value) > limits.VALUE_BYTES // 4 and len(value.encode()) > limits.VALUE_BYTES
         has_nul = "\0" in value
+    elif not isinstance(value, _NESTED):
+        return
     else:
         data = canonical(value)
         too_long = len(data) > limits.VALUE_BYTES
@@ -180,9 +185,9 @@ def _external_id(value: JSON) -> str | None:
 
 
 def _require_match_value(keys: MatchKeys, mode: Mode, free_mail: str | None) -> None:
-    present = {"domain": keys.domain, "external_id": keys.external_id}
-    wanted = ("domain", "external_id") if mode == "domain_and_external_id" else (mode,)
-    if any(present[name] is not None for name in wanted):
+    if (mode != "external_id" and keys.domain is not None) or (
+        mode != "domain" and keys.external_id is not None
+    ):
         return
     if free_mail is not None and mode != "external_id":
         raise RowRefused(
@@ -226,7 +231,7 @@ def _set_owner(mapped: dict[str, Any], draft: AccountDraft, owners: Owners) -> N
         if not given:
             draft.values["accountOwnerId"] = None
     if unknown:
-        draft.notices["owner_not_found"] += 1
+        draft.notice("owner_not_found")
 
 
 def _member(name: str, value: JSON, owners: Owners) -> str | None:
@@ -243,7 +248,7 @@ def _set_contacts(mapped: dict[str, Any], draft: AccountDraft) -> None:
     if primary is not None and primary != "":
         draft.contact_email = normalise.email(primary) if isinstance(primary, str) else None
         if draft.contact_email is None:
-            draft.notices["invalid_contact_email"] += 1
+            draft.notice("invalid_contact_email")
     users = mapped.get("endUsers")
     if isinstance(users, str):
         users = users.split(",")
@@ -257,7 +262,7 @@ def _set_contacts(mapped: dict[str, Any], draft: AccountDraft) -> None:
             continue
         email = normalise.email(user) if isinstance(user, str) else None
         if email is None:
-            draft.notices["invalid_contact_email"] += 1
+            draft.notice("invalid_contact_email")
         else:
             emails.add(email)
     # Sorted: the order in which a source lists them says nothing.

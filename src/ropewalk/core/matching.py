@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+import msgspec
+
 from ropewalk.core.drafts import MatchKeys
 from ropewalk.core.mapping import Mode
 from ropewalk.core.values import JSON
@@ -131,8 +133,7 @@ def _accounts(groups: dict[UUID | None, Accounts], except_ids_of: UUID | None) -
             yield from accounts.values()
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """`id_holder` is the live account that has the row's external id, whatever was matched by."""
 
     kind: Literal["one", "none", "ambiguous", "deleted"]

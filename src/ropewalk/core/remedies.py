@@ -37,11 +37,14 @@ def sentences(run: Ended) -> list[str]:
         return ["Truncated: not everything was read.", *(_truncated(one, run) for one in run.verdict_reasons)]
     if run.verdict == "suspicious":
         reasons = ", ".join(run.verdict_reasons)
+        accept = (
+            f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
+            f"(ignore_reasons: [{reasons}])."
+        )
         return [
             "Suspicious: what was read can't be all there is.",
             *(_suspicious(one, run) for one in run.verdict_reasons),
-            f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
-            f"(ignore_reasons: [{reasons}]).",
+            accept,
         ]
     return ["Complete."]
 
@@ -61,7 +64,9 @@ def _truncated(reason: str, run: Ended) -> str:
 
 def _suspicious(reason: str, run: Ended) -> str:
     paging = run.settings.get("pagination") or {}
-    asked = {name: str(paging[name]) for name in paging if name.endswith(("_param", "_path")) and paging[name]}
+    asked = {
+        name: str(paging[name]) for name in paging if name.endswith(("_param", "_path")) and paging[name]
+    }
 
     def named(*names: str) -> str:
         """The settings to look at, as they are."""
@@ -106,7 +111,9 @@ def remedy(reason: str, settings: Mapping[str, Any]) -> str:
         case "deleted_here":
             return "The account was deleted by hand: restore it to have it synced again."
         case "invalid_domain":
-            return "The value is no domain: map another path, or add the transform “domain” for URLs and emails."
+            return (
+                "The value is no domain: map another path, or add the transform “domain” for URLs and emails."
+            )
         case "invalid_email":
             return "The value is no email address: map another path."
         case "missing_email":

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
 from ropewalk.core.actors import Actor
-from ropewalk.core.checking import check
+from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.engine.clock import Clock
@@ -19,10 +17,8 @@ from ropewalk.store.models import Account, Contact
 from ropewalk.store.transactions import transaction
 
 
-class AccountBody(BaseModel):
+class AccountBody(Settings):
     """The built-in fields beside the custom ones. What a value may be is the store's to say, name by name."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     companyName: Any = None
     companyDomain: Any = None
@@ -31,9 +27,7 @@ class AccountBody(BaseModel):
     fields: dict[str, Any] = {}
 
 
-class ContactBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class ContactBody(Settings):
     email: Any = None
     name: Any = None
     phone: Any = None
@@ -48,7 +42,14 @@ def create_account(organization_id: UUID, actor: Actor, body: Mapping[str, Any],
     now = clock.now()
     with transaction(organization_id), _all_problems(AccountBody, body) as given:
         account = byhand.create(organization_id, _values(given), actor=_author(actor), now=now)
-        _note(organization_id, actor, "account.created", account.id, clock, {"fields": sorted(_values(given))})
+        audit.record(
+            organization_id,
+            actor,
+            "account.created",
+            account.id,
+            now=clock.now(),
+            detail={"fields": sorted(_values(given))},
+        )
     return account
 
 
@@ -60,7 +61,14 @@ def edit_account(
         account = byhand.edit(
             organization_id, account_id, _values(given), actor=_author(actor), now=clock.now()
         )
-        _note(organization_id, actor, "account.edited", account_id, clock, {"fields": sorted(_values(given))})
+        audit.record(
+            organization_id,
+            actor,
+            "account.edited",
+            account_id,
+            now=clock.now(),
+            detail={"fields": sorted(_values(given))},
+        )
     return account
 
 
@@ -69,13 +77,22 @@ def delete_account(organization_id: UUID, actor: Actor, account_id: UUID, clock:
     with transaction(organization_id):
         name = str(byhand.get(organization_id, account_id))
         byhand.delete(organization_id, account_id, actor=_author(actor), now=clock.now())
-        _note(organization_id, actor, "account.deleted", account_id, clock, {"name": name})
+        audit.record(
+            organization_id, actor, "account.deleted", account_id, now=clock.now(), detail={"name": name}
+        )
 
 
 def restore_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clock) -> Account:
     with transaction(organization_id):
         account = byhand.restore(organization_id, account_id, actor=_author(actor), now=clock.now())
-        _note(organization_id, actor, "account.restored", account_id, clock, {"name": str(account)})
+        audit.record(
+            organization_id,
+            actor,
+            "account.restored",
+            account_id,
+            now=clock.now(),
+            detail={"name": str(account)},
+        )
     return account
 
 
@@ -90,9 +107,7 @@ def create_contact(
     organization_id: UUID, actor: Actor, account_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Contact:
     with transaction(organization_id), _all_problems(ContactBody, body) as given:
-        contact = contacts.create(
-            organization_id, account_id, given, actor=_author(actor), now=clock.now()
-        )
+        contact = contacts.create(organization_id, account_id, given, actor=_author(actor), now=clock.now())
         _note_contact(organization_id, actor, "contact.created", contact, clock)
     return contact
 
@@ -117,7 +132,7 @@ def delete_contact(organization_id: UUID, actor: Actor, contact_id: UUID, clock:
 
 
 @contextmanager
-def _all_problems(model: type[BaseModel], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _all_problems(model: type[Settings], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What is left of the body without what has no place in it; the problems of both come out as one error."""
     shape = _shape_problems(model, body)
     wrong = {problem.path for problem in shape}
@@ -139,17 +154,20 @@ def _path(path: str, custom: Mapping[str, Any]) -> str:
     return f"fields.{path}" if path in custom else path
 
 
-def _shape_problems(model: type[BaseModel], body: Mapping[str, Any]) -> list[Problem]:
+def _shape_problems(model: type[Settings], body: Mapping[str, Any]) -> list[Problem]:
+    found: list[Problem] = []
     try:
         check(model, body)
     except MustFix as error:
-        return list(error.problems)
-    custom = body.get("fields", {})
-    return [
-        Problem(f"fields.{name}", f"{name} is no custom field; give it beside `fields`.")
-        for name in BUILT_IN
-        if name in custom
-    ]
+        found += error.problems
+    custom = body.get("fields")
+    if isinstance(custom, Mapping):
+        found += [
+            Problem(f"fields.{name}", f"{name} is no custom field; give it beside `fields`.")
+            for name in BUILT_IN
+            if name in custom
+        ]
+    return found
 
 
 # ---- who, and the audit log ----
@@ -157,21 +175,6 @@ def _shape_problems(model: type[BaseModel], body: Mapping[str, Any]) -> list[Pro
 
 def _author(actor: Actor) -> Any:
     return actor.record()
-
-
-def _note(
-    organization_id: UUID, actor: Actor, verb: str, object_id: UUID, clock: Clock, detail: Mapping[str, Any]
-) -> None:
-    audit.record(
-        organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type=verb.partition(".")[0],
-        object_id=object_id,
-        detail=dict(detail),
-        now=clock.now(),
-    )
 
 
 def _note_contact(
@@ -183,4 +186,4 @@ def _note_contact(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     kept = {"account_id": str(contact.account_id), "email": contact.email, **(detail or {})}
-    _note(organization_id, actor, verb, contact.id, clock, kept)
+    audit.record(organization_id, actor, verb, contact.id, now=clock.now(), detail=kept)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 
-class Clock(Protocol):
+class Clock(Hashable, Protocol):
     def now(self) -> datetime: ...
 
     def monotonic(self) -> float: ...

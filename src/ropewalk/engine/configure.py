@@ -151,7 +151,7 @@ def save_stream(
         detail: dict[str, Any] = {"kind": kind, "baseline_reset": saved.baseline_reset}
         if send_secret_to:
             detail["send_secret_to"] = send_secret_to
-        _note(organization_id, actor, "stream.saved", connector, clock, detail)
+        _note(organization_id, actor, "connector.stream_saved", connector, clock, detail)
     return saved
 
 
@@ -160,7 +160,7 @@ def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind:
         connector = connectors.get(organization_id, connector_id)
         _cancel_runs(organization_id, streams.get(organization_id, connector_id, kind), clock)
         streams.delete(organization_id, connector_id, kind)
-        _note(organization_id, actor, "stream.deleted", connector, clock, {"kind": kind})
+        _note(organization_id, actor, "connector.stream_deleted", connector, clock, {"kind": kind})
 
 
 # ---- what the verbs share ----
@@ -229,11 +229,9 @@ def _note(
 ) -> None:
     audit.record(
         organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type="connector",
-        object_id=connector.id,
-        detail={"name": connector.name} | (detail or {}),
+        actor,
+        verb,
+        connector.id,
         now=clock.now(),
+        detail={"name": connector.name} | (detail or {}),
     )

@@ -86,6 +86,7 @@ def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -
     headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
     needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
     bound = [frozenset(one.origins) for one in needed.values()]
+    logs.know(one.value for one in needed.values())
     return Credentials(
         auth=auth,
         secrets={name: one.value for name, one in needed.items() if name not in headers},

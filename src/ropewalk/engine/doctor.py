@@ -53,7 +53,10 @@ def _key(installation: Installation) -> Finding:
         return Finding("key_unreadable", False, error.message, f"See who may read {path}, or put it back.")
     if path.stat().st_mode & OTHERS:
         return Finding(
-            "key_open", False, f"Other users of this machine may read the key file {path}.", f"chmod 600 '{path}'"
+            "key_open",
+            False,
+            f"Other users of this machine may read the key file {path}.",
+            f"chmod 600 '{path}'",
         )
     return Finding("key", True, f"The key is in {path}.")
 

@@ -40,7 +40,7 @@ class Described:
 class _Loader(yaml.SafeLoader):
     """Plain values only. Keys that come twice are refused; dates stay the text that they are."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012
+    yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -48,11 +48,15 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:
-            name = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
+            name = self.construct_object(key, deep=True)
             if not isinstance(name, str):
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} is no text", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} is no text", key.start_mark
+                )
             if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name} comes twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name} comes twice", key.start_mark
+                )
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -107,7 +111,9 @@ def _load(document: Document) -> Any:
     except yaml.YAMLError:
         raise _unreadable(document.name, "This is not YAML.") from None
     except (RecursionError, ValueError):
-        raise _unreadable(document.name, "This is nested too deeply, or holds a value that is none.") from None
+        raise _unreadable(
+            document.name, "This is nested too deeply, or holds a value that is none."
+        ) from None
     return content
 
 
@@ -165,14 +171,18 @@ class _Reading:
 
     def _outside(self, name: str, path: str) -> str:
         if not _NAME.fullmatch(name):
-            self._trouble(path, "Between ${ and } stands the name of an environment variable, such as ${CRM_TOKEN}.")
+            self._trouble(
+                path, "Between ${ and } stands the name of an environment variable, such as ${CRM_TOKEN}."
+            )
             return ""
         if value := self._environ.get(name):
             self.secrets.add(value)
             return value
         if file := self._environ.get(f"{name}_FILE"):
             return self._from_file(name, file, path)
-        self._trouble(path, f"The environment has no {name}. Set {name}, or {name}_FILE to a file that holds it.")
+        self._trouble(
+            path, f"The environment has no {name}. Set {name}, or {name}_FILE to a file that holds it."
+        )
         return ""
 
     def _from_file(self, name: str, file: str, path: str) -> str:
@@ -188,5 +198,3 @@ class _Reading:
 
     def _trouble(self, path: str, message: str) -> None:
         self.problems.append((path, message))
-
-

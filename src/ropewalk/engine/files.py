@@ -12,14 +12,14 @@ from typing import Any, Literal, cast
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
+from ropewalk.core.auth import merge
 from ropewalk.core.checking import check
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
-from ropewalk.engine import bindings, configure, documents, logs
+from ropewalk.engine import bindings, configure, documents, logs, saving
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.documents import Described, Document
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.auth import merge
 from ropewalk.sources.base import Kind
 from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import connectors, secrets, streams
@@ -66,7 +66,9 @@ def apply(
     with transaction(organization_id):
         done = applying.all(described)
         if applying.problems:
-            raise MustFix("invalid_files", "Nothing was applied: these have to be mended first.", applying.problems)
+            raise MustFix(
+                "invalid_files", "Nothing was applied: these have to be mended first.", applying.problems
+            )
     return done
 
 
@@ -83,7 +85,9 @@ class _Applying:
         for one in described:
             name = str(one.body.get("name", "")).strip().casefold()
             if name and name in taken:
-                self.problems.append(one.problem("name", f"This connector is described before, at {taken[name]}."))
+                self.problems.append(
+                    one.problem("name", f"This connector is described before, at {taken[name]}.")
+                )
                 continue
             taken[name] = one.where.rstrip(". ")
             with self._problems_of(one):
@@ -111,7 +115,11 @@ class _Applying:
             raise MustFix(
                 "invalid_files",
                 "A connector keeps its source.",
-                [Problem("source", f"{before.name} is a {before.source} connector; give this one another name.")],
+                [
+                    Problem(
+                        "source", f"{before.name} is a {before.source} connector; give this one another name."
+                    )
+                ],
             )
         done = Done(asked.name, "unchanged")
         trouble: list[Problem] = []
@@ -144,7 +152,9 @@ class _Applying:
         self, before: Connector, asked: configure.NewConnector, done: Done, trouble: list[Problem]
     ) -> None:
         try:
-            wanted = check(REGISTRY[before.source].settings, asked.settings).model_dump(mode="json", by_alias=True)
+            wanted = check(REGISTRY[before.source].settings, asked.settings).model_dump(
+                mode="json", by_alias=True
+            )
         except MustFix as error:
             trouble += error.under("settings").problems
             return
@@ -156,7 +166,12 @@ class _Applying:
         ]
         if not differences:
             return
-        body = {"name": asked.name, "enabled": asked.enabled, "settings": asked.settings, "secrets": asked.secrets}
+        body = {
+            "name": asked.name,
+            "enabled": asked.enabled,
+            "settings": asked.settings,
+            "secrets": asked.secrets,
+        }
         try:
             configure.update_connector(self._organization, self._actor, before.id, body, self._clock)
         except MustFix as error:
@@ -165,7 +180,7 @@ class _Applying:
         done.differences += differences
 
     def _secret_differences(
-        self, connector: Connector, given: configure.Secrets, stream: Stream | None = None
+        self, connector: Connector, given: saving.Secrets, stream: Stream | None = None
     ) -> list[Difference]:
         entered = {name: value for name, value in given.items() if isinstance(value, str)}
         stored = secrets.names(
@@ -256,7 +271,9 @@ def _as_written(path: str) -> str:
 
 def _stream_settings(connector: Connector, kind: str, body: Mapping[str, Any]) -> Any:
     rest = {name: value for name, value in body.items() if name != "secrets"}
-    return REGISTRY[connector.source].kinds[cast(Kind, kind)].settings.model_validate(rest, context=_ANY_CEILING)
+    return (
+        REGISTRY[connector.source].kinds[cast(Kind, kind)].settings.model_validate(rest, context=_ANY_CEILING)
+    )
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[Difference]:

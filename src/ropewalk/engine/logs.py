@@ -104,7 +104,9 @@ def set_up(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redacted,
-                structlog.processors.JSONRenderer(default=str, ensure_ascii=False) if as_json else _console(out),
+                structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+                if as_json
+                else _console(out),
             ],
         )
     )
@@ -117,7 +119,11 @@ def set_up(
         tamed.setLevel(max(least, logging.getLevelName(level.upper())))
     logging.captureWarnings(True)
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

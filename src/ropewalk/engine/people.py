@@ -10,10 +10,10 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.transaction import atomic
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr
+from pydantic import StrictBool, StrictStr
 
 from ropewalk.core.actors import Actor
-from ropewalk.core.checking import check
+from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem, Refused
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, fields, keys, people
@@ -38,17 +38,13 @@ class Added(NamedTuple):
     password: str | None
 
 
-class OrganizationBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class OrganizationBody(Settings):
     name: StrictStr | None = None
     own_domains: list[StrictStr] | None = None
     time_zone: StrictStr | None = None
 
 
-class FieldBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class FieldBody(Settings):
     periodic: StrictBool | None = None
     history: StrictBool | None = None
 
@@ -67,18 +63,22 @@ def create_organization(
             organization=name, owner=owner_email, password=owner_password, now=now
         )
         detail = {"name": organization.name, "owner": owner.user.email}
-        _note(organization.id, actor, "organization.created", organization.id, now, detail)
+        audit.record(organization.id, actor, "organization.created", organization.id, now=now, detail=detail)
     return Founded(organization, owner, password)
 
 
-def update_organization(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Organization:
+def update_organization(
+    organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock
+) -> Organization:
     given = check(OrganizationBody, body)
     with transaction(organization_id):
         organization = people.update_organization(
             organization_id, name=given.name, own_domains=given.own_domains, time_zone=given.time_zone
         )
         changed = given.model_dump(exclude_unset=True)
-        _note(organization_id, actor, "organization.updated", organization_id, clock.now(), changed)
+        audit.record(
+            organization_id, actor, "organization.updated", organization_id, now=clock.now(), detail=changed
+        )
     return organization
 
 
@@ -147,10 +147,13 @@ def _require_owner(organization_id: UUID, actor: Actor) -> None:
     if actor.type in ("cli", "system"):
         return
     if actor.type == "user" and any(
-        one.organization_id == organization_id and one.role == OWNER for one in people.memberships(UUID(actor.id))
+        one.organization_id == organization_id and one.role == OWNER
+        for one in people.memberships(UUID(actor.id))
     ):
         return
-    raise Refused("owner_required", "Only an owner can do this to an owner. Ask an owner of the organization.")
+    raise Refused(
+        "owner_required", "Only an owner can do this to an owner. Ask an owner of the organization."
+    )
 
 
 def _require_good(password: str | None) -> None:
@@ -221,33 +224,22 @@ def set_field(
     with transaction(organization_id):
         field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
         detail = given.model_dump(exclude_none=True)
-        _note(organization_id, actor, "field.switched", field.name, clock.now(), detail)
+        audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
     return field
 
 
 # ---- the audit log ----
 
 
-def _note(
-    organization_id: UUID, actor: Actor, verb: str, object_id: UUID | str, now: datetime, detail: Mapping[str, Any]
-) -> None:
-    audit.record(
-        organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type=verb.partition(".")[0],
-        object_id=object_id,
-        detail=dict(detail),
-        now=now,
-    )
-
-
 def _note_member(
     organization_id: UUID, actor: Actor, verb: str, member: Member, now: datetime, detail: Mapping[str, Any]
 ) -> None:
-    _note(organization_id, actor, verb, member.id, now, {"email": member.user.email, **detail})
+    audit.record(
+        organization_id, actor, verb, member.id, now=now, detail={"email": member.user.email, **detail}
+    )
 
 
 def _note_key(organization_id: UUID, actor: Actor, verb: str, key: ApiKey, now: datetime) -> None:
-    _note(organization_id, actor, verb, key.id, now, {"name": key.name, "scopes": key.scopes})
+    audit.record(
+        organization_id, actor, verb, key.id, now=now, detail={"name": key.name, "scopes": key.scopes}
+    )

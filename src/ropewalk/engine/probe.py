@@ -60,16 +60,8 @@ def test_stream(
     with transaction(organization_id):
         if answer["ok"]:
             streams.change(organization_id, stream.id, tested_at=now)
-        audit.record(
-            organization_id,
-            actor=actor.record(),
-            ip=actor.ip or None,
-            verb="stream.tested",
-            object_type="connector",
-            object_id=connector.id,
-            detail={"name": connector.name, "kind": kind, "ok": answer["ok"]},
-            now=now,
-        )
+        detail = {"name": connector.name, "kind": kind, "ok": answer["ok"]}
+        audit.record(organization_id, actor, "connector.stream_tested", connector.id, now=now, detail=detail)
     return answer
 
 
@@ -107,7 +99,7 @@ def _at(path: str, model: type[BaseModel], data: Any, context: dict[str, Any] | 
 
 
 class _Seen:
-    """A `Fetch` that remembers what it was last asked, and what it answered."""
+    """A `Fetch` that remembers the first exchange, and over it one that failed."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -115,9 +107,11 @@ class _Seen:
         self.response: Response | None = None
 
     def __call__(self, request: Request) -> Response:
+        first, earlier = self.request is None, (self.request, self.response)
         self.request, self.response = request, None
-        self.response = self._fetch(request)
-        return self.response
+        response = self._fetch(request)
+        self.request, self.response = (request, response) if first else earlier
+        return response
 
     def ahead(self, requests: Sequence[Request]) -> None:
         """A test reads two pages at the most."""

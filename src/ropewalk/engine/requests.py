@@ -155,7 +155,7 @@ def link_row(
             now=clock.now(),
         )
         detail = {"position": position, "account_id": str(account_id)}
-        _note(organization_id, actor, "row.linked", run, clock.now(), detail)
+        _note(organization_id, actor, "run.row_linked", run, clock.now(), detail)
 
 
 def _require_enabled(connector: Connector, stream: Stream) -> None:
@@ -184,16 +184,8 @@ def _note(
     now: datetime,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    audit.record(
-        organization_id,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb=verb,
-        object_type="run",
-        object_id=run.id,
-        detail=(detail or {}) | {"connector_id": str(run.connector_id)},
-        now=now,
-    )
+    about = (detail or {}) | {"connector_id": str(run.connector_id)}
+    audit.record(organization_id, actor, verb, run.id, now=now, detail=about)
 
 
 def _enqueue(run: Run) -> None:

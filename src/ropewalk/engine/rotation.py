@@ -10,13 +10,5 @@ from ropewalk.store import audit, secrets
 def rotate_key(actor: Actor, clock: Clock) -> int:
     """The number of credentials. Killed at any point it leaves all of them readable; called again, it goes on."""
     count = secrets.rotate()
-    audit.record(
-        None,
-        actor=actor.record(),
-        ip=actor.ip or None,
-        verb="key.rotated",
-        object_type="installation",
-        detail={"credentials": count},
-        now=clock.now(),
-    )
+    audit.record(None, actor, "installation.key_rotated", now=clock.now(), detail={"credentials": count})
     return count

@@ -142,7 +142,7 @@ class _Execution:
         stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
         settings, kept = self.frozen.stream, stream.chain
         opening = window.open(
-            self.clock.now(),
+            self.run.started_at or self.clock.now(),
             watermark=stream.watermark,
             overlap_seconds=settings.overlap_seconds or 0,
             incremental=settings.overlap_seconds is not None,
@@ -166,6 +166,9 @@ class _Execution:
     # Reading and applying
 
     def until_end(self) -> None:
+        self.frozen = Frozen.load(self.run.settings)
+        self.off = self._fields_left_out()
+        self.progress = self._take_up()
         while True:
             try:
                 return self._read_and_apply()
@@ -237,9 +240,7 @@ class _Execution:
         )
         apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact
-        )
+        return Applier(self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact)
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)

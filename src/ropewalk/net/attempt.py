@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
 from ropewalk.core.exchange import Request
+from ropewalk.core.redact import Redactor
 from ropewalk.net import failures, retry
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.failures import Hidden
@@ -138,8 +139,7 @@ def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None
         target = replace(target, query=without_parameter(target.query, parameter[0]))
     if target.origin == hop.target.origin:
         return replace(hop, method=method, target=target, body=body)
-    secrets = [value for value in (*credentials.values(), token) if value]
-    if any(value in form for value in secrets for form in (target.url, unquote(target.url))):
+    if Redactor([*credentials.proofs(), token or ""]).text(target.url) != target.url:
         raise MustFix(
             "redirect_with_secret",
             f"{hide.url(hop.target)} redirects to {target.origin} with the credential in the URL; it was not "

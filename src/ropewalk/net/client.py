@@ -145,7 +145,7 @@ class BoundFetch:
                 failed += 1
                 if error.after is not None and error.after > limits.RETRY_AFTER_SECONDS:
                     raise failures.too_long(error) from None
-                seconds = retry.pause(failed, self._client.random) if error.after is None else error.after
+                seconds = error.after or retry.pause(failed, self._client.random)
                 if failed > self._retries or seconds >= self._remaining():
                     raise failures.exhausted(error, failed) from None
                 log.info("try %d failed, next in %.1f s: %s", failed, seconds, error.message)

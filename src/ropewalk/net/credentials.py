@@ -72,14 +72,18 @@ class Credentials:
             return self.auth.name, self.secret()
         return None
 
-    def values(self) -> Iterator[str]:
-        """Every value that no message may hold."""
+    def proofs(self) -> Iterator[str]:
+        """The secrets, also as they are on the wire."""
         yield from self.secrets.values()
-        yield from self.headers.values()
         if self.auth.type == "basic":
             yield basic(self.auth.username, self.secrets.get("password", ""))
         if self.auth.type == "oauth2_client_credentials":
             yield basic_form(self.auth.client_id, self.secrets.get("client_secret", ""))
+
+    def values(self) -> Iterator[str]:
+        """Every value that no message may hold."""
+        yield from self.proofs()
+        yield from self.headers.values()
 
 
 def basic(user: str, password: str) -> str:

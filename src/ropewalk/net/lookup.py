@@ -33,9 +33,6 @@ class Lookup:
         self._kept[host, port] = (self._clock() + KEPT_SECONDS, found)
         return found
 
-    def forget(self, host: str, port: int) -> None:
-        self._kept.pop((host, port), None)
-
     def _look_up(
         self, host: str, port: int, seconds: float, cancelled: Callable[[], bool]
     ) -> tuple[Address, ...]:

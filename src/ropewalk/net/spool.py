@@ -17,7 +17,7 @@ class _Unnamed(BufferedRandom):
 
 
 def _file() -> BinaryIO:
-    return cast(BinaryIO, _Unnamed(tempfile.TemporaryFile(prefix="ropewalk-", buffering=0)))  # type: ignore[arg-type]
+    return cast(BinaryIO, _Unnamed(tempfile.TemporaryFile(prefix="ropewalk-", buffering=0)))
 
 
 class Spool:

@@ -16,6 +16,7 @@ import certifi
 import pycurl
 
 from ropewalk.core import limits
+from ropewalk.net import encoding
 from ropewalk.net.guard import Address
 from ropewalk.net.spool import Spool
 
@@ -30,8 +31,6 @@ _CA_BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 _IDLE_HANDLES = 16
-_ENCODINGS = "gzip, deflate, br"
-_DECODED = frozenset({"gzip", "x-gzip", "deflate", "br", "identity", ""})
 _TLS_CODES = frozenset(
     {
         pycurl.E_PEER_FAILED_VERIFICATION,
@@ -135,16 +134,14 @@ class Wire:
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.PATH_AS_IS, 1),
-            (pycurl.ACCEPT_ENCODING, _ENCODINGS),
+            (pycurl.HTTP_CONTENT_DECODING, 0),
             (pycurl.TIMEOUT_MS, milliseconds),
             (pycurl.CONNECTTIMEOUT_MS, milliseconds),
             (pycurl.BUFFERSIZE, 128 * 1024),
             (pycurl.USERAGENT, self._agent),
             (pycurl.CAINFO, self._ca_bundle),
-            (
-                pycurl.HTTPHEADER,
-                [_header(name, value) for name, value in (*exchange.headers, ("Expect", ""))],
-            ),
+            (pycurl.PROXY_CAINFO, self._ca_bundle),
+            (pycurl.HTTPHEADER, _headers(exchange)),
         ]
         options += _method(exchange)
         options += self._route(exchange)
@@ -179,6 +176,7 @@ class _Receiver:
         self._status = 0
         self._headers: dict[str, str] = {}
         self._headers_ended = False
+        self._decoder: encoding.Decoder | None = None
         self._spool = Spool()
         self._sockets: list[socket.socket] = []
         self._addresses: frozenset[Address] | None = None
@@ -195,24 +193,40 @@ class _Receiver:
         if addresses is not None:
             handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         try:
-            handle.perform()
-        except pycurl.error as error:
-            if not self._enough:
-                self._spool.close()
-                raise self._broken(*error.args) from None
+            self._perform()
+        except BaseException:
+            self._spool.close()
+            raise
         finally:
             for each in self._sockets:
                 each.close()
-        if not self._headers_ended:
-            self._spool.close()
-            raise Broken("connection", "the answer ended within its headers")
         size = self._spool.size
         return Answer(
             self._status, self._headers, self._spool.take(), size, handle.getinfo(pycurl.TOTAL_TIME)
         )
 
-    def _header(self, line: bytes) -> None:
-        text = line.decode("latin-1").strip()
+    def _perform(self) -> None:
+        try:
+            self._handle.perform()
+        except pycurl.error as error:
+            if not self._enough:
+                raise self._broken(*error.args) from None
+        if not self._headers_ended:
+            raise Broken("connection", "the answer ended within its headers")
+        if self._useful() and self._decoder is not None and not self._decoder.whole():
+            raise Broken("connection", "the body ended before its encoding did")
+
+    def _useful(self) -> bool:
+        return 200 <= self._status < 300
+
+    def _header(self, line: bytes) -> int | None:
+        try:
+            self._read_header(line.decode("latin-1").strip())
+        except BaseException as error:  # noqa: BLE001 - raised again when libcurl has returned, as below
+            return self._stop(error)
+        return None
+
+    def _read_header(self, text: str) -> None:
         if text.startswith("HTTP/"):
             # Each answer begins anew: the proxy's, a 100, and then the one that counts.
             code = text.split(None, 2)[1:2]
@@ -230,24 +244,41 @@ class _Receiver:
             self._headers[key] = value.strip() if known is None else f"{known}, {value.strip()}"
 
     def _write(self, chunk: bytes) -> int:
-        size = self._spool.size + len(chunk)
-        if not 200 <= self._status < 300 and size > REFUSAL_BYTES:
-            self._enough = True
-            return 0
-        if size > limits.BODY_BYTES:
-            return self._stop(Broken("too_large"))
         try:
-            self._spool.write(chunk)
+            return len(chunk) if self._take(chunk) else 0
         except OSError as error:
             return self._stop(Broken("no_room", error.strerror or ""))
-        return len(chunk)
+        except encoding.Unknown:
+            if self._useful():
+                return self._stop(Broken("encoding", self._headers["content-encoding"]))
+        except encoding.Corrupt as error:
+            if self._useful():
+                return self._stop(Broken("connection", f"the body is not what its encoding says: {error}"))
+        except BaseException as error:  # noqa: BLE001
+            return self._stop(error)
+        self._enough = True
+        return 0
+
+    def _take(self, chunk: bytes) -> bool:
+        """Whether more is wanted."""
+        if self._decoder is None:
+            self._decoder = encoding.decoder(self._headers.get("content-encoding", ""))
+        for piece in self._decoder.feed(chunk):
+            size = self._spool.size + len(piece)
+            if not self._useful() and size > REFUSAL_BYTES:
+                self._enough = True
+                return False
+            if size > limits.BODY_BYTES:
+                raise Broken("too_large")
+            self._spool.write(piece)
+        return True
 
     def _progress(self, *_: int) -> int:
         try:
             if not self._cancelled():
                 return 0
             self._stop(Broken("cancelled"))
-        except Exception as error:  # noqa: BLE001 - raised again when libcurl has returned
+        except BaseException as error:  # noqa: BLE001
             self._stop(error)
         return 1
 
@@ -275,10 +306,6 @@ class _Receiver:
             return Broken("tls", reason)
         if code == pycurl.E_UNSUPPORTED_PROTOCOL:
             return Broken("not_http", reason)
-        if code == pycurl.E_BAD_CONTENT_ENCODING:
-            named = self._headers.get("content-encoding", "").lower().split(",")
-            if not _DECODED.issuperset(each.strip() for each in named):
-                return Broken("encoding", self._headers["content-encoding"])
         return Broken("connection", reason)
 
 
@@ -293,11 +320,14 @@ def _method(exchange: Exchange) -> list[tuple[int, Any]]:
     return [(pycurl.POST, 1), (pycurl.POSTFIELDS, exchange.body or b"")]
 
 
-def _header(name: str, value: str) -> bytes:
-    # To libcurl "Name:" means "send none of it", and an empty value is spelled with a semicolon.
-    if not value:
-        return b"Expect:" if name == "Expect" else f"{name};".encode()
-    return f"{name}: {value}".encode()
+def _headers(exchange: Exchange) -> list[bytes]:
+    # "Name:" keeps libcurl from adding its own; an empty value of ours is spelled with a semicolon.
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in exchange.headers]
+    given = {name.lower() for name, _ in exchange.headers}
+    lines += [f"{name}:" for name in ("Expect", "Content-Type") if name.lower() not in given]
+    if "accept-encoding" not in given:
+        lines.append(f"Accept-Encoding: {encoding.OFFERED}")
+    return [line.encode() for line in lines]
 
 
 def _bracketed(address: Address) -> str:

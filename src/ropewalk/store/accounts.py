@@ -29,6 +29,7 @@ from ropewalk.store.ids import new_id
 from ropewalk.store.models import MatchLink
 
 TABLE = "ropewalk_account"
+_BUILT_IN = frozenset(BUILT_IN)
 
 _READ = (
     "id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
@@ -202,7 +203,7 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
 def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:
     values = account.values
     custom: dict[str, JSON] = {
-        name: value for name, value in values.items() if value is not None and name not in BUILT_IN
+        name: value for name, value in values.items() if value is not None and name not in _BUILT_IN
     }
     owner = values.get("accountOwnerId")
     return _text(values.get("companyName")), UUID(str(owner)).hex if owner else None, to_json(custom), at

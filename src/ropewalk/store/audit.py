@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from ropewalk.core.values import JSON
+from ropewalk.core.actors import Actor
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import AuditEntry
@@ -15,26 +16,25 @@ from ropewalk.store.pages import Listing
 
 def record(
     organization_id: UUID | None,
-    *,
-    actor: Mapping[str, JSON],
+    actor: Actor,
     verb: str,
-    now: datetime,
-    object_type: str = "",
     object_id: UUID | str = "",
-    detail: Mapping[str, JSON] | None = None,
-    ip: str | None = None,
+    *,
+    now: datetime,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """In the transaction of what it tells of: both are kept, or neither. `actor`: type, id, label."""
+    """In the transaction of what it tells of: both are kept, or neither. `verb` begins with the kind of thing that
+    was dealt with: `connector.created`."""
     AuditEntry.objects.create(
         id=new_id(),
         organization_id=organization_id,
         at=now,
-        actor=dict(actor),
+        actor=actor.record(),
         verb=verb,
-        object_type=object_type,
+        object_type=verb.partition(".")[0],
         object_id=str(object_id),
         detail=dict(detail or {}),
-        ip=ip,
+        ip=actor.ip or None,
     )
 
 

@@ -33,6 +33,12 @@ def history(
     return Listing([change for change in page.items if change.fields], page.next_cursor)
 
 
+def of_run(organization_id: UUID, run_id: UUID, *, limit: int = pages.MAX_LIMIT) -> list[Change]:
+    """What a run did to accounts, in its order."""
+    found = Change.objects.filter(organization_id=organization_id, run=run_id, contact=None)
+    return list(found.order_by("id")[:limit])
+
+
 def without_history(organization_id: UUID) -> list[str]:
     found = TrackedField.objects.filter(organization_id=organization_id, history=False)
     return sorted(found.values_list("name", flat=True))

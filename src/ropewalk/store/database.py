@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,16 +21,18 @@ Rows = Iterable[Sequence[Any]]
 SQLITE_VARIABLES = 16_000
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_beyond_64_bits = re.compile(r"\d{20}")
+_beyond_64_bits = re.compile("[0-9]{20}")
 
 
+@cache
 def on_postgres() -> bool:
+    # Asked for every value of a batch, and a process has one database all its life.
     return connection.vendor == "postgresql"
 
 
 def from_json(text: str) -> Any:
     value = _decode(text)
-    return _floats(value) if _beyond_64_bits.search(text) else value
+    return _floats(value) if on_postgres() and _beyond_64_bits.search(text) else value
 
 
 def _floats(value: Any) -> Any:
@@ -80,7 +83,7 @@ def time_from(value: Any) -> datetime | None:
 
 
 def uuid_from(value: Any) -> Any:
-    return UUID(hex=value) if isinstance(value, str) else value
+    return UUID(int=int(value, 16)) if isinstance(value, str) else value
 
 
 def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -112,33 +115,42 @@ def any_of(column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
 
 def insert(table: str, columns: Sequence[str], rows: Rows) -> None:
     """COPY on PostgreSQL, executemany on SQLite. Values are as their columns hold them (`…_column`)."""
-    names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor, connection.wrap_database_errors:
         if on_postgres():
-            with cursor.cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
-                for row in rows:
-                    copy.write_row(row)
+            _copy(cursor, table, columns, rows)
         else:
+            names = ", ".join(f'"{name}"' for name in columns)
             marks = ", ".join("?" * len(columns))
             connection.connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
 
 
 def update(table: str, key: tuple[str, str], columns: Sequence[tuple[str, str]], rows: Rows) -> None:
     """Sets `columns` (name, PostgreSQL type) of the rows that `key` names; each of `rows` has the key last."""
+    rows = list(rows)
+    if not rows:
+        return
     with connection.cursor() as cursor, connection.wrap_database_errors:
         if not on_postgres():
             settings = ", ".join(f'"{name}" = ?' for name, _ in columns)
             statement = f'UPDATE "{table}" SET {settings} WHERE "{key[0]}" = ?'
             connection.connection.executemany(statement, rows)
             return
-        arrays = [list(array) for array in zip(*rows, strict=True)]
-        if arrays:
-            # unnest has no statistics either, but is taken for small: each row is found by its key.
-            settings = ", ".join(f'"{name}" = draft."{name}"::{kind}' for name, kind in columns)
-            listed = ", ".join(f'"{name}"' for name, _ in [*columns, key])
-            marks = ", ".join(["%s::text[]"] * len(columns) + [f"%s::{key[1]}[]"])
-            cursor.execute(
-                f'UPDATE "{table}" SET {settings} FROM unnest({marks}) AS draft({listed})'
-                f' WHERE "{table}"."{key[0]}" = draft."{key[0]}"',
-                arrays,
-            )
+        draft = f"draft_{table}"
+        listed = [*columns, key]
+        typed = ", ".join(f'"{name}" {kind}' for name, kind in listed)
+        cursor.execute(f'CREATE TEMPORARY TABLE "{draft}" ({typed}) ON COMMIT DROP')
+        _copy(cursor, draft, [name for name, _ in listed], rows)
+        # Without statistics the planner may choose a join that takes minutes.
+        cursor.execute(f'ANALYZE "{draft}"')
+        settings = ", ".join(f'"{name}" = draft."{name}"' for name, _ in columns)
+        cursor.execute(
+            f'UPDATE "{table}" SET {settings} FROM "{draft}" AS draft WHERE "{table}"."{key[0]}" = draft."{key[0]}"'
+        )
+        cursor.execute(f'DROP TABLE "{draft}"')
+
+
+def _copy(cursor: Any, table: str, columns: Sequence[str], rows: Rows) -> None:
+    names = ", ".join(f'"{name}"' for name in columns)
+    with cursor.cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)

@@ -39,7 +39,8 @@ def figures(now: datetime) -> Figures:
         queued=Run.objects.filter(status="queued").count(),
         oldest_queued=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         heartbeats={
-            worker.id: max(0.0, (now - worker.heartbeat_at).total_seconds()) for worker in Worker.objects.all()
+            worker.id: max(0.0, (now - worker.heartbeat_at).total_seconds())
+            for worker in Worker.objects.all()
         },
     )
 

@@ -55,7 +55,9 @@ def of_connectors(
     found = Stream.objects.filter(organization_id=organization_id, connector_id__in=named)
     statuses: dict[UUID, StreamStatus] = {}
     last_runs: dict[UUID, UUID] = {}
-    for stream in found.annotate(last_run_id=Subquery(last_run)).defer("chain", "chain_seen").order_by("kind"):
+    for stream in (
+        found.annotate(last_run_id=Subquery(last_run)).defer("chain", "chain_seen").order_by("kind")
+    ):
         statuses[stream.id] = StreamStatus()
         answer[stream.connector_id].streams.append((stream, statuses[stream.id]))
         if stream.last_run_id is not None:

@@ -1,0 +1,185 @@
+"""An organization with a little of everything, a stranger beside it, and keys to both.
+
+Imports of the store stand inside: this file is read before the database is chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+SCOPES = ("read", "write", "ingest", "admin")
+
+
+class Api:
+    """Calls as one key's holder would make them."""
+
+    def __init__(self, key: str | None, **headers: str) -> None:
+        self.key = key
+        given = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = Client(headers={"Host": "localhost", **given, **headers})
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+        more: dict[str, Any] = {}
+        if body is not None:
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            more = {"data": raw, "content_type": "application/json"}
+        answer: HttpResponse = self._client.generic(method.upper(), path, headers=headers, **more)
+        if answer.streaming:
+            answer.getvalue()
+            answer.close()
+        return answer
+
+    def get(self, path: str) -> Any:
+        answer = self("get", path)
+        assert answer.status_code == 200, answer.content
+        return json.loads(answer.content)
+
+
+@dataclass
+class World:
+    """`ids` by the names that paths use."""
+
+    organization: UUID
+    ids: dict[str, Any]
+
+    def path(self, template: str) -> str:
+        return template.format(**self.ids)
+
+
+def key_of(organization: UUID, *scopes: str, expires_at: datetime | None = None, name: str = "Script") -> str:
+    from ropewalk.store import keys
+
+    _, text = keys.create(
+        organization,
+        name=name,
+        scopes=scopes or SCOPES,
+        created_by_type="cli",
+        created_by_id="root",
+        now=NOW,
+        expires_at=expires_at,
+    )
+    return text
+
+
+STREAM = {
+    "url": "http://127.0.0.1:9/v1/accounts",
+    "headers": {"X-Team": "blue", "Accept-Version": "2"},
+    "plain_headers": ["Accept-Version"],
+    "records_path": "data",
+    "mapping": [{"from": "name", "to": "companyName"}, {"from": "website", "to": "companyDomain"}],
+}
+
+
+def make_world(name: str) -> World:
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import accounts, configure, people
+    from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.frozen import Frozen
+    from ropewalk.store import fields, ledger, runs, streams
+    from ropewalk.store.ledger import Entry
+
+    clock, actor = SystemClock(), Actor("cli", "root", "root")
+    host = f"{name.lower()}.example"
+    founded = people.create_organization(name, f"owner@{host}", "correct horse battery", actor, clock)
+    organization = founded.organization.id
+    added = people.add_user(organization, actor, f"member@{host}", "member", clock, name="Mia")
+    key, _ = people.create_key(organization, actor, "Old", ["read"], None, clock)
+    connector = configure.create_connector(
+        organization,
+        actor,
+        {
+            "source": "custom_api",
+            "name": "CRM",
+            "settings": {"auth": {"type": "bearer"}},
+            "secrets": {"token": f"planted-token-of-{name}"},
+            "streams": {"accounts": STREAM},
+        },
+        clock,
+    )
+    stream = streams.get(organization, connector.id, "accounts")
+    run, _ = runs.create(
+        organization,
+        connector_id=connector.id,
+        stream_id=stream.id,
+        kind="accounts",
+        actor=actor.record(),
+        settings=Frozen.record(connector, stream),
+        now=NOW,
+    )
+    runs.cancel(organization, run.id, now=NOW + timedelta(minutes=1))
+    ledger.write(
+        organization,
+        run.id,
+        [
+            Entry(0, "skipped", "no_match", "No account has this domain.", {"name": "Acme"}),
+            Entry(
+                3,
+                "skipped",
+                "ambiguous_match",
+                "Two accounts have it.",
+                {"name": "Twin", "website": "twin.com"},
+                [{"account_id": "1"}],
+            ),
+        ],
+    )
+    account = accounts.create_account(
+        organization,
+        actor,
+        {"companyName": "Acme", "companyDomain": "acme.com", "fields": {"planTier": "gold"}},
+        clock,
+    )
+    contact = accounts.create_contact(organization, actor, account.id, {"email": "ada@acme.com"}, clock)
+    field = next(each.field.name for each in fields.listing(organization) if each.field.name == "planTier")
+    return World(
+        organization,
+        {
+            "connector_id": connector.id,
+            "kind": "accounts",
+            "run_id": run.id,
+            "position": 3,
+            "account_id": account.id,
+            "contact_id": contact.id,
+            "name": field,
+            "member_id": added.member.id,
+            "key_id": key.id,
+        },
+    )
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _one_minute_each() -> Iterator[None]:
+    """No test spends another one's calls."""
+    from ropewalk.api import auth, rate
+
+    before, auth.calls = auth.calls, rate.Counter()
+    yield
+    auth.calls = before
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world("Acme")
+
+
+@pytest.fixture
+def elsewhere(db: None) -> World:
+    return make_world("Elsewhere")
+
+
+@pytest.fixture
+def api(world: World) -> Api:
+    return Api(key_of(world.organization))
