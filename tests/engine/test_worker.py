@@ -35,7 +35,7 @@ def jobs_url(world: World, settings: Any, tmp_path: Path) -> Iterator[str]:
     if database.vendor == "sqlite":
         settings.ROPEWALK = operated.model_copy(update={"data_dir": tmp_path})
         yield settings.ROPEWALK.jobs_url
-        jobs._client.cache_clear()
+        jobs.disconnect(settings.ROPEWALK.jobs_url)
         return
     name = f"jobs_{uuid4().hex}"
     with database.cursor() as cursor:
@@ -44,7 +44,7 @@ def jobs_url(world: World, settings: Any, tmp_path: Path) -> Iterator[str]:
     url = f"{before.rpartition('/')[0]}/{name}?{options}"
     settings.ROPEWALK = operated.model_copy(update={"database_url": SecretStr(url)})
     yield settings.ROPEWALK.jobs_url
-    jobs._client.cache_clear()
+    jobs.disconnect(url)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
