@@ -97,6 +97,8 @@ class _Execution:
         self.frozen = Frozen.load(self.run.settings)
         self.off = self._fields_left_out()
         self.progress = self._take_up()
+        # A switch may have been turned since the run began, or its chain did.
+        self.progress.unseen &= self._mapped_paths()
 
     @property
     def organization_id(self) -> UUID:
@@ -161,7 +163,14 @@ class _Execution:
         return progress
 
     def _mapped_paths(self) -> set[str]:
-        return {entry.from_ for entry in self.frozen.stream.mapping if entry.from_}
+        left_out = self._left_out()
+        return {
+            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
+        }
+
+    def _left_out(self) -> frozenset[str]:
+        """The targets that this run doesn't write."""
+        return self.off if self.periodic else frozenset()
 
     # Reading and applying
 
@@ -227,7 +236,7 @@ class _Execution:
 
     def _applier(self) -> Applier:
         stream, run = self.frozen.stream, self.run
-        plan = mapping.compile(stream.mapping, self.off if self.periodic else frozenset())
+        plan = mapping.compile(stream.mapping, self._left_out())
         subject = AccountRows(
             self.organization_id,
             by=Author(run_id=run.id, connector_id=run.connector_id),
