@@ -62,19 +62,10 @@ def _queue(url: str) -> Iterator[DBOSClient]:
     from dbos import error as dbos_errors
     from sqlalchemy.exc import SQLAlchemyError
 
-    client: DBOSClient | None = None
     try:
-        client = _client(url)
-        yield client
+        yield _client(url)
     except (SQLAlchemyError, dbos_errors.DBOSException, OSError) as error:
-<<<<<<< HEAD
-        _client.cache_clear()
-        if client is not None:
-            # Its pool would keep connections open that nobody uses any more.
-            client.destroy()
-=======
         disconnect(url)
->>>>>>> prove
         raise RetryLater("queue_unreachable", "The job queue can't be reached.", detail=repr(error)) from None
 
 
