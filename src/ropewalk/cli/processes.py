@@ -209,4 +209,5 @@ class _Serving:
         worker.process.wait()
         if not self._stopping:
             self._worker_failed = True
-            os.kill(os.getpid(), signal.SIGTERM)
+            # To the main thread, which would sleep on if another one took it.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
