@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
+KILL_SECONDS = 10
 # Its lines come through our log, not through handlers of its own.
 _GRANIAN_LOGS = {
     "version": 1,
@@ -139,6 +140,8 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         # SQLite has exactly one web process; PostgreSQL has as many as are started.
         workers=1,
         websockets=False,
+        # One that is asked to end before it has begun doesn't hear it.
+        workers_kill_timeout=KILL_SECONDS,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
