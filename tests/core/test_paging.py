@@ -656,6 +656,20 @@ def test_a_chain_keeps_its_cursors() -> None:
     assert second.ending == Ending("suspicious", ("cursor_cycle",))
 
 
+def test_an_ended_state_keeps_its_ending_and_notices() -> None:
+    short = Answer(rows(0, 9))
+    pager = Pager(PAGE)
+    read(pager, scripted([short, short]))
+    again = Pager(PAGE, state=json.loads(json.dumps(pager.state())))
+    assert (again.ending, again.ask()) == (LAST_PAGE_REPEATED, None)
+
+
+def test_a_page_that_gives_no_rows_skips_none() -> None:
+    pager = Pager(PAGE)
+    pager.receive(facts(Answer([1], more=True)))
+    assert pager.receive(facts(Answer([1], more=True))) == Take(0, 0)
+
+
 def test_only_a_truncated_chain_can_be_continued() -> None:
     pager = Pager(PAGE)
     with pytest.raises(ValueError, match="truncated"):

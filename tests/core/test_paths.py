@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ropewalk.core.paths import Path, flatten, get, index, join, parse, put
 from ropewalk.core.values import JSON, MISSING
@@ -72,13 +71,15 @@ def test_get(path: str, value: JSON) -> None:
     [
         ("0", 0),
         ("10", 10),
-        ("999999999", 999_999_999),
+        ("999999999", 999999999),
         ("9999999999", None),
         ("01", None),
         ("-1", None),
         ("", None),
-    ]
-    + [("²", None), ("٣", None), ("1 ", None)],
+        ("²", None),
+        ("٣", None),
+        ("1 ", None),
+    ],
 )
 def test_index(segment: str, place: int | None) -> None:
     assert index(segment) == place

@@ -33,6 +33,9 @@ class Api:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             more = {"data": raw, "content_type": "application/json"}
         answer: HttpResponse = self._client.generic(method.upper(), path, headers=headers, **more)
+        if answer.streaming:
+            answer.getvalue()
+            answer.close()
         return answer
 
     def get(self, path: str) -> Any:

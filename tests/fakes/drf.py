@@ -4,6 +4,7 @@
         crm.url("page")         # or "offset", "cursor", "throttled" (which pages, too)
         crm.token               # sent as `Authorization: Token …`
         crm.change("c-00001", name="Another name")
+        crm.asked()             # every GET so far: (seconds since the start, target, status, Retry-After or None)
 
 Each answers `{count, next, previous, results}` (by cursor without the count), `next` a full URL.
 `?updated_since=` filters by `updated_at`, which a change sets.
@@ -15,6 +16,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +74,9 @@ class RestFramework:
     def change(self, record: str, **fields: Any) -> None:
         self.call("PATCH", f"/page/{record}/", fields)
 
+    def asked(self) -> list[tuple[float, str, int, str | None]]:
+        return [tuple(each) for each in self.call("GET", "/asked/")]
+
 
 @contextmanager
 def drf(records: list[dict[str, Any]], *, throttle: str = "5/sec") -> Iterator[RestFramework]:
@@ -90,7 +95,11 @@ def main() -> None:
         class Server(ThreadingMixIn, WSGIServer):
             daemon_threads = True
 
-        server = Server(("127.0.0.1", 0), WSGIRequestHandler)
+        class Quiet(WSGIRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = Server(("127.0.0.1", 0), Quiet)
         server.set_app(app)
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
@@ -111,6 +120,7 @@ def application(database: str, *, throttle: str) -> Any:
         },
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework.authtoken"],
+        MIDDLEWARE=["crm.noting"],
         REST_FRAMEWORK={
             "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
             "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -128,6 +138,7 @@ def application(database: str, *, throttle: str) -> Any:
     from django.core.management import call_command
     from django.core.wsgi import get_wsgi_application
     from django.db import connection, models
+    from django.http import JsonResponse
     from django.urls import include, path
     from rest_framework import pagination, serializers, throttling, viewsets
     from rest_framework.authtoken.models import Token
@@ -186,8 +197,25 @@ def application(database: str, *, throttle: str) -> Any:
             more["throttle_classes"] = [throttling.UserRateThrottle]
         router.register(name, type(name.title(), (Customers,), more), basename=name)
 
-    urls = type(sys)("crm")
-    urls.urlpatterns = [path("", include(router.urls))]  # type: ignore[attr-defined]
+    asked: list[tuple[float, str, int, str | None]] = []
+
+    def noting(answer: Any) -> Any:
+        def noted(request: Any) -> Any:
+            at = time.monotonic()
+            response = answer(request)
+            if request.method == "GET" and request.path != "/asked/":
+                wait = response.headers.get("Retry-After")
+                asked.append((at, request.get_full_path(), response.status_code, wait))
+            return response
+
+        return noted
+
+    urls: Any = type(sys)("crm")
+    urls.urlpatterns = [
+        path("asked/", lambda _: JsonResponse(asked, safe=False)),
+        path("", include(router.urls)),
+    ]
+    urls.noting = noting
     sys.modules["crm"] = urls
 
     call_command("migrate", verbosity=0)

@@ -6,23 +6,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Body, Query, Router, Status
-from pydantic import create_model
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, clock, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
-from ropewalk.core.checking import Settings, check
+from ropewalk.core.checking import check
 from ropewalk.engine import accounts
 from ropewalk.store import contacts, pages
 
 router = Router(tags=["contacts"])
 
 
-class OfAccount(Settings):
+class NewContact(accounts.ContactBody):
     account_id: UUID
-
-
-NewContact = create_model("NewContact", __base__=accounts.ContactBody, account_id=(UUID, ...))
 
 
 @router.get("/contacts", auth=read, response=schemas.Items[schemas.Contact])
@@ -44,9 +40,9 @@ def list_contacts(
 def create_contact(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(NewContact)]]) -> Any:
     """Its email is required, and unique within the account."""
     caller = request.auth
+    account_id = check(NewContact, body).account_id
     own = {name: value for name, value in body.items() if name != "account_id"}
-    of = check(OfAccount, {name: value for name, value in body.items() if name == "account_id"})
-    made = accounts.create_contact(caller.organization_id, caller.actor, of.account_id, own, clock)
+    made = accounts.create_contact(caller.organization_id, caller.actor, account_id, own, clock)
     return Status(201, schemas.contact(made))
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 30.0
 KILL_SECONDS = 10
+LOOK_SECONDS = 0.05
 # Its lines come through our log, not through handlers of its own.
 _GRANIAN_LOGS = {
     "version": 1,
@@ -129,9 +130,8 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
-    url = f"http://{host}:{port}"
     if not listening.is_free(host, port):
-        raise _cannot_listen(url)
+        raise _cannot_listen(_url(host, port))
     server = MPServer(
         "ropewalk.asgi:application",
         address=host,
@@ -146,7 +146,7 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_dictconfig=_GRANIAN_LOGS,
     )
     with _only_web_process(called.settings()):
-        return _Serving(called, server, url).run(with_worker=with_worker)
+        return _Serving(called, server, host, port).run(with_worker=with_worker)
 
 
 @contextmanager
@@ -164,24 +164,29 @@ def _only_web_process(installation: Installation) -> Iterator[None]:
         yield
 
 
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _cannot_listen(url: str, error: Exception | None = None) -> GiveUp:
     message = f"Can't listen on {url}. If something else does already, choose another --port."
     return GiveUp("cannot_listen", message, detail=repr(error))
 
 
 class _Serving:
-    def __init__(self, called: Called, server: MPServer, url: str) -> None:
+    def __init__(self, called: Called, server: MPServer, host: str, port: int) -> None:
         self._called = called
         self._server = server
-        self._url = url
+        self._at = host, port
+        self._url = _url(host, port)
         self._worker: Beside | None = None
-        self._stopping = False
+        self._stopped = threading.Event()
         self._worker_failed = False
 
     def run(self, *, with_worker: bool) -> int:
         if with_worker:
             self._server.on_startup(self._start_worker)
-        self._server.on_startup(self._say)
+        self._server.on_startup(threading.Thread(target=self._say, daemon=True).start)
         # The web process is a fork: it is to open connections of its own.
         transactions.close()
         web_failed = False
@@ -192,7 +197,7 @@ class _Serving:
         except (OSError, RuntimeError) as error:
             raise _cannot_listen(self._url, error) from None
         finally:
-            self._stopping = True
+            self._stopped.set()
             if self._worker is not None:
                 self._worker.stop()
         if web_failed and not self._worker_failed:
@@ -202,6 +207,10 @@ class _Serving:
         return exits.DONE
 
     def _say(self) -> None:
+        """Once it answers: whoever reads this may ask at once."""
+        while not listening.listens(*self._at):
+            if self._stopped.wait(LOOK_SECONDS):
+                return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
 
     def _start_worker(self) -> None:
@@ -210,7 +219,7 @@ class _Serving:
 
     def _watch_worker(self, worker: Beside) -> None:
         worker.process.wait()
-        if not self._stopping:
+        if not self._stopped.is_set():
             self._worker_failed = True
             # To the main thread, which would sleep on if another one took it.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

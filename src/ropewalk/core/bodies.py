@@ -31,6 +31,11 @@ _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRING_PART = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?(?:NaN|Infinity))', re.DOTALL)
 
+# How an object with the same first key begins, or a plain value of the same first byte.
+_LEAD = re.compile(rb'\{\s*"[^"\\]{0,64}"\s*:|[^\s{]')
+_GUESSES: Final = 8
+
+_validate_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -71,7 +76,7 @@ class Outline:
                 return b""
 
     def elements(self) -> Iterator[int]:
-        """Stops before each element of the array at hand; the caller takes it, or goes into it."""
+        """Stops before each element of the array at hand, for the caller to take it or to go into it."""
         self._expect(b"[")
         if self.peek() == b"]":
             self._at += 1
@@ -97,11 +102,49 @@ class Outline:
             if self._separator(b"}"):
                 return
 
+    def values(self) -> Iterator[bytes | msgspec.Raw]:
+        """The elements of the array at hand, each as `take` gives it."""
+        self._expect(b"[")
+        if self.peek() == b"]":
+            self._at += 1
+            return
+        while True:
+            self.peek()
+            value = self.take()
+            yield value
+            if self._separator(b"]"):
+                return
+            self.peek()
+            lead = _LEAD.match(value)
+            while lead and (run := self._run(lead[0])):
+                yield from run
+
+    def _run(self, lead: bytes) -> list[msgspec.Raw]:
+        """Many elements at a stroke. Where the chunk's text up to a comma reads as a list, that comma stands between
+        two elements; likely ones are before what begins like the element before. None found: go on one by one."""
+        if len(self._chunk) - self._at < CHUNK_BYTES:
+            self._more()
+        end = len(self._chunk)
+        for _ in range(_GUESSES):
+            end = self._chunk.rfind(lead, self._at + 1, end)
+            comma = self._chunk.rfind(b",", self._at, max(end, 0))
+            if comma <= self._at:
+                break
+            if self._chunk[comma + 1 : end].strip(_SPACE):
+                continue
+            try:
+                found = _validate_list(b"[" + self._chunk[self._at : comma] + b"]")
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            self._at = end
+            return found
+        return []
+
     def take(self) -> bytes:
         """The value at hand, checked, as it was sent; at most `KEPT_BYTES` of it."""
         self.peek()
         start = self.position
-        kept = self.skip()
+        kept = self._skip()
         if len(kept) < KEPT_BYTES and (found := fault(kept)) is not None:
             raise Malformed(start + found[0], found[1])
         return kept
@@ -137,8 +180,7 @@ class Outline:
             self.position, f"an unexpected {found!r}"[:40] if found else "the end, in the middle of a value,"
         )
 
-    def skip(self) -> bytes:
-        """As `take`, but unchecked."""
+    def _skip(self) -> bytes:
         first = self.peek()
         kept = _Kept()
         if first in (b"{", b"["):

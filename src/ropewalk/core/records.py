@@ -186,12 +186,13 @@ class _Reading:
         self.count = 0
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         watched = {path[len(here)] for path in self._wanted if _is_below(path, here)}
-        for number in outline.elements():
-            raw = outline.take()
-            self._hash.update(b"\n" + raw if number else raw)
+        for number, raw in enumerate(outline.values()):
+            if number:
+                self._hash.update(b"\n")
+            self._hash.update(raw)
             self.count = number + 1
             if watched and str(number) in watched:
-                self._values[*here, str(number)] = raw
+                self._values[*here, str(number)] = bytes(raw)
 
     def _take(self, outline: Outline, here: Path) -> None:
         raw = outline.take()
@@ -220,10 +221,8 @@ class _Elements:
     file: BinaryIO
     begin: int
 
-    def __iter__(self) -> Iterator[bytes]:
-        outline = Outline(self.file, self.begin)
-        for _ in outline.elements():
-            yield outline.skip()
+    def __iter__(self) -> Iterator[RawRecord]:
+        return Outline(self.file, self.begin).values()
 
 
 # A record on each line

@@ -12,9 +12,10 @@ import structlog
 
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
-from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RetryLater, RopewalkError
+from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.redact import Redactor
+from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
 from ropewalk.engine import connection, retrying, schedule
@@ -59,6 +60,7 @@ def carry_out(run_id: UUID, *, worker: str, clock: Clock, flags: Flags) -> bool:
         return True
     execution = _Execution(run, clock, flags)
     try:
+        execution.begin()
         execution.until_end()
     except Stopped:
         return False
@@ -86,9 +88,17 @@ class _Execution:
         self.lease = cast(UUID, run.lease)
         self.clock = clock
         self.flags = flags
-        self.redactor = Redactor()
+        self.redactor: Callable[[], Redactor] = Redactor
 
     # Beginning
+
+    def begin(self) -> None:
+        """Apart from the constructor, so that what fails here ends the run like everything after it."""
+        self.frozen = Frozen.load(self.run.settings)
+        self.off = self._fields_left_out()
+        self.progress = self._take_up()
+        # A switch may have been turned since the run began, or its chain did.
+        self.progress.unseen &= self._mapped_paths()
 
     @property
     def organization_id(self) -> UUID:
@@ -134,7 +144,7 @@ class _Execution:
         stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
         settings, kept = self.frozen.stream, stream.chain
         opening = window.open(
-            self.clock.now(),
+            self.run.started_at or self.clock.now(),
             watermark=stream.watermark,
             overlap_seconds=settings.overlap_seconds or 0,
             incremental=settings.overlap_seconds is not None,
@@ -153,7 +163,14 @@ class _Execution:
         return progress
 
     def _mapped_paths(self) -> set[str]:
-        return {entry.from_ for entry in self.frozen.stream.mapping if entry.from_}
+        left_out = self._left_out()
+        return {
+            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
+        }
+
+    def _left_out(self) -> frozenset[str]:
+        """The targets that this run doesn't write."""
+        return self.off if self.periodic else frozenset()
 
     # Reading and applying
 
@@ -199,7 +216,8 @@ class _Execution:
                 if batch.ending is not None:
                     return
         except MustFix as error:
-            if resumed and error.code in _EXPIRED_CODES and self.run.restarts < RESTARTS:
+            expired = resumed and self.frozen.stream.place_expires and error.code in _EXPIRED_CODES
+            if expired and self.run.restarts < RESTARTS:
                 raise Expired from error
             raise
         except Cancelled:
@@ -218,7 +236,7 @@ class _Execution:
 
     def _applier(self) -> Applier:
         stream, run = self.frozen.stream, self.run
-        plan = mapping.compile(stream.mapping, self.off if self.periodic else frozenset())
+        plan = mapping.compile(stream.mapping, self._left_out())
         subject = AccountRows(
             self.organization_id,
             by=Author(run_id=run.id, connector_id=run.connector_id),
@@ -231,9 +249,11 @@ class _Execution:
         )
         apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self.redactor.values
-        )
+        return Applier(self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact)
+
+    def _redact(self, value: JSON) -> JSON:
+        redacted: JSON = self.redactor().values(value)
+        return redacted
 
     def _start_over(self, expired: Expired) -> None:
         """A cursor that has expired: from the start of the window, as if nothing had been counted."""
@@ -322,7 +342,7 @@ class _Execution:
         """Failed, or cancelled: rows already applied stay, the watermark does not move."""
         now = self.clock.now()
         status = "cancelled" if isinstance(error, Cancelled) else "failed"
-        message = self.redactor.text(error.message)
+        message = self.redactor().text(error.message)
         log.info("run_ended", run_id=str(self.run.id), status=status, code=error.code, message=message)
         try:
             with transactions.transaction(self.organization_id):
@@ -333,12 +353,20 @@ class _Execution:
                     now=now,
                     error=None if status == "cancelled" else {"code": error.code, "message": message},
                 )
-                if status == "failed" and self.run.trigger != "retry" and self.run.stream_id is not None:
-                    stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
-                    kept = schedule.after_run(stream, error.code, _not_before(error, now))
-                    streams.change(self.organization_id, stream.id, **kept)
+                if status == "failed" and self.run.trigger != "retry":
+                    self._tell_schedule(error, now)
         except runs.LeaseLost:
             log.warning("lease_lost", run_id=str(self.run.id))
+
+    def _tell_schedule(self, error: RopewalkError, now: datetime) -> None:
+        try:
+            stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
+        except NotFound:
+            # It was deleted under its run.
+            return
+        streams.change(
+            self.organization_id, stream.id, **schedule.after_run(stream, error.code, _not_before(error, now))
+        )
 
 
 def _closing_columns(closing: Closing, after: Progress) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""Whether an address is free to listen on. The web server shares it with whoever else would, and answers half the calls."""
+"""Addresses of our own: free to listen on, and listened to by the server that has just been started."""
 
 from __future__ import annotations
 
 import socket
 
+_SECONDS = 1.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
 
 def is_free(host: str, port: int) -> bool:
+    """The web server would share the address with whoever else listens there, and answer half the calls."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
@@ -18,4 +22,12 @@ def is_free(host: str, port: int) -> bool:
             probe.bind(address)
         except OSError:
             return False
+    return True
+
+
+def listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((_EVERYWHERE.get(host, host), port), _SECONDS).close()
+    except OSError:
+        return False
     return True

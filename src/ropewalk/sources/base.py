@@ -48,7 +48,7 @@ class StreamKind:
 
     `baseline` is the fingerprint of what the settings say that records are and become. `resets(old, new)`: the next
     run has to be a full one; `keeps_place(old, new)`: a truncated run's place is still good. Settings have `.auth`,
-    `.enabled`, `.schedule`, `.overlap_seconds` (None: no incremental runs), and what their kind needs beside.
+    `.enabled`, `.schedule`, `.overlap_seconds` (None: no incremental runs), `.place_expires`, and what their kind needs beside.
     """
 
     settings: type[BaseModel]

@@ -6,7 +6,16 @@ import re
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, AliasChoices, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ropewalk.core import limits, origins, paths
@@ -84,6 +93,15 @@ Url: TypeAlias = Annotated[
 HeaderValue: TypeAlias = Annotated[str, AfterValidator(_header_value), Field(max_length=4_096)]
 
 
+def _header_kind(value: object) -> str:
+    return "kept" if isinstance(value, dict | Kept) else "text"
+
+
+Header: TypeAlias = Annotated[
+    Annotated[HeaderValue, Tag("text")] | Annotated[Kept, Tag("kept")], Discriminator(_header_kind)
+]
+
+
 class Incremental(Settings):
     """Asks only for what changed since the last successful run."""
 
@@ -110,6 +128,8 @@ class Incremental(Settings):
 
 
 class Schedule(Settings):
+    """When the stream is synced by itself."""
+
     periodic: bool = Field(False, title="Sync periodically")
     every_minutes: Annotated[
         int, Field(strict=True), AfterValidator(within(*limits.EVERY_MINUTES)), bounds(*limits.EVERY_MINUTES)
@@ -122,7 +142,7 @@ class Endpoint(Settings):
     method: Literal["GET", "POST"] = Field("GET", title="Method")
     url: Url = Field(title="URL", description="Query parameters in it are kept.")
     body: Annotated[JsonValue, Field(title="Body", description="JSON that a POST sends.")] = None
-    headers: dict[HeaderName, HeaderValue | Kept] = Field(
+    headers: dict[HeaderName, Header] = Field(
         default={},
         title="Headers",
         description="Values are kept as secrets unless the header is listed as plain.",
@@ -221,6 +241,11 @@ class Endpoint(Settings):
     @property
     def overlap_seconds(self) -> int | None:
         return None if self.incremental is None else self.incremental.overlap_seconds
+
+    @property
+    def place_expires(self) -> bool:
+        """Cursors and next URLs are good for a while, numbers of pages for ever."""
+        return self.pagination.NEXT in ("cursor", "url")
 
     @property
     def plain(self) -> frozenset[str]:

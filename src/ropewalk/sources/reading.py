@@ -24,10 +24,9 @@ from ropewalk.sources.base import Page, Window
 from ropewalk.sources.endpoint import Endpoint
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LINK = re.compile(
-    r'<([^<>]*)>((?:\s*;\s*[\w!#$%&\'*+.^`|~-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]*))?)*)', re.ASCII
-)
-_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGNORECASE)
+_PARAM_NAME, _QUOTED = r"[\w!#$%&'*+.^`|~-]+", r'"(?:[^"\\]|\\.)*"'
+_LINK = re.compile(rf"<([^<>]*)>((?:\s*;\s*{_PARAM_NAME}(?:\s*=\s*(?:{_QUOTED}|[^\s\",;]*))?)*)", re.ASCII)
+_LINK_PARAM = re.compile(rf";\s*({_PARAM_NAME})(?:\s*=\s*({_QUOTED}|[^\s\",;]*))?", re.ASCII)
 _ECHOED = frozenset({"access_token", "api_key", "apikey", "client_secret", "password"})
 """Parameters of a next page's URL that are there because a server repeats how it was asked."""
 _TRUE = frozenset({"true", "yes", "y", "1"})
@@ -240,9 +239,9 @@ def has_more_of(value: JSON | Missing) -> bool | None:
 def next_link(header: str) -> str | None:
     """The target of the first link with `rel="next"` (RFC 8288)."""
     for target, params in _LINK.findall(header):
-        found = _REL.search(params)
-        if found is not None and "next" in (found[1] or found[2] or "").lower().split():
-            return str(target)
+        for name, value in _LINK_PARAM.findall(params):
+            if name.lower() == "rel" and "next" in value.strip('"').lower().split():
+                return str(target)
     return None
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
-
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import AuditEntry

@@ -1,0 +1,180 @@
+"""The plain ASGI root: bodies within bounds, few threads, nothing that a caller does breaks it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ropewalk.asgi import Root, application
+
+Message = dict[str, Any]
+
+
+def scope(path: str = "/healthz", method: str = "GET", query: bytes = b"", **headers: str) -> dict[str, Any]:
+    named = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+        "client": ("127.0.0.1", 5000),
+        "server": ("127.0.0.1", 8000),
+    }
+
+
+def ask(
+    app: Any, of: dict[str, Any], *messages: Message, send: Any = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Sends the messages, then nothing for ever."""
+    sent: list[Message] = []
+    waiting: Iterator[Message] = iter(
+        messages or ({"type": "http.request", "body": b"", "more_body": False},)
+    )
+
+    async def receive() -> Message:
+        for message in waiting:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    taking: Callable[[Message], Awaitable[None]] = send or keep
+    asyncio.run(app(of, receive, taking))
+    if not sent:
+        return 0, {}, b""
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body = (await receive())["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def bounded(**more: Any) -> Root:
+    return Root(echo, **{"body_bytes": 10, "body_seconds": 0.05, **more})
+
+
+def part(body: bytes, more: bool = True) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def test_django_answers_behind_it() -> None:
+    status, headers, body = ask(application, scope())
+
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    assert len(headers["x-request-id"]) == 32
+
+
+def test_a_body_arrives_whole() -> None:
+    assert ask(bounded(), scope(method="POST"), part(b"01234"), part(b"56789", more=False))[::2] == (
+        200,
+        b"0123456789",
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "messages"),
+    [
+        (scope(method="POST", content_length="11"), ()),
+        (scope(method="POST"), (part(b"0123456789"), part(b"x", more=False))),
+    ],
+    ids=["announced", "sent"],
+)
+def test_a_body_beyond_the_limit(of: Any, messages: Any) -> None:
+    status, headers, body = ask(bounded(), of, *messages)
+
+    assert (status, json.loads(body)) == (
+        413,
+        {
+            "error_code": "payload_too_large",
+            "message": "A body has at most 10 bytes.",
+            "details": {"limit_bytes": 10},
+        },
+    )
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-request-id"]
+
+
+def test_a_body_that_comes_too_slowly() -> None:
+    status, headers, body = ask(bounded(), scope(method="POST", x_request_id="trace-1"), part(b"0"))
+
+    assert (status, json.loads(body)["error_code"], headers["x-request-id"]) == (
+        408,
+        "request_timeout",
+        "trace-1",
+    )
+
+
+def test_more_callers_than_it_can_serve() -> None:
+    status, headers, body = ask(bounded(at_once=0), scope())
+
+    assert (status, json.loads(body)["error_code"], headers["retry-after"]) == (503, "unavailable", "1")
+
+
+def test_a_caller_who_hangs_up_is_let_go() -> None:
+    assert ask(bounded(), scope(method="POST"), part(b"0"), {"type": "http.disconnect"}) == (0, {}, b"")
+
+
+def test_an_answer_that_nobody_takes_frees_its_thread() -> None:
+    async def broken(_: Message) -> None:
+        raise ConnectionResetError
+
+    for _ in range(20):
+        ask(application, scope("/static/ninja/swagger-ui-bundle.js"), send=broken)
+
+    assert ask(application, scope())[0] == 200
+
+
+@pytest.mark.parametrize("query", [b"q=\xff\xfe", b"q=%ff", b"q=\xc3\xa9"])
+def test_a_query_of_any_bytes(query: bytes) -> None:
+    assert ask(application, scope("/healthz", query=query))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/\udcff", "/é", "/%ff", "//", "/v1/../healthz"])
+def test_a_path_of_any_bytes(path: str) -> None:
+    of = {**scope(), "path": path}
+
+    assert ask(application, of)[0] == 404
+
+
+def test_it_starts_and_stops() -> None:
+    sent: list[str] = []
+    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Message:
+        return next(events)
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(application({"type": "lifespan"}, receive, send))
+
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_a_socket_is_closed() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(application({"type": "websocket"}, receive, send))
+
+    assert sent == [{"type": "websocket.close", "code": 1000}]

@@ -1,0 +1,309 @@
+"""An installation as its operator has it: a data folder, an environment, and `ropewalk` as a process.
+
+    acme = Installation(folder)
+    acme.cli("init", "--organization", "Acme", "--owner", "ada@acme.example")
+    acme.json("sync", "CRM", "accounts", status=3)
+    with acme.started("serve", "--port", "8787") as serve: …
+
+On PostgreSQL each has a database of its own on the server of the tests. Nothing here waits for a time to pass:
+`until` asks again and again, and gives up at its deadline. Whatever was started is ended by its process id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, TypeVar
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 60.0
+T = TypeVar("T")
+
+
+def until(ask: Callable[[], T | None], what: str, *, seconds: float = DEADLINE) -> T:
+    """The first answer that is one."""
+    ends = time.monotonic() + seconds
+    pause = threading.Event()
+    while time.monotonic() < ends:
+        if answer := ask():
+            return answer
+        pause.wait(0.05)
+    raise AssertionError(f"after {seconds:.0f} s still not: {what}")
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+class Installation:
+    def __init__(self, folder: Path, **environ: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.data = folder / "data"
+        self.said: list[bytes] = []
+        """Everything that a process of this installation has printed, once it has ended."""
+        self._server = os.environ.get("ROPEWALK_DATABASE_URL")
+        self._database = f"e2e_{uuid.uuid4().hex}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ROPEWALK_")}
+        # Each of the many processes would compile the source anew.
+        for name in ("DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"):
+            kept.pop(name, None)
+        self.environ = kept | {
+            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONWARNINGS": "ignore",
+            "ROPEWALK_DATA_DIR": str(self.data),
+            "ROPEWALK_ALLOW_NETWORKS": "127.0.0.0/8",
+            **environ,
+        }
+        if self._server:
+            with psycopg.connect(self._server, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {self._database}")
+            parts = urlsplit(self._server)
+            self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self._database}").geturl()
+
+    def drop(self) -> None:
+        if self._server:
+            with psycopg.connect(self._server, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {self._database} WITH (FORCE)")
+
+    # ---- commands ----
+
+    def cli(self, *arguments: str, status: int = 0, **environ: str) -> str:
+        """What it answered on standard output; it has to end with `status`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ropewalk.cli", *arguments],
+            cwd=self.folder,
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE * 2,
+            check=False,
+        )
+        self.said += [done.stdout, done.stderr]
+        both = f"{done.stdout.decode()}\n{done.stderr.decode()}"
+        assert done.returncode == status, f"{' '.join(arguments)} ended with {done.returncode}:\n{both}"
+        return done.stdout.decode()
+
+    def json(self, *arguments: str, status: int = 0, **environ: str) -> Any:
+        return json.loads(self.cli("--json", *arguments, status=status, **environ))
+
+    def init(self, organization: str = "Acme") -> str:
+        """An API key with every scope."""
+        made = self.json("init", "--organization", organization, "--owner", "ada@acme.example", "--api-key")
+        return str(made["api_key"]["key"])
+
+    def apply(self, *connectors: dict[str, Any], organization: str = "Acme", **environ: str) -> None:
+        file = self.folder / "crm.yaml"
+        file.write_text(yaml.safe_dump(list(connectors)))
+        self.cli("--organization", organization, "apply", str(file), **environ)
+
+    # ---- processes that stay ----
+
+    @contextmanager
+    def started(self, *arguments: str, **environ: str) -> Iterator[Started]:
+        process = Started(self, [sys.executable, "-m", "ropewalk.cli", *arguments], self.environ | environ)
+        try:
+            yield process
+        finally:
+            process.clear_away()
+            self.said += [bytes(process.out), bytes(process.err)]
+
+    # ---- its database ----
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        if url := self.environ.get("ROPEWALK_DATABASE_URL"):
+            with psycopg.connect(url, autocommit=True) as connection:
+                cursor = connection.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        with closing(sqlite3.connect(self.data / "ropewalk.sqlite", timeout=30)) as file, file:
+            return file.execute(statement).fetchall()
+
+    def half_a_minute_passes(self) -> None:
+        """For every heartbeat there is: that of a worker which is gone is then too old to count."""
+        if "ROPEWALK_DATABASE_URL" in self.environ:
+            self.execute("UPDATE ropewalk_worker SET heartbeat_at = heartbeat_at - interval '31 seconds'")
+        else:
+            self.execute(
+                "UPDATE ropewalk_worker SET heartbeat_at = "
+                "strftime('%Y-%m-%d %H:%M:%f000', heartbeat_at, '-31 seconds')"
+            )
+
+
+class Started:
+    """A process in a session of its own, as a terminal would start it."""
+
+    def __init__(self, of: Installation, command: list[str], environ: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=of.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.out = bytearray()
+        self.err = bytearray()
+        self._family: dict[int, psutil.Process] = {}
+        self._readers = [
+            threading.Thread(target=_keep, args=pair, daemon=True)
+            for pair in ((self.process.stdout, self.out), (self.process.stderr, self.err))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        return (bytes(self.out) + bytes(self.err)).decode(errors="replace")
+
+    def says(self, words: str, *, seconds: float = DEADLINE) -> None:
+        def said() -> bool:
+            ended = self.process.poll() is not None
+            if words in self.text:
+                return True
+            assert not ended, (
+                f"it ended with {self.process.returncode} before it said {words!r}:\n{self.text}"
+            )
+            return False
+
+        until(said, f"it says {words!r}: {self.text[-2_000:]}", seconds=seconds)
+
+    def family(self) -> list[psutil.Process]:
+        """Itself and all that it has started, and they."""
+        with suppress(psutil.NoSuchProcess):
+            mine = psutil.Process(self.pid)
+            self._family |= {one.pid: one for one in (mine, *mine.children(recursive=True))}
+        return [one for one in self._family.values() if _lives(one)]
+
+    def child(self, *words: str) -> psutil.Process:
+        """The one whose command line has all these words."""
+
+        def found() -> psutil.Process | None:
+            for one in self.family():
+                with suppress(psutil.NoSuchProcess):
+                    if one.pid != self.pid and set(words) <= {*one.cmdline()}:
+                        return one
+            return None
+
+        return until(found, f"it has a process {' '.join(words)}: {self.text[-2_000:]}")
+
+    def ends(self, number: signal.Signals, *, seconds: float = DEADLINE) -> int:
+        """Its exit status after a signal; a Ctrl-C goes to the whole process group, as from a terminal.
+
+        None of its processes is left then."""
+        family = self.family()
+        if number is signal.SIGINT:
+            os.killpg(self.pid, number)
+        else:
+            os.kill(self.pid, number)
+        status = self.process.wait(seconds)
+        until(
+            lambda: not any(map(_lives, family)),
+            f"all of its processes have ended: {[one for one in family if _lives(one)]}",
+            seconds=5,
+        )
+        self._join()
+        return status
+
+    def clear_away(self) -> None:
+        for one in self.family():
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.wait(10)
+        self._join()
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join(10)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def _keep(pipe: IO[bytes], said: bytearray) -> None:
+    while data := pipe.read1(65_536):  # type: ignore[attr-defined]
+        said += data
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Api:
+    """The JSON API over HTTP, with a key. Everything it answered is in `said`."""
+
+    def __init__(self, port: int, key: str = "") -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.key = key
+        self.said: list[bytes] = []
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            self.url + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {self.key}"} if self.key else {}),
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+                status, headers, text = answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                status, headers, text = error.code, error.headers, error.read()
+        self.said += [bytes(headers), text]
+        as_json = headers.get_content_type() == "application/json"
+        return status, json.loads(text) if as_json else text.decode()
+
+    def get(self, path: str) -> Any:
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def is_up(self) -> bool:
+        try:
+            return self.call("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def run(self, connector_id: str, kind: str = "accounts") -> str:
+        """Asks for a run; its id."""
+        status, run = self.call(
+            "POST", f"/v1/connectors/{connector_id}/streams/{kind}/runs", {"mode": "sync"}
+        )
+        assert status == 202, run
+        return str(run["run_id"])
+
+    def ended(self, run_id: str) -> Any:
+        def ended() -> Any:
+            run = self.get(f"/v1/runs/{run_id}")
+            return run if run["status"] not in ("queued", "running") else None
+
+        return until(ended, f"the run {run_id} has ended")

@@ -1,0 +1,219 @@
+"""Against servers that are not ours, as an operator would do it: init, apply, test, sync, accounts; then what changed."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.e2e.installation import Api, Installation, free_port, until
+from tests.fakes import customers
+from tests.fakes.drf import STREAMS, RestFramework, drf
+from tests.fakes.kinto import STREAM, Kinto, kinto
+
+MAPPING = [
+    {"from": "id", "to": "externalCustomerId"},
+    {"from": "name", "to": "companyName"},
+    {"from": "website", "to": "companyDomain", "transforms": ["domain"]},
+    {"from": "plan.seats", "to": "seats"},
+]
+
+
+def counts(processed: int, **outcomes: int) -> dict[str, int]:
+    none = dict.fromkeys(("created", "updated", "unchanged", "skipped", "rejected"), 0)
+    return {"processed": processed, **none, **outcomes}
+
+
+def outcome(run: dict[str, Any]) -> tuple[str, str, dict[str, int], int]:
+    return run["status"], run["verdict"], run["counts"], run["pages"]
+
+
+def start(run: dict[str, Any]) -> datetime:
+    """Windows begin at whole seconds."""
+    return datetime.fromisoformat(run["started_at"]).replace(microsecond=0)
+
+
+def account(record: dict[str, Any]) -> dict[str, Any]:
+    number = int(record["id"].removeprefix("c-"))
+    return {
+        "companyName": record["name"],
+        "companyDomain": f"company-{number}.example",
+        "externalCustomerId": record["id"],
+        "fields": {"seats": record["plan"]["seats"]},
+    }
+
+
+def accounts(of: Installation, query: str = "") -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    cursor: list[str] = []
+    while True:
+        page = of.json("accounts", query, "--limit", "500", *cursor)
+        for each in page["items"]:
+            found[each["externalCustomerId"]] = {name: each[name] for name in account(customers(1)[0])}
+        if page["next_cursor"] is None:
+            return found
+        cursor = ["--cursor", page["next_cursor"]]
+
+
+# ---- Kinto ----
+
+
+def kinto_connector(crm: Kinto, **incremental: Any) -> dict[str, Any]:
+    return {
+        "source": "custom_api",
+        "name": "CRM",
+        "settings": {"auth": {"type": "basic", "username": crm.user}},
+        "secrets": {"password": "${CRM_PASSWORD}"},
+        "streams": {
+            "accounts": {
+                **STREAM,
+                "url": f"{crm.url}?_limit=100",
+                "incremental": {**STREAM["incremental"], **incremental},  # type: ignore[dict-item]
+                "matching": "external_id",
+                "mapping": [*MAPPING, {"from": "deleted", "to": "deletedThere"}],
+            }
+        },
+    }
+
+
+def test_kinto_pages_by_a_header_and_answers_what_changed(acme: Installation) -> None:
+    records = customers(250)
+    with kinto(records) as crm:
+        acme.init()
+        acme.apply(kinto_connector(crm), CRM_PASSWORD=crm.password)
+        tested = acme.json("test", "CRM", "accounts")
+        first = acme.json("sync", "CRM", "accounts")
+        kept = accounts(acme)
+        nothing_new = acme.json("sync", "CRM", "accounts")
+
+        renamed = {**records[6], "name": "Renamed"}
+        new = customers(1, 251)[0]
+        crm.put(renamed, new)
+        crm.delete("c-00009")
+        second = acme.json("sync", "CRM", "accounts")
+        kept_then = accounts(acme)
+
+        wrong = kinto_connector(crm)
+        acme.apply(wrong, CRM_PASSWORD="not it")
+        refused = acme.json("test", "CRM", "accounts", status=1)
+
+    assert tested["ok"]
+    assert tested["response"]["status"] == 200
+    assert {field["path"] for field in tested["fields"]} == {
+        "id", "name", "website", "plan.tier", "plan.seats", "updated_at", "last_modified",
+    }  # fmt: skip
+    assert outcome(first) == ("succeeded", "complete", counts(250, created=250), 3)
+    assert kept == {record["id"]: account(record) for record in records}
+    assert outcome(nothing_new) == ("succeeded", "complete", counts(0), 1)
+    # A tombstone is a record with an id and no more: it leaves all fields alone but the one that says so.
+    assert outcome(second) == ("succeeded", "complete", counts(3, created=1, updated=2), 1)
+    gone = account(records[8])
+    gone["fields"] |= {"deletedThere": True}
+    assert kept_then == kept | {
+        "c-00007": account(renamed),
+        "c-00009": gone,
+        "c-00251": account(new),
+    }
+    assert datetime.fromisoformat(second["since"]) == start(nothing_new)
+    assert (refused["ok"], refused["error"]["about"]) == (False, "credential")
+
+
+def test_kinto_takes_its_timestamps_in_quotes_and_with_an_overlap(acme: Installation) -> None:
+    """`_since="1700000000000"`, as its ETags are written, through a template."""
+    with kinto(customers(30)) as crm:
+        acme.init()
+        connector = kinto_connector(crm, template='"{since}"', overlap_seconds=3_600)
+        acme.apply(connector, CRM_PASSWORD=crm.password)
+        first = acme.json("sync", "CRM", "accounts")
+        crm.put({**customers(1)[0], "name": "Renamed"})
+        crm.delete("c-00002")
+        second = acme.json("sync", "CRM", "accounts")
+
+    assert outcome(first) == ("succeeded", "complete", counts(30, created=30), 1)
+    # All of them were made within the hour that is read again; what they said before is no change.
+    assert outcome(second) == ("succeeded", "complete", counts(30, updated=2, unchanged=28), 1)
+    assert datetime.fromisoformat(second["since"]) == start(first) - timedelta(hours=1)
+
+
+# ---- Django REST Framework ----
+
+
+def drf_connector(crm: RestFramework, paging: str) -> dict[str, Any]:
+    return {
+        "source": "custom_api",
+        "name": paging,
+        "settings": {"auth": {"type": "api_key", "in": "header", "name": "Authorization"}},
+        "secrets": {"token": "Token ${CRM_TOKEN}"},
+        "streams": {
+            "accounts": {
+                **STREAMS[paging],
+                "url": crm.url(paging),
+                "incremental": {"param": "updated_since"},
+                "matching": "external_id",
+                "mapping": MAPPING,
+            }
+        },
+    }
+
+
+def test_rest_framework_pages_in_each_of_its_ways(acme: Installation) -> None:
+    records = customers(250)
+    pagings = ("page", "offset", "cursor")
+    port = free_port()
+    with drf(records) as crm:
+        api = Api(port, acme.init())
+        acme.apply(*(drf_connector(crm, paging) for paging in pagings), CRM_TOKEN=crm.token)
+        with acme.started("serve", "--port", str(port)):
+            until(api.is_up, "the server is up")
+            ids = {each["name"]: each["connector_id"] for each in api.get("/v1/connectors")["items"]}
+
+            def synced(paging: str) -> tuple[str, str, dict[str, int], int]:
+                return outcome(api.ended(api.run(ids[paging])))
+
+            tested = [
+                api.call("POST", f"/v1/connectors/{ids[paging]}/streams/accounts/test")[1]["ok"]
+                for paging in pagings
+            ]
+            first = {paging: synced(paging) for paging in pagings}
+            renamed = {**records[6], "name": "Renamed"}
+            new = customers(1, 251)[0]
+            crm.change("c-00007", name="Renamed")
+            crm.add([new])
+            # Here the command line has the server's worker do it.
+            second = {"page": outcome(acme.json("sync", "page", "accounts"))}
+            second |= {paging: synced(paging) for paging in pagings[1:]}
+        kept = accounts(acme)
+        answers = {status for _, _, status, _ in crm.asked()}
+
+    assert tested == [True, True, True]
+    assert first == {
+        # Asked for 100 a page, and got them; by cursor it gives the 40 that it wants to.
+        "page": ("succeeded", "complete", counts(250, created=250), 3),
+        "offset": ("succeeded", "complete", counts(250, unchanged=250), 3),
+        "cursor": ("succeeded", "complete", counts(250, unchanged=250), 7),
+    }
+    assert second == {
+        "page": ("succeeded", "complete", counts(2, created=1, updated=1), 1),
+        "offset": ("succeeded", "complete", counts(2, unchanged=2), 1),
+        "cursor": ("succeeded", "complete", counts(2, unchanged=2), 1),
+    }
+    assert kept == {record["id"]: account(record) for record in [*records, renamed, new]}
+    assert answers == {200}, "a page past the end is a 404 here: nobody asked for one"
+
+
+def test_rest_framework_throttles_and_is_given_the_time_it_asks_for(acme: Installation) -> None:
+    with drf(customers(250), throttle="3/sec") as crm:
+        acme.init()
+        acme.apply(drf_connector(crm, "throttled"), CRM_TOKEN=crm.token)
+        run = acme.json("sync", "throttled", "accounts")
+        asked = crm.asked()
+
+    waits = [
+        (later[0] - earlier[0]) - float(earlier[3])
+        for earlier, later in itertools.pairwise(asked)
+        if earlier[2] == 429 and earlier[3] is not None
+    ]
+    assert outcome(run) == ("succeeded", "complete", counts(250, created=250), 7)
+    assert [status for _, _, status, _ in asked].count(200) == 7
+    assert len(waits) > 0
+    assert [early for early in waits if early < 0] == []

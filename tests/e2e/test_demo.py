@@ -1,0 +1,58 @@
+"""`ropewalk demo`, as somebody runs it who wants to see what this is."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from tests.e2e.installation import Api, Installation, free_port
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, f"no {pattern} in:\n{text}"
+    return match[1]
+
+
+@pytest.mark.timeout(180)
+def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme: Installation) -> None:
+    port = free_port()
+    keys = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with acme.started("demo", "--port", str(port)) as demo:
+            demo.says("Ropewalk is up")
+            text = demo.text
+            keys.append(found(r"API key (pk_live_\S+)", text))
+            api = Api(port, keys[-1])
+            assert api.get("/healthz")["status"] == "ok"
+            assert api.get("/readyz")["checks"] == {"database": "ok", "migrations": "ok"}
+            page = api.get("/v1/accounts?limit=12&sort=externalCustomerId")["items"]
+            runs = api.get("/v1/runs")["items"]
+            # By hand, while it stays up: the worker and the vendor do.
+            [connector] = api.get("/v1/connectors")["items"]
+            third = api.ended(api.run(connector["connector_id"]))
+            ended = demo.ends(number)
+            text = demo.text
+
+        assert ended == 0, text
+        assert [(run["verdict"], run["counts"]["processed"] > 0) for run in runs] == [("complete", True)] * 2
+        assert (third["status"], third["verdict"]) == ("succeeded", "complete")
+        second, first = (run["counts"] for run in runs)
+        assert (first["processed"], first["created"]) == (2_000, 2_000)
+        assert second["created"] > 0
+        assert second["updated"] > 0
+        assert second["processed"] == second["created"] + second["updated"]
+        assert f"{first['created']:,} created" in text
+        assert f"{second['updated']:,} updated" in text
+        for account in page:
+            assert re.search(
+                rf"^{re.escape(account['companyName'])} .* {account['externalCustomerId']} ",
+                text,
+                re.MULTILINE,
+            )
+        assert text.count("new account") == second["created"]
+        assert "Traceback" not in text
+    # The second began afresh.
+    assert keys[0] != keys[1]
