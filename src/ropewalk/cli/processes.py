@@ -153,6 +153,9 @@ class _Serving:
         self._worker_failed = False
 
     def run(self, *, with_worker: bool) -> int:
+        # The server itself would share a port with another one of its kind.
+        if listens(*self._at):
+            raise self._cannot_listen()
         if with_worker:
             self._server.on_startup(self._start_worker)
         self._server.on_startup(threading.Thread(target=self._say, daemon=True).start)
@@ -177,11 +180,11 @@ class _Serving:
             raise GiveUp("worker_ended", "The worker process ended by itself; its log lines above say why.")
         return exits.DONE
 
-    def _cannot_listen(self, error: Exception) -> GiveUp:
+    def _cannot_listen(self, error: Exception | None = None) -> GiveUp:
         return GiveUp(
             "cannot_listen",
             f"Can't listen on {self._url}. If something else does already, choose another --port.",
-            detail=repr(error),
+            detail=repr(error) if error else "",
         )
 
     def _say(self) -> None:
