@@ -48,7 +48,7 @@ class Installation(BaseSettings):
     data_dir: Absolute = Field(default=Path("ropewalk-data"), description="Folder of the embedded databases.")
     database_url: SecretStr | None = Field(
         default=None,
-        description="`postgresql://…` or `sqlite:///path`; a SQLite file in the data folder if unset.",
+        description="`postgresql://…` (16 or newer) or `sqlite:///path`; a SQLite file in the data folder if unset.",
     )
     secret_key: SecretStr | None = Field(
         default=None,

@@ -71,13 +71,15 @@ def test_get(path: str, value: JSON) -> None:
     [
         ("0", 0),
         ("10", 10),
-        ("999999999", 999_999_999),
+        ("999999999", 999999999),
         ("9999999999", None),
         ("01", None),
         ("-1", None),
         ("", None),
-    ]
-    + [("²", None), ("٣", None), ("1 ", None)],
+        ("²", None),
+        ("٣", None),
+        ("1 ", None),
+    ],
 )
 def test_index(segment: str, place: int | None) -> None:
     assert index(segment) == place

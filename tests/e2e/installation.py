@@ -185,7 +185,9 @@ class Started:
             ended = self.process.poll() is not None
             if words in self.text:
                 return True
-            assert not ended, f"it ended with {self.process.returncode} before it said {words!r}:\n{self.text}"
+            assert not ended, (
+                f"it ended with {self.process.returncode} before it said {words!r}:\n{self.text}"
+            )
             return False
 
         until(said, f"it says {words!r}: {self.text[-2_000:]}", seconds=seconds)
@@ -266,7 +268,8 @@ class Api:
         request = urllib.request.Request(
             self.url + path,
             None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {}),
+            {"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {self.key}"} if self.key else {}),
             method=method,
         )
         try:
@@ -292,7 +295,9 @@ class Api:
 
     def run(self, connector_id: str, kind: str = "accounts") -> str:
         """Asks for a run; its id."""
-        status, run = self.call("POST", f"/v1/connectors/{connector_id}/streams/{kind}/runs", {"mode": "sync"})
+        status, run = self.call(
+            "POST", f"/v1/connectors/{connector_id}/streams/{kind}/runs", {"mode": "sync"}
+        )
         assert status == 202, run
         return str(run["run_id"])
 

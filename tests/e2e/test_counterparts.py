@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_rest_framework_throttles_and_is_given_the_time_it_asks_for(acme: Instal
 
     waits = [
         (later[0] - earlier[0]) - float(earlier[3])
-        for earlier, later in zip(asked, asked[1:], strict=False)
+        for earlier, later in itertools.pairwise(asked)
         if earlier[2] == 429 and earlier[3] is not None
     ]
     assert outcome(run) == ("succeeded", "complete", counts(250, created=250), 7)

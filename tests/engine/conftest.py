@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def queue(django_db_setup: None) -> None:
+def queue(django_db_setup: None) -> Iterator[None]:
     """The job queue's tables, which a first worker makes."""
     from ropewalk.engine import jobs
     from ropewalk.engine.operated import installation
 
-    jobs.Launched(installation().jobs_url, "first", lambda run_id: None, at_once=1).stop()
+    url = installation().jobs_url
+    jobs.Launched(url, "first", lambda run_id: None, at_once=1).stop()
+    yield
+    jobs.disconnect(url)
 
 
 @pytest.fixture

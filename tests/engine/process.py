@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,7 @@ def main(verb: str, *arguments: str) -> None:
     working = Worker(arguments[0], arguments[1], SystemClock())
     working.start()
     print("started", flush=True)
-    sys.stdin.read()
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -169,7 +169,10 @@ def test_a_deleted_account_is_gone_until_it_is_restored(world: World) -> None:
         byhand.get(world.org, made.id)
     accounts.restore_account(world.org, world.owner, made.id, world.clock)
 
-    assert byhand.values_of(byhand.get(world.org, made.id)) == {"companyName": "Acme", "externalCustomerId": "7"}
+    assert byhand.values_of(byhand.get(world.org, made.id)) == {
+        "companyName": "Acme",
+        "externalCustomerId": "7",
+    }
     assert [changed for _, changed, _ in history(world, made)][:2] == [
         {byhand.DELETED: {"old": True, "new": False}},
         {byhand.DELETED: {"old": False, "new": True}},
@@ -223,7 +226,11 @@ def test_another_organization_finds_nothing(world: World) -> None:
 def test_contacts_come_change_and_go(world: World) -> None:
     account = create(world, companyName="Acme")
     contact = accounts.create_contact(
-        world.org, world.owner, account.id, {"email": " Ada@Acme.example ", "name": "Ada", "isPrimary": True}, world.clock
+        world.org,
+        world.owner,
+        account.id,
+        {"email": " Ada@Acme.example ", "name": "Ada", "isPrimary": True},
+        world.clock,
     )
     accounts.edit_contact(world.org, world.owner, contact.id, {"role": "CTO", "name": None}, world.clock)
 
@@ -236,7 +243,9 @@ def test_contacts_come_change_and_go(world: World) -> None:
         True,
     )
     with pytest.raises(Conflict):
-        accounts.create_contact(world.org, world.owner, account.id, {"email": "ADA@acme.example"}, world.clock)
+        accounts.create_contact(
+            world.org, world.owner, account.id, {"email": "ADA@acme.example"}, world.clock
+        )
     accounts.delete_contact(world.org, world.owner, contact.id, world.clock)
     assert contacts.listing(world.org).items == []
     assert audited(world) == ["contact.deleted", "contact.edited", "contact.created", "account.created"]
@@ -247,7 +256,11 @@ def test_a_contact_with_problems_names_them_all(world: World) -> None:
 
     with pytest.raises(MustFix) as error:
         accounts.create_contact(
-            world.org, world.owner, account.id, {"email": "nobody", "phone": 5, "isPrimary": 1, "title": "x"}, world.clock
+            world.org,
+            world.owner,
+            account.id,
+            {"email": "nobody", "phone": 5, "isPrimary": 1, "title": "x"},
+            world.clock,
         )
     with pytest.raises(MustFix) as missing:
         accounts.create_contact(world.org, world.owner, account.id, {}, world.clock)

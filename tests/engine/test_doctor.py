@@ -116,7 +116,9 @@ def here(settings: Any) -> Any:
     """The database of the tests is where this installation says it is."""
     if connection.vendor == "sqlite":
         path = connection.settings_dict["NAME"]
-        settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"database_url": _secret(f"sqlite:///{path}")})
+        settings.ROPEWALK = settings.ROPEWALK.model_copy(
+            update={"database_url": _secret(f"sqlite:///{path}")}
+        )
     return settings
 
 
@@ -153,7 +155,7 @@ def test_wrong_key(world: World, here: Any) -> None:
     working(world)
     world.connect("http://127.0.0.1:1/", auth={"type": "bearer"}, secrets={"token": "planted"})
     before = here.ROPEWALK
-    here.ROPEWALK = before.model_copy(update={"secret_key": _secret("another key " * 4)})
+    here.ROPEWALK = before.model_copy(update={"secret_key": _secret("another-key-" * 4)})
 
     assert "wrong_key" in inside(world, here)
     here.ROPEWALK = before
@@ -173,4 +175,3 @@ def test_migrations_behind(here: Any) -> None:
 
     assert [one.code for one in found] == ["migrations_behind"]
     assert "ropewalk.0001_initial is next" in found[0].message
-

@@ -117,7 +117,13 @@ def test_the_number_42_and_the_text_are_one_id(world: World, serving: Serving) -
 
 @pytest.mark.parametrize(
     "spelling",
-    ["https://WWW.Big.example:8443/about?x#y", "big.example.", "svc:pw@big.example", "ann@big.example", "BIG.EXAMPLE"],
+    [
+        "https://WWW.Big.example:8443/about?x#y",
+        "big.example.",
+        "svc:pw@big.example",
+        "ann@big.example",
+        "BIG.EXAMPLE",
+    ],
 )
 def test_domains_are_normalised(spelling: str, world: World, serving: Serving) -> None:
     by_hand(world, companyDomain="big.example")
@@ -354,7 +360,14 @@ def test_null_clears_and_absent_leaves(world: World, serving: Serving) -> None:
 
     assert absent == (
         complete(unchanged=1, notices={"path_vanished": 1}),
-        [{"companyName": "Big", "companyDomain": "big.example", "externalCustomerId": "1", "planTier": "gold"}],
+        [
+            {
+                "companyName": "Big",
+                "companyDomain": "big.example",
+                "externalCustomerId": "1",
+                "planTier": "gold",
+            }
+        ],
     )
     assert null == (complete(updated=1), [{"companyDomain": "big.example", "externalCustomerId": "1"}])
 
@@ -435,8 +448,12 @@ def test_an_unknown_owner_leaves_the_one_there_is(world: World, serving: Serving
 def test_contact_emails_and_end_users(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id", mapping=[ID, CONTACT, USERS])
 
-    run = source.sync({"id": 1, "contact": "Ann@Big.example", "users": "bob@big.example, ann@big.example ,nonsense"})
-    again = source.sync({"id": 1, "contact": "ann@big.example", "users": ["cid@big.example", None, "bob@big.example"]})
+    run = source.sync(
+        {"id": 1, "contact": "Ann@Big.example", "users": "bob@big.example, ann@big.example ,nonsense"}
+    )
+    again = source.sync(
+        {"id": 1, "contact": "ann@big.example", "users": ["cid@big.example", None, "bob@big.example"]}
+    )
 
     assert brief(run) == complete(created=1, notices={"invalid_contact_email": 1}, contacts={"created": 2})
     assert brief(again) == complete(updated=1, contacts={"created": 1})
@@ -491,8 +508,8 @@ def test_a_primary_made_by_hand_keeps_its_mark(world: World, serving: Serving) -
         (
             "domain_and_external_id",
             [NAME],
-            "Matching by domain_and_external_id needs a mapping to companyDomain or externalCustomerId; add it, or "
-            "choose another way of matching.",
+            ("Matching by domain_and_external_id needs a mapping to companyDomain or externalCustomerId; add it, or "
+            "choose another way of matching."),
         ),
     ],
 )  # fmt: skip
@@ -533,9 +550,7 @@ def test_rows_are_retried_after_a_fix(world: World, serving: Serving) -> None:
         "all_skipped", skipped=2, rejected=1, reasons={"no_match": 2, "missing_match_value": 1}
     )
     assert brief(some) == complete(created=2)
-    assert brief(every) == complete(
-        unchanged=2, rejected=1, reasons={"missing_match_value": 1}
-    )
+    assert brief(every) == complete(unchanged=2, rejected=1, reasons={"missing_match_value": 1})
     assert world.watermark(source.connector) is None
     assert [row.reason for row in world.rows(every)] == ["missing_match_value"]
 

@@ -30,7 +30,11 @@ def member(world: World, email: str, role: str = "member") -> Actor:
 def test_an_organization_comes_with_an_owner_and_a_password(world: World) -> None:
     made = people.create_organization("Beta", "Bo@Beta.example", None, SHELL, world.clock)
 
-    assert (made.organization.name, made.owner.role, made.owner.user.email) == ("Beta", "owner", "bo@beta.example")
+    assert (made.organization.name, made.owner.role, made.owner.user.email) == (
+        "Beta",
+        "owner",
+        "bo@beta.example",
+    )
     assert made.password is not None
     assert made.owner.user.check_password(made.password)
     entries = audit.listing(made.organization.id).items
@@ -62,7 +66,10 @@ def test_a_taken_name_and_a_weak_password_make_nothing(world: World) -> None:
 
 def test_the_organization_is_changed_with_all_problems_at_once(world: World) -> None:
     people.update_organization(
-        world.org, world.owner, {"own_domains": ["https://ACME.example/"], "time_zone": "Europe/Berlin"}, world.clock
+        world.org,
+        world.owner,
+        {"own_domains": ["https://ACME.example/"], "time_zone": "Europe/Berlin"},
+        world.clock,
     )
     changed = store_people.organization(world.org)
 
@@ -73,7 +80,10 @@ def test_the_organization_is_changed_with_all_problems_at_once(world: World) -> 
     )
     with pytest.raises(MustFix) as wrong:
         people.update_organization(
-            world.org, world.owner, {"name": " ", "time_zone": "Mars/Olympus", "own_domains": ["x"]}, world.clock
+            world.org,
+            world.owner,
+            {"name": " ", "time_zone": "Mars/Olympus", "own_domains": ["x"]},
+            world.clock,
         )
     assert sorted(problem.path for problem in wrong.value.problems) == ["name", "own_domains.0", "time_zone"]
     with pytest.raises(MustFix) as unknown:
@@ -181,5 +191,7 @@ def test_the_switches_of_a_field(world: World) -> None:
         people.set_field(world.org, world.owner, "companyName", {}, world.clock)
     assert nothing.value.problems == (Problem("", "Give periodic, history, or both."),)
     with pytest.raises(MustFix) as wrong:
-        people.set_field(world.org, world.owner, "companyName", {"periodic": "off", "histroy": True}, world.clock)
+        people.set_field(
+            world.org, world.owner, "companyName", {"periodic": "off", "histroy": True}, world.clock
+        )
     assert sorted(problem.path for problem in wrong.value.problems) == ["histroy", "periodic"]

@@ -211,7 +211,10 @@ def application(database: str, *, throttle: str) -> Any:
         return noted
 
     urls: Any = type(sys)("crm")
-    urls.urlpatterns = [path("asked/", lambda _: JsonResponse(asked, safe=False)), path("", include(router.urls))]
+    urls.urlpatterns = [
+        path("asked/", lambda _: JsonResponse(asked, safe=False)),
+        path("", include(router.urls)),
+    ]
     urls.noting = noting
     sys.modules["crm"] = urls
 

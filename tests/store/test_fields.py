@@ -53,7 +53,13 @@ def test_the_page_of_fields_in_five_queries(
     fields.seen(org, ["companyName"], now=now)
     mapping: list[JSON] = [{"from": "x", "to": name} for name in names]
     streams.put(
-        org, connector_id=connector, kind="accounts", settings={"mapping": mapping}, baseline="", now=now
+        org,
+        connector_id=connector,
+        kind="accounts",
+        settings={"mapping": mapping},
+        baseline="",
+        reset=False,
+        now=now,
     )
 
     with CaptureQueriesContext(connection) as queries:

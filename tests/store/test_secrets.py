@@ -75,8 +75,8 @@ def test_a_stream_has_its_own(org: UUID, connector: UUID, stream: UUID, now: dat
     secrets.put(
         org, connector_id=connector, stream_id=stream, values={"token": "stream's"}, origins=[], now=now
     )
-    secrets.bind(org, connector_id=connector, stream_id=stream, origin=ORIGIN, now=now)
-    secrets.bind(org, connector_id=connector, stream_id=stream, origin=ORIGIN, now=now)
+    secrets.bind(org, connector_id=connector, stream_id=stream, name="token", origin=ORIGIN, now=now)
+    secrets.bind(org, connector_id=connector, stream_id=stream, name="token", origin=ORIGIN, now=now)
 
     assert secrets.read(org, connector_id=connector)["token"].value == "connector's"
     assert secrets.read(org, connector_id=connector, stream_id=stream) == {
@@ -90,7 +90,7 @@ def test_a_stream_has_its_own(org: UUID, connector: UUID, stream: UUID, now: dat
 
 def test_a_stranger_reads_nothing(org: UUID, stranger: UUID, connector: UUID, now: datetime) -> None:
     save(org, connector, now, token="a")
-    secrets.bind(stranger, connector_id=connector, origin="https://evil.example", now=now)
+    secrets.bind(stranger, connector_id=connector, name="token", origin="https://evil.example", now=now)
     secrets.erase(stranger, connector_id=connector)
 
     assert secrets.read(stranger, connector_id=connector) == {}

@@ -21,7 +21,6 @@ class NewContact(accounts.ContactBody):
     account_id: UUID
 
 
-
 @router.get("/contacts", auth=read, response=schemas.Items[schemas.Contact])
 def list_contacts(
     request: Keyed,

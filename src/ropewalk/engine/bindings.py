@@ -46,26 +46,29 @@ class Bindings:
     stream: Mapping[str, Stored]
     given: Collection[str] = ()
     confirmed: str = ""
-    to_bind: list[tuple[bool, str]] = field(default_factory=list)
+    to_bind: list[tuple[bool, str, str]] = field(default_factory=list)
 
     def problems(self, needed: Needed) -> list[Problem]:
-        """What keeps the stream from sending its secrets; `to_bind` (of the stream, origin) collects what is granted:
+        """What keeps the stream from sending its secrets; `to_bind` (of the stream, name, origin) collects what is granted:
         the first origin of a secret entered before there was any stream, and the one that was confirmed."""
         found: list[Problem] = []
+        for name, stored in self.connector.items():
+            if not stored.origins:
+                self.to_bind += [(False, name, target) for target in sorted(needed.origins)]
         for name in needed.names():
             if name in self.given:
                 continue
             own = name in self.stream
-            stored = self.stream.get(name) or self.connector.get(name)
-            if stored is None:
+            kept = self.stream.get(name) or self.connector.get(name)
+            if kept is None:
                 if name.startswith(HEADER):
                     found.append(_missing_header(name.removeprefix(HEADER)))
                 continue
-            for target in sorted(needed.origins - set(stored.origins)):
-                if not stored.origins or target == self.confirmed:
-                    self.to_bind.append((own, target))
+            for target in sorted(needed.origins - set(kept.origins)):
+                if not kept.origins or target == self.confirmed:
+                    self.to_bind.append((own, name, target))
                 else:
-                    found.append(_elsewhere(name, stored, target))
+                    found.append(_elsewhere(name, kept, target))
         return found
 
 

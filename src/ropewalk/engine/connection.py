@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -26,10 +26,19 @@ from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Opened:
     fetch: BoundFetch
-    redactor: Redactor
+    _known: tuple[str, ...] = ()
+    _redactor: Redactor = field(default_factory=Redactor)
+
+    def redactor(self) -> Redactor:
+        """Asked for anew each time: access tokens are fetched on the way."""
+        secrets = self.fetch.secrets()
+        if secrets != self._known:
+            logs.know(secrets)
+            self._known, self._redactor = secrets, Redactor(secrets)
+        return self._redactor
 
 
 @cache
@@ -57,7 +66,9 @@ def open_fetch(
     per_minute = getattr(frozen.connector, "requests_per_minute", None)
     budget = _budget(connector.id, per_minute, clock) if per_minute else None
     with client(clock).bind(credentials, budget=budget, cancelled=stop) as fetch:
-        yield Opened(fetch, Redactor(credentials.values()))
+        opened = Opened(fetch)
+        opened.redactor()
+        yield opened
 
 
 def saved_secrets(organization_id: UUID, connector_id: UUID, kind: str) -> dict[str, Stored]:

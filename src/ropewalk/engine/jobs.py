@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from ropewalk.core.errors import RetryLater
@@ -33,11 +32,28 @@ class Job:
     status: str
 
 
-@cache
+_clients: dict[str, DBOSClient] = {}
+_connecting = threading.Lock()
+
+
 def _client(url: str) -> DBOSClient:
+    """One a process and queue."""
     from dbos import DBOSClient
 
-    return DBOSClient(system_database_url=url, dbos_system_schema=SCHEMA, retry_connection_errors=False)
+    with _connecting:
+        if url not in _clients:
+            _clients[url] = DBOSClient(
+                system_database_url=url, dbos_system_schema=SCHEMA, retry_connection_errors=False
+            )
+        return _clients[url]
+
+
+def disconnect(url: str) -> None:
+    """The next use connects anew."""
+    with _connecting:
+        client = _clients.pop(url, None)
+    if client is not None:
+        client.destroy()
 
 
 @contextmanager
@@ -49,7 +65,7 @@ def _queue(url: str) -> Iterator[DBOSClient]:
     try:
         yield _client(url)
     except (SQLAlchemyError, dbos_errors.DBOSException, OSError) as error:
-        _client.cache_clear()
+        disconnect(url)
         raise RetryLater("queue_unreachable", "The job queue can't be reached.", detail=repr(error)) from None
 
 

@@ -20,7 +20,7 @@ from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
-from ropewalk.engine import connection
+from ropewalk.engine import connection, logs
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
@@ -127,7 +127,7 @@ def _test(
     more_secrets: Sequence[str] = (),
 ) -> dict[str, Any]:
     credentials = connection.credentials_for(settings, stream, stored)
-    redactor = Redactor([*credentials.values(), *more_secrets])
+    logs.know([*credentials.values(), *more_secrets])
     client = connection.client(clock)
     pages: list[Page] = []
     sample: list[dict[str, JSON]] = []
@@ -142,6 +142,8 @@ def _test(
                 sample += _objects(page, SAMPLE - len(sample))
         except RopewalkError as caught:
             error = caught
+        redactor = Redactor([*fetch.secrets(), *more_secrets])
+        logs.know(fetch.secrets())
         answer = {
             "ok": error is None,
             "request": _request(seen.request, credentials, redactor),

@@ -165,11 +165,12 @@ class StreamSaving:
             origins=origins,
             now=now,
         )
-        for own, target in self._bindings.to_bind:
+        for own, name, target in self._bindings.to_bind:
             secrets.bind(
                 self._organization,
                 connector_id=self._connector.id,
                 stream_id=stream.id if own else None,
+                name=name,
                 origin=target,
                 now=now,
             )

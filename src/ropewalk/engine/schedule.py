@@ -37,7 +37,12 @@ def start_due(clock: Clock) -> None:
 
 
 def after_run(stream: Stream, error_code: str | None, not_before: datetime | None) -> dict[str, object]:
-    """The schedule's own columns after a run has ended: two authentication failures in a row pause it."""
+    """The schedule's own columns after a run has ended: two authentication failures in a row pause it, and a run
+    that succeeds all the same, by hand, shows that the other side has been mended."""
     failures = stream.auth_failures + 1 if error_code == AUTHENTICATION else 0
-    paused = "reconnect" if failures >= RECONNECT_AFTER else stream.paused
+    paused = stream.paused
+    if failures >= RECONNECT_AFTER:
+        paused = "reconnect"
+    elif error_code is None and paused == "reconnect":
+        paused = ""
     return {"auth_failures": failures, "paused": paused, "not_before": not_before}

@@ -15,6 +15,7 @@ from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.redact import Redactor
+from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
 from ropewalk.engine import connection, retrying, schedule
@@ -87,7 +88,7 @@ class _Execution:
         self.lease = cast(UUID, run.lease)
         self.clock = clock
         self.flags = flags
-        self.redactor = Redactor()
+        self.redactor: Callable[[], Redactor] = Redactor
 
     # Beginning
 
@@ -96,6 +97,8 @@ class _Execution:
         self.frozen = Frozen.load(self.run.settings)
         self.off = self._fields_left_out()
         self.progress = self._take_up()
+        # A switch may have been turned since the run began, or its chain did.
+        self.progress.unseen &= self._mapped_paths()
 
     @property
     def organization_id(self) -> UUID:
@@ -160,7 +163,14 @@ class _Execution:
         return progress
 
     def _mapped_paths(self) -> set[str]:
-        return {entry.from_ for entry in self.frozen.stream.mapping if entry.from_}
+        left_out = self._left_out()
+        return {
+            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
+        }
+
+    def _left_out(self) -> frozenset[str]:
+        """The targets that this run doesn't write."""
+        return self.off if self.periodic else frozenset()
 
     # Reading and applying
 
@@ -226,7 +236,7 @@ class _Execution:
 
     def _applier(self) -> Applier:
         stream, run = self.frozen.stream, self.run
-        plan = mapping.compile(stream.mapping, self.off if self.periodic else frozenset())
+        plan = mapping.compile(stream.mapping, self._left_out())
         subject = AccountRows(
             self.organization_id,
             by=Author(run_id=run.id, connector_id=run.connector_id),
@@ -239,9 +249,11 @@ class _Execution:
         )
         apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, hashes, self.redactor.values
-        )
+        return Applier(self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact)
+
+    def _redact(self, value: JSON) -> JSON:
+        redacted: JSON = self.redactor().values(value)
+        return redacted
 
     def _start_over(self, expired: Expired) -> None:
         """A cursor that has expired: from the start of the window, as if nothing had been counted."""
@@ -330,7 +342,7 @@ class _Execution:
         """Failed, or cancelled: rows already applied stay, the watermark does not move."""
         now = self.clock.now()
         status = "cancelled" if isinstance(error, Cancelled) else "failed"
-        message = self.redactor.text(error.message)
+        message = self.redactor().text(error.message)
         log.info("run_ended", run_id=str(self.run.id), status=status, code=error.code, message=message)
         try:
             with transactions.transaction(self.organization_id):

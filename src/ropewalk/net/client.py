@@ -115,6 +115,10 @@ class BoundFetch:
     def ahead(self, requests: Sequence[Request]) -> None:
         self._ahead.hint(requests)
 
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must not be written down; access tokens come and go while requests are made."""
+        return (*self._credentials.values(), *self._client.tokens.values(), *self._client.proxy_secrets)
+
     def close(self) -> None:
         self._closed = True
         self._ahead.close()
@@ -186,10 +190,9 @@ class BoundFetch:
         return Response(answer.status, answer.headers, answer.body, reached.target.url, reached.milliseconds)
 
     def _hidden(self) -> Hidden:
-        tokens = self._client.tokens.values()
-        if self._hides is None or self._hides[0] != tokens:
-            secrets = (*self._credentials.values(), *tokens, *self._client.proxy_secrets)
-            self._hides = (tokens, Hidden(secrets))
+        secrets = self.secrets()
+        if self._hides is None or self._hides[0] != secrets:
+            self._hides = (secrets, Hidden(secrets))
         return self._hides[1]
 
     def _reserve(self) -> None:

@@ -79,7 +79,7 @@ def put(
 ) -> list[str]:
     """Saves what differs from what is stored, None erases; answers the names that it changed.
 
-    A new value is bound to `origins`; one that is the stored one keeps the origins it has."""
+    A new value is bound to `origins`; one that is entered again is bound to them as well."""
     changed = []
     with transaction(organization_id), every_key(alone=False):
         loaded = _keys()
@@ -93,6 +93,10 @@ def put(
                 continue
             digests = loaded.keys.digests(value)
             if old is not None and old.digest in digests:
+                if missing := [origin for origin in origins if origin not in old.origins]:
+                    old.origins = [*old.origins, *missing]
+                    old.updated_at = now
+                    old.save(update_fields=["origins", "updated_at"])
                 continue
             row = old or Secret(
                 id=new_id(),
@@ -132,11 +136,17 @@ def same(
 
 
 def bind(
-    organization_id: UUID, *, connector_id: UUID, origin: str, now: datetime, stream_id: UUID | None = None
+    organization_id: UUID,
+    *,
+    connector_id: UUID,
+    name: str,
+    origin: str,
+    now: datetime,
+    stream_id: UUID | None = None,
 ) -> None:
     """An admin's "also send to HOST"; and where secrets had no origin yet, that of the first stream saved."""
     with transaction(organization_id):
-        for one in _secrets(organization_id, connector_id, stream_id):
+        for one in _secrets(organization_id, connector_id, stream_id).filter(name=name):
             if origin not in one.origins:
                 one.origins = [*one.origins, origin]
                 one.updated_at = now
