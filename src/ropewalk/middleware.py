@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
 from ropewalk import operating
 from ropewalk.api import refusals
@@ -89,6 +89,8 @@ class Edge:
     @staticmethod
     def _dress(request: HttpRequest, response: HttpResponseBase, identity: str) -> None:
         response[REQUEST_ID] = identity
+        if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
+            response["Content-Length"] = str(len(response.content))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if request.is_secure():

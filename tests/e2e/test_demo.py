@@ -48,7 +48,9 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
         assert f"{second['updated']:,} updated" in text
         for account in page:
             assert re.search(
-                rf"^{re.escape(account['companyName'])} .* {account['externalCustomerId']} ", text, re.M
+                rf"^{re.escape(account['companyName'])} .* {account['externalCustomerId']} ",
+                text,
+                re.MULTILINE,
             )
         assert text.count("new account") == second["created"]
         assert "Traceback" not in text

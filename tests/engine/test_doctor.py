@@ -155,7 +155,7 @@ def test_wrong_key(world: World, here: Any) -> None:
     working(world)
     world.connect("http://127.0.0.1:1/", auth={"type": "bearer"}, secrets={"token": "planted"})
     before = here.ROPEWALK
-    here.ROPEWALK = before.model_copy(update={"secret_key": _secret("another key " * 4)})
+    here.ROPEWALK = before.model_copy(update={"secret_key": _secret("another-key-" * 4)})
 
     assert "wrong_key" in inside(world, here)
     here.ROPEWALK = before

@@ -55,7 +55,11 @@ def switch(world: World, name: str, **switches: bool) -> None:
 def test_with_periodic_on_every_run_writes(world: World, serving: Serving) -> None:
     feed = Feed(world, serving)
 
-    runs = [feed.by_hand(ONE), feed.scheduled({**ONE, "tier": "silver"}), feed.by_hand({**ONE, "tier": "tin"})]
+    runs = [
+        feed.by_hand(ONE),
+        feed.scheduled({**ONE, "tier": "silver"}),
+        feed.by_hand({**ONE, "tier": "tin"}),
+    ]
 
     assert runs == [complete(created=1), complete(updated=1), complete(updated=1)]
     assert [asked.params.get("updated_since") for asked in feed.fake.seen] == [
@@ -151,7 +155,13 @@ def test_a_built_in_field_may_be_off(world: World, serving: Serving) -> None:
 
 
 def test_the_owner_may_be_off_however_it_is_mapped(world: World, serving: Serving) -> None:
-    feed = Feed(world, serving, ID, {"from": "owner", "to": "accountOwnerEmail"}, {"from": "o", "to": "accountOwnerId"})
+    feed = Feed(
+        world,
+        serving,
+        ID,
+        {"from": "owner", "to": "accountOwnerEmail"},
+        {"from": "o", "to": "accountOwnerId"},
+    )
     feed.by_hand({"id": "1"})
     switch(world, "accountOwnerId", periodic=False)
     record = {"id": "1", "owner": "olga@acme.example"}

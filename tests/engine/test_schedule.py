@@ -231,7 +231,9 @@ def test_a_wait_of_301_s_schedules_no_earlier(world: World, serving: Serving) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_requests_per_minute(world: World, serving: Serving) -> None:
-    fake = Fake(lambda asked: {"data": customers(1, int(asked.params["page"])) if asked.params["page"] < "5" else []})
+    fake = Fake(
+        lambda asked: {"data": customers(1, int(asked.params["page"])) if asked.params["page"] < "5" else []}
+    )
     connector = world.connect(
         serving(fake), {"records_path": "data", "pagination": {"type": "page"}}, requests_per_minute=30
     )

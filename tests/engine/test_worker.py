@@ -192,9 +192,7 @@ def test_a_killed_workers_run_is_resumed_from_its_checkpoint(world: World, held:
     done = world.run(run.id)
     assert (left["status"], left["counts"]["created"], len(world.accounts())) == ("running", 5_000, 6_100)
     assert (brief(done), done["restarts"], done["pages"]) == (complete(created=6_100), 0, 2)
-    assert fake.lines == [
-        f"GET /customers?page={page}&limit=6000" for page in (1, 2, 1, 2)
-    ]
+    assert fake.lines == [f"GET /customers?page={page}&limit=6000" for page in (1, 2, 1, 2)]
 
 
 def test_two_workers_share_what_there_is(world: World, held: Any, jobs_url: str) -> None:

@@ -77,8 +77,6 @@ def status(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         output.note("Interrupted.")
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        return _nobody_reads()
     except Exception as error:
         if not _database_trouble(error):
             raise
@@ -102,12 +100,6 @@ def _wrong_usage(error: typer.TyperException, output: Output) -> int:
         output.error(WrongUsage(message))
     output.note(f"{usage}Try ropewalk --help.")
     return error.exit_code or exits.USAGE
-
-
-def _nobody_reads() -> int:
-    """The reader of our pipe has seen enough (`ropewalk accounts | head`)."""
-    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115
-    return exits.DONE
 
 
 def _database_trouble(error: Exception) -> bool:

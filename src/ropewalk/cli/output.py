@@ -30,11 +30,11 @@ class Output:
 
     def answer(self, value: Any) -> None:
         """The answer as the API gives it. Only for scripts: see `as_json`."""
-        print(json.dumps(value, ensure_ascii=False, indent=2, default=_as_api), flush=True)
+        _print(json.dumps(value, ensure_ascii=False, indent=2, default=_as_api))
 
     def say(self, text: str = "") -> None:
         if not self.as_json:
-            print("\n".join(plain(line) for line in text.split("\n")), flush=True)
+            _print("\n".join(plain(line) for line in text.split("\n")))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         if self.as_json:
@@ -59,11 +59,12 @@ class Output:
         if self.as_json:
             self.answer(_refusal(error))
             return
-        self.note(f"Error: {error.message}")
-        for one in problems:
-            # One that only says the same again is not worth a line.
+        lines = [f"{one.path}: {one.message}" if one.path else one.message for one in problems]
+        # Some messages list their problems for the log; here each has a line of its own.
+        self.note(f"Error: {error.message.removesuffix('; '.join(lines)).rstrip()}")
+        for one, line in zip(problems, lines, strict=True):
             if one.message != error.message:
-                self.note(f"  {one.path}: {one.message}" if one.path else f"  {one.message}")
+                self.note(f"  {line}")
 
     def bar_fits(self) -> bool:
         return not self.as_json and _for_people(sys.stderr)
@@ -73,6 +74,15 @@ class Output:
         from rich.console import Console
 
         return Console(stderr=True, highlight=False, markup=False)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader has seen enough (`ropewalk accounts | head`); what Python flushes at its end has to go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def _as_api(value: Any) -> Any:
@@ -149,7 +159,7 @@ def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             cell.rjust(width) if at_right else cell.ljust(width)
             for cell, width, at_right in zip(line, widths, right, strict=True)
         ]
-        print("  ".join(cells).rstrip(), flush=True)
+        _print("  ".join(cells).rstrip())
 
 
 def _numbers(rows: Sequence[Sequence[str]], place: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import secrets
@@ -20,9 +21,9 @@ from granian.server.mp import MPServer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
-from ropewalk.core.errors import GiveUp
+from ropewalk.core.errors import Conflict, GiveUp
 from ropewalk.installation import Installation
-from ropewalk.net.listening import listens
+from ropewalk.net import listening
 from ropewalk.store import transactions
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
+    if not listening.is_free(host, port):
+        raise _cannot_listen(_url(host, port))
     server = MPServer(
         "ropewalk.asgi:application",
         address=host,
@@ -139,7 +142,32 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
-    return _Serving(called, server, host, port).run(with_worker=with_worker)
+    with _only_web_process(called.settings()):
+        return _Serving(called, server, host, port).run(with_worker=with_worker)
+
+
+@contextmanager
+def _only_web_process(installation: Installation) -> Iterator[None]:
+    if not installation.database["ENGINE"].endswith("sqlite3"):
+        yield
+        return
+    with (installation.data_dir / ".web.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                f"A web process of {installation.data_dir} is running already; on SQLite there is exactly one."
+            ) from None
+        yield
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _cannot_listen(url: str, error: Exception | None = None) -> GiveUp:
+    message = f"Can't listen on {url}. If something else does already, choose another --port."
+    return GiveUp("cannot_listen", message, detail=repr(error))
 
 
 class _Serving:
@@ -147,7 +175,7 @@ class _Serving:
         self._called = called
         self._server = server
         self._at = host, port
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._url = _url(host, port)
         self._worker: Beside | None = None
         self._stopped = threading.Event()
         self._worker_failed = False
@@ -163,10 +191,8 @@ class _Serving:
             self._server.serve()
         except SystemExit as error:
             web_failed = bool(error.code)
-        except OSError as error:
-            raise self._cannot_listen(error) from None
-        except RuntimeError as error:
-            raise self._cannot_listen(error) from None
+        except (OSError, RuntimeError) as error:
+            raise _cannot_listen(self._url, error) from None
         finally:
             self._stopped.set()
             if self._worker is not None:
@@ -177,16 +203,9 @@ class _Serving:
             raise GiveUp("worker_ended", "The worker process ended by itself; its log lines above say why.")
         return exits.DONE
 
-    def _cannot_listen(self, error: Exception) -> GiveUp:
-        return GiveUp(
-            "cannot_listen",
-            f"Can't listen on {self._url}. If something else does already, choose another --port.",
-            detail=repr(error),
-        )
-
     def _say(self) -> None:
         """Once it answers: whoever reads this may ask at once."""
-        while not listens(*self._at):
+        while not listening.listens(*self._at):
             if self._stopped.wait(LOOK_SECONDS):
                 return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")

@@ -164,7 +164,9 @@ class _Execution:
 
     def _mapped_paths(self) -> set[str]:
         left_out = self._left_out()
-        return {entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out}
+        return {
+            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
+        }
 
     def _left_out(self) -> frozenset[str]:
         """The targets that this run doesn't write."""

@@ -1,0 +1,174 @@
+"""Sources, connectors, streams, and what a test found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from ropewalk.api.schemas.base import IsSet, Kind, Shape, Time, left_out
+from ropewalk.api.schemas.runs import Run, run
+from ropewalk.sources.base import Source
+from ropewalk.store import models
+from ropewalk.store.status import StreamStatus
+
+
+class SourceShape(Shape):
+    slug: str
+    name: str
+    kinds: list[Kind]
+    settings: dict[str, Any] = Field(description="JSON Schema of the connector's settings.")
+    streams: dict[str, dict[str, Any]] = Field(description="By kind, the JSON Schema of a stream's settings.")
+    secrets: list[str]
+
+
+def source(declared: Source) -> SourceShape:
+    return SourceShape(
+        slug=declared.slug,
+        name=declared.name,
+        kinds=list(declared.kinds),
+        settings=declared.settings.model_json_schema(),
+        streams={kind: each.settings.model_json_schema() for kind, each in declared.kinds.items()},
+        secrets=list(declared.secrets),
+    )
+
+
+class Issue(Shape):
+    run_id: UUID
+    at: Time
+    code: str
+    message: str
+
+
+class StreamState(Shape):
+    tested: bool
+    tested_at: Time | None
+    last_completed_at: Time | None
+    last_run: Run | None
+    next_run_at: Time | None
+    watermark: Time | None
+    paused: Literal["reconnect", "undo"] | None
+    needs_full: bool
+    recent_issues: list[Issue]
+
+
+class Schedule(Shape):
+    periodic: bool
+    every_minutes: int
+
+
+class Stream(Shape):
+    """The stream's settings lie beside these keys, in the shape of its source and kind (`GET /v1/sources`)."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    kind: Kind
+    enabled: bool
+    schedule: Schedule
+    secrets: dict[str, IsSet]
+    status: StreamState
+
+
+class SavedStream(Shape):
+    stream: Stream | None = Field(description="null where it was only validated.")
+    baseline_reset: bool = Field(description="Whether the next run is a full one because of this change.")
+
+
+class Connector(Shape):
+    connector_id: UUID
+    source: str
+    name: str
+    settings: dict[str, Any]
+    secrets: dict[str, IsSet]
+    streams: dict[str, Stream]
+    enabled: bool
+    created_at: Time
+    updated_at: Time
+
+
+def stream(row: models.Stream, status: StreamStatus) -> Stream:
+    paused = row.paused or None
+    return Stream.model_validate(
+        {
+            **row.settings,
+            "kind": row.kind,
+            "enabled": row.enabled,
+            "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes),
+            "secrets": _secrets(status.secrets),
+            "status": StreamState(
+                tested=row.tested_at is not None or row.last_completed_at is not None,
+                tested_at=row.tested_at,
+                last_completed_at=row.last_completed_at,
+                last_run=run(status.last_run) if status.last_run else None,
+                next_run_at=row.next_run_at if row.periodic and row.enabled and not paused else None,
+                watermark=row.watermark,
+                paused=paused,
+                needs_full=row.needs_full,
+                recent_issues=[
+                    Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
+                    for each in status.issues
+                ],
+            ),
+        }
+    )
+
+
+def _secrets(names: Sequence[str]) -> dict[str, IsSet]:
+    # Values of headers are shown among the headers.
+    return {name: IsSet() for name in names if not name.startswith("header:")}
+
+
+def connector(
+    row: models.Connector,
+    secrets: Sequence[str],
+    streams: Sequence[tuple[models.Stream, StreamStatus]],
+) -> Connector:
+    return Connector(
+        connector_id=row.id,
+        source=row.source,
+        name=row.name,
+        settings=row.settings,
+        secrets=_secrets(secrets),
+        streams={each.kind: stream(each, status) for each, status in streams},
+        enabled=row.enabled,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+class Discovered(Shape):
+    path: str
+    type: str
+    fill_rate: float
+    examples: list[Any]
+
+
+class Suggestion(Shape):
+    from_: str = Field(alias="from")
+    to: str
+    score: float
+    reason: str
+
+
+class TestError(Shape):
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    message: str
+
+
+class Test(Shape):
+    """What the endpoint was asked, what it answered, and what its records could be mapped to."""
+
+    model_config = ConfigDict(extra="allow")
+
+    ok: bool
+    request: dict[str, Any] | None
+    response: dict[str, Any] | None
+    records: list[Any]
+    fields: list[Discovered]
+    suggestions: list[Suggestion]
+    proposal: dict[str, Any] | None
+    error: TestError | None = left_out()

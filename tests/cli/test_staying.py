@@ -1,0 +1,143 @@
+"""`serve`, `worker` and `demo`: processes that stay, and how all of them end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+
+from tests.cli.conftest import Shell
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    ends = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < ends, "it took too long"
+        time.sleep(0.1)
+    return found
+
+
+def get(url: str, key: str = "") -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+@contextmanager
+def staying(shell: Shell, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Whatever happens, nothing of it outlives the test."""
+    with shell.start(*arguments) as process:
+        try:
+            yield process
+        finally:
+            left = (
+                [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+                if (process.poll() is None)
+                else []
+            )
+            for one in left:
+                one.kill()
+
+
+def ends(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=60)
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert (len(gone), alive) == (len(family), [])
+    return process.returncode, out, error
+
+
+def test_serve_starts_a_web_process_and_a_worker_and_ends_both(acme: Shell) -> None:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    with staying(acme, "serve", "--port", str(port)) as process:
+        ready = until(lambda: get(f"{url}/readyz"))
+        until(lambda: acme("doctor").returncode == 0)
+        taken = acme("serve", "--port", str(port))
+        second = acme("serve", "--port", str(free_port()))
+        status, out, error = ends(process, signal.SIGTERM)
+
+    assert (second.returncode, second.stderr) == (
+        1,
+        f"Error: A web process of {acme.data} is running already; on SQLite there is exactly one.\n",
+    )
+    assert ready["status"] == "ready"
+    assert (taken.returncode, taken.stderr) == (
+        1,
+        f"Error: Can't listen on {url}. If something else does already, choose another --port.\n",
+    )
+    assert (status, out) == (0, "")
+    assert f"Ropewalk is up: {url} (Ctrl-C stops it)" in error
+
+
+def test_a_worker_that_dies_takes_serve_with_it(acme: Shell) -> None:
+    with staying(acme, "serve", "--port", str(free_port())) as process:
+        worker = until(
+            lambda: [
+                one for one in psutil.Process(process.pid).children() if "--with-parent" in one.cmdline()
+            ]
+        )[0]
+        worker.kill()
+        _, error = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert error.endswith("Error: The worker process ended by itself; its log lines above say why.\n")
+
+
+def test_a_worker_carries_out_what_others_ask_for(crm: Shell) -> None:
+    with staying(crm, "worker") as process:
+        until(lambda: crm("doctor").returncode == 0)
+        run = crm.json("sync", "CRM", "accounts")
+        status, _, _ = ends(process, signal.SIGINT)
+
+    assert (run["status"], run["counts"]["created"], status) == ("succeeded", 25, 0)
+
+
+def test_the_demo_syncs_changes_syncs_and_stays(shell: Shell) -> None:
+    shell.environ["ROPEWALK_DATABASE_URL"] = "postgresql://nowhere.invalid/not-for-the-demo"
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    with staying(shell, "demo", "--port", str(port)) as process:
+        until(lambda: get(f"{url}/readyz"), 120)
+        second = shell("demo")
+        status, out, _ = ends(process, signal.SIGINT)
+
+    assert (second.returncode, second.stderr.startswith("Error: A demo is running in ")) == (1, True)
+    assert status == 0
+    lines = out.splitlines()
+    assert any(
+        line.startswith("Vendor accounts: 2,000 processed, 2,000 created, 0 updated, 0 unchanged, 0 skipped")
+        for line in lines
+    )
+    assert any(line.startswith("Vendor accounts: 90 processed, 10 created, 80 updated") for line in lines)
+    assert [line.split() for line in lines if line.startswith("account ")] == [
+        ["account", "field", "old", "new"]
+    ]
+    assert (shell.folder / "ropewalk-data-demo" / "ropewalk.sqlite").exists()
+
+
+def test_the_demo_leaves_other_folders_alone(acme: Shell) -> None:
+    refused = acme("--data", str(acme.data), "demo", "--leave")
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Error: {acme.data} holds something that is no demo. Choose another folder with --data.\n"
+    )
+    assert acme("users", "list").returncode == 0
