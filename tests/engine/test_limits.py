@@ -219,7 +219,9 @@ def test_max_pages_of_one(records: int, outcome: dict[str, Any], world: World, s
 
 def test_a_page_size_of_one(world: World, serving: Serving) -> None:
     shop = Pages(customers(3), total_key="total")
-    connector = world.connect(serving(shop), shop.stream, pagination=shop.stream["pagination"] | {"page_size": 1})
+    connector = world.connect(
+        serving(shop), shop.stream, pagination=shop.stream["pagination"] | {"page_size": 1}
+    )
 
     run = world.sync(connector)
 
