@@ -59,7 +59,8 @@ def test_stream(
     now = clock.now()
     with transaction(organization_id):
         if answer["ok"]:
-            streams.change(organization_id, stream.id, tested_at=now)
+            # Of these settings, not of what was saved while it was asked.
+            streams.change_if_baseline(organization_id, stream.id, stream.baseline, tested_at=now)
         detail = {"name": connector.name, "kind": kind, "ok": answer["ok"]}
         audit.record(organization_id, actor, "connector.stream_tested", connector.id, now=now, detail=detail)
     return answer
