@@ -220,7 +220,11 @@ def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:
     assert (between["status"], between["counts"]["created"]) == ("running", PAGE * 2)
     # What was committed stays; the next one goes on behind it.
     assert [asked.params["page"] for asked in gate.seen[asked_before:]] == ["3", "4", "5"]
-    assert (run["status"], run["verdict"], run["counts"]["created"]) == ("succeeded", "complete", len(RECORDS))
+    assert (run["status"], run["verdict"], run["counts"]["created"]) == (
+        "succeeded",
+        "complete",
+        len(RECORDS),
+    )
     assert [(each[0], each[3:]) for each in kept] == [(each["id"], (1, 1)) for each in RECORDS]
 
 
@@ -269,7 +273,8 @@ def test_a_rotation_killed_at_any_of_its_steps_leaves_every_secret_readable(acme
     killing = subprocess.run(
         [sys.executable, "-m", "tests.e2e.killing"],
         cwd=ROOT,
-        env=acme.environ | {"PYTHONPATH": f"{ROOT}/src:{ROOT}", "DJANGO_SETTINGS_MODULE": "ropewalk.settings"},
+        env=acme.environ
+        | {"PYTHONPATH": f"{ROOT}/src:{ROOT}", "DJANGO_SETTINGS_MODULE": "ropewalk.settings"},
         capture_output=True,
         timeout=120,
         check=False,
