@@ -230,7 +230,7 @@ def test_an_ambiguous_row_is_settled_for_good(world: World, serving: Serving) ->
     assert (brief(retried), retried["trigger"]) == (complete(updated=1), "retry")
     assert brief(later) == complete(updated=1)
     assert [row["companyName"] for row in world.accounts()] == ["One", "Bigger"]
-    assert list(AuditEntry.objects.filter(verb="row.linked").values_list("detail", flat=True)) == [
+    assert list(AuditEntry.objects.filter(verb="run.row_linked").values_list("detail", flat=True)) == [
         {"position": 1, "account_id": str(two), "connector_id": str(source.connector.id)}
     ]
 

@@ -95,7 +95,7 @@ def test_it_may_be_confirmed_and_that_is_audited(world: World, serving: Serving)
     world.sync(connector)
 
     assert sent(there) == ["Bearer first-token"]
-    assert AuditEntry.objects.get(verb="stream.saved").detail == {
+    assert AuditEntry.objects.get(verb="connector.stream_saved").detail == {
         "name": "CRM",
         "kind": "accounts",
         "baseline_reset": True,

@@ -84,8 +84,8 @@ class AccountRows:
         return matching.match(draft.keys, self._mode, self._index, self._policy.connector_id)
 
     def write(self, decisions: Sequence[Decision], progress: Progress) -> None:
-        accounts.write(self._organization, self._writes, by=self._by, now=self._now)
         fields.learn(self._organization, self._policy.fields.drain(), now=self._now)
+        accounts.write(self._organization, self._writes, by=self._by, now=self._now)
         for decision in decisions:
             for contact in decision.contacts:
                 progress.counts.contacts["created" if contact.created else "updated"] += 1

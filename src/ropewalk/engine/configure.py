@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.auth import merge
@@ -24,6 +24,8 @@ from ropewalk.engine.saving import (
     entered,
     reconnect,
     refuse,
+    stream_problems,
+    unknown_kinds,
     unknown_secrets,
 )
 from ropewalk.sources import REGISTRY
@@ -54,33 +56,56 @@ class ConnectorChange(Settings):
 
 
 def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
-    asked = check(NewConnector, body)
-    source = _source(asked.source)
-    now = clock.now()
+    trouble: list[Problem] = []
+    asked: NewConnector | None = collect(trouble, "", lambda: check(NewConnector, body))
+    slug = body.get("source")
+    source: Source | None = collect(trouble, "", lambda: _source(slug)) if isinstance(slug, str) else None
+    if source is not None:
+        trouble += unknown_secrets(source, _mapping(body, "secrets"))
+        trouble += unknown_kinds(source, _mapping(body, "streams"))
+        settings = collect(trouble, "settings", lambda: check(source.settings, _mapping(body, "settings")))
+        if trouble:
+            trouble += stream_problems(organization_id, source, _mapping(body, "streams"))
+    refuse(list(dict.fromkeys(trouble)))
+    assert asked is not None and source is not None
     with transaction(organization_id):
-        trouble: list[Problem] = unknown_secrets(source, asked.secrets)
-        settings = collect(trouble, "settings", lambda: check(source.settings, asked.settings))
-        connector = connectors.create(
-            organization_id,
-            source=source.slug,
-            name=asked.name,
-            settings=settings.model_dump(mode="json", by_alias=True) if settings else {},
-            enabled=asked.enabled,
-            now=now,
-        )
-        secrets.put(
-            organization_id, connector_id=connector.id, values=entered(asked.secrets), origins=(), now=now
-        )
-        for kind, stream in asked.streams.items():
-            if settings is not None:
-                collect(
-                    trouble,
-                    f"streams.{kind}",
-                    lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
-                )
+        connector = _create(organization_id, asked, source, settings, clock, trouble)
         refuse(trouble)
-        _note(
-            organization_id, actor, "connector.created", connector, clock, {"streams": sorted(asked.streams)}
+        detail = {"streams": sorted(asked.streams)}
+        _note(organization_id, actor, "connector.created", connector, clock, detail)
+    return connector
+
+
+def _mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A part of a body that may be anything: what is wrong with its shape is told elsewhere."""
+    part = body.get(name, {})
+    return part if isinstance(part, dict) else {}
+
+
+def _create(
+    organization_id: UUID,
+    asked: NewConnector,
+    source: Source,
+    settings: BaseModel,
+    clock: Clock,
+    trouble: list[Problem],
+) -> Connector:
+    now = clock.now()
+    connector = connectors.create(
+        organization_id,
+        source=source.slug,
+        name=asked.name,
+        settings=settings.model_dump(mode="json", by_alias=True),
+        enabled=asked.enabled,
+        now=now,
+    )
+    values = entered(asked.secrets)
+    secrets.put(organization_id, connector_id=connector.id, values=values, origins=(), now=now)
+    for kind, stream in asked.streams.items():
+        collect(
+            trouble,
+            f"streams.{kind}",
+            lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
         )
     return connector
 

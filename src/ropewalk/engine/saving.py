@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, cast
+from uuid import UUID
 
 from pydantic import StringConstraints
 
@@ -69,19 +71,12 @@ class StreamSaving:
         self._secrets = asked.secrets if asked else {}
         trouble += unknown_secrets(source, self._secrets)
         rest = {name: value for name, value in body.items() if name != "secrets"}
-        self.settings: Any = collect(trouble, "", lambda: check(self._kind.settings, rest, self._context()))
+        self.settings: Any = collect(
+            trouble, "", lambda: check(self._kind.settings, rest, settings_context(self._organization))
+        )
         if self.settings is not None:
             self._check_bindings(trouble, source.settings.model_validate(connector.settings), send_secret_to)
         refuse(trouble)
-
-    def _context(self) -> dict[str, Any]:
-        operated = installation()
-        existing = [field.name for field in fields.registry(self._organization)]
-        return {
-            "max_records": operated.max_records,
-            "max_pages": operated.max_pages,
-            "existing": [name for name in existing if name not in BUILT_IN],
-        }
 
     def _check_bindings(self, trouble: list[Problem], connector_settings: Any, confirmed: str) -> None:
         kept, self._header_values = take_secret_headers(
@@ -183,6 +178,38 @@ def _kind(source: Source, kind: str) -> StreamKind:
     if found is None:
         raise NotFound("stream")
     return found
+
+
+def settings_context(organization_id: UUID) -> dict[str, Any]:
+    """What the settings of a stream are checked against: this installation's ceilings, this organization's fields."""
+    operated = installation()
+    existing = [field.name for field in fields.registry(organization_id)]
+    return {
+        "max_records": operated.max_records,
+        "max_pages": operated.max_pages,
+        "existing": [name for name in existing if name not in BUILT_IN],
+    }
+
+
+def stream_problems(organization_id: UUID, source: Source, body: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with streams that can't be saved anyway, because of what stands beside them."""
+    found: list[Problem] = []
+    context = settings_context(organization_id)
+    for name, stream in body.items():
+        kind = source.kinds.get(cast(Kind, name))
+        if kind is not None and isinstance(stream, Mapping):
+            rest = {key: value for key, value in stream.items() if key != "secrets"}
+            collect(found, f"streams.{name}", partial(check, kind.settings, rest, context))
+    return found
+
+
+def unknown_kinds(source: Source, given: Collection[str]) -> list[Problem]:
+    known = ", ".join(source.kinds)
+    return [
+        Problem(f"streams.{kind}", f"{source.name} has no such stream; there are {known}.")
+        for kind in given
+        if kind not in source.kinds
+    ]
 
 
 def unknown_secrets(source: Source, given: Secrets) -> list[Problem]:

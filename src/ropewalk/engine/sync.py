@@ -175,9 +175,6 @@ class _Execution:
     # Reading and applying
 
     def until_end(self) -> None:
-        self.frozen = Frozen.load(self.run.settings)
-        self.off = self._fields_left_out()
-        self.progress = self._take_up()
         while True:
             try:
                 return self._read_and_apply()

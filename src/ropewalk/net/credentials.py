@@ -48,6 +48,9 @@ class Credentials:
         """Raises `MustFix` unless the secrets, if there are any, were entered for the target's origin."""
         if self.auth.secret is None and not self.headers:
             return
+        if self.auth.secret is not None:
+            # One that is missing is bound to no origin either, but that is not what has to be mended.
+            self.secret()
         if target.origin not in {origin(each) for each in self.origins}:
             raise MustFix(
                 "secret_not_bound",
