@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core import issues, remedies
+from ropewalk.core import remedies
 from ropewalk.core.errors import Conflict, MustFix
 from ropewalk.core.remedies import Ended
 from ropewalk.engine import probe, requests
+from ropewalk.store import status
 from tests.engine.conftest import Serving
 from tests.engine.world import MAPPING, World, brief, complete
 from tests.fakes import Answer, Asked, Fake, customers
@@ -256,11 +257,12 @@ def test_truncated(limit: str, limits: dict[str, Any], says: str, world: World, 
     connector = world.connect(serving(shop), shop.stream, **limits)
 
     run = world.sync(connector)
-    issue = issues.of_run(run["error"], run["verdict"], run["verdict_reasons"])
+    issues = status.of_connector(world.org, connector, now=world.clock.now()).streams[0][1].issues
 
     assert sentences(world, run, connector) == ["Truncated: not everything was read.", says]
-    assert issue is not None
-    assert (issue.code, "the next run goes on from there" in issue.message) == (limit, True)
+    assert [(issue.code, issue.message) for issue in issues] == [
+        (limit, f"Truncated: not everything was read. {says}")
+    ]
 
 
 # ---- a secret that is not there ----

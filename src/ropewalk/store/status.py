@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
-from ropewalk.core import issues
+from ropewalk.core import remedies
+from ropewalk.core.remedies import Ended
 from ropewalk.store.models import Connector, Run, Secret, Stream
 
 ISSUES = 10
@@ -109,9 +110,17 @@ def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) ->
         .filter(place__lte=ISSUES)
         .order_by("-id")
     )
-    for stream_id, run_id, at, error, verdict, reasons in found.values_list(
-        "stream_id", "id", "finished_at", "error", "verdict", "verdict_reasons"
+    for stream_id, run_id, at, *ended in found.values_list(
+        "stream_id",
+        "id",
+        "finished_at",
+        "status",
+        "verdict",
+        "verdict_reasons",
+        "counts",
+        "error",
+        "settings__stream",
     ):
-        issue = issues.of_run(error, verdict, reasons)
+        issue = remedies.issue(Ended(*ended))
         if stream_id is not None and at is not None and issue is not None:
-            yield stream_id, Issue(run_id, at, issue.code, issue.message)
+            yield stream_id, Issue(run_id, at, *issue)
