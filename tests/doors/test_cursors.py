@@ -39,12 +39,16 @@ def test_a_forged_cursor_is_refused(path: str, api: Api, world: World) -> None:
     assert {text: status for text, status in answers.items() if status != 422} == {}
 
 
-@pytest.mark.parametrize("sort", ["companyName", "-companyName", "seats", "-seats", "created_at", "updated_at"])
+@pytest.mark.parametrize(
+    "sort", ["companyName", "-companyName", "seats", "-seats", "created_at", "updated_at"]
+)
 def test_so_is_one_that_fits_the_order_and_nothing_else(sort: str, api: Api) -> None:
     values: list[Any] = [{"a": 1}, ["a"], "a\0b", True, 10**30, "text", 1.5, None]
 
     statuses = {
-        json.dumps(value): api("get", f"/v1/accounts?sort={sort}&cursor={cursor([sort, value, SOMEBODY])}").status_code
+        json.dumps(value): api(
+            "get", f"/v1/accounts?sort={sort}&cursor={cursor([sort, value, SOMEBODY])}"
+        ).status_code
         for value in values
     }
 

@@ -183,7 +183,7 @@ def drafts(url: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Bodies with a secret in a place where it is wrong, or that the vendor refuses."""
     for kind in AUTH:
         made = connector(kind, "bad", url)
-        secrets = {name: SECRETS[kind] for name in made["secrets"]}
+        secrets = dict.fromkeys(made["secrets"], SECRETS[kind])
         stream = made["streams"]["accounts"]
         draft = {"source": "custom_api", "kind": "accounts", "settings": made["settings"], "stream": stream}
         yield "POST", "/v1/test", {**draft, "secrets": secrets}

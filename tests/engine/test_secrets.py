@@ -300,6 +300,39 @@ def draft(connector: Connector, url: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def test_a_drafts_problems_are_told_at_once(world: World, serving: Serving) -> None:
+    connector = world.connect(serving(shop()), **BEARER)
+    body = draft(connector, "ftp://x", secrets={"tokn": "x"}) | {"settings": {"auth": {"type": "bearr"}}}
+
+    with pytest.raises(MustFix) as caught:
+        probe.test_draft(world.org, body, world.clock)
+
+    assert sorted(path for path, _ in problems(caught.value)) == [
+        "secrets.tokn", "settings.auth.type", "stream.url",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [("source", "nope"), ("kind", "nope")])
+def test_a_draft_of_what_there_is_not(name: str, value: str, world: World, serving: Serving) -> None:
+    url = serving(shop())
+    connector = world.connect(url, **BEARER)
+
+    with pytest.raises(MustFix) as caught:
+        probe.test_draft(world.org, draft(connector, url) | {name: value}, world.clock)
+
+    assert [path for path, _ in problems(caught.value)] == [name]
+
+
+def test_a_draft_may_leave_the_saved_secret_out(world: World, serving: Serving) -> None:
+    fake = shop()
+    url = serving(fake)
+    connector = world.connect(url, **BEARER)
+
+    answer = probe.test_draft(world.org, draft(connector, url, secrets={"token": None}), world.clock)
+
+    assert (answer["ok"], answer["error"]["code"], fake.seen) == (False, "secret_missing", [])
+
+
 def test_a_draft_uses_saved_secrets_on_bound_origins_only(world: World, serving: Serving) -> None:
     here, there = shop(), shop()
     first, second = serving(here), serving(there)

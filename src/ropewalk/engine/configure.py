@@ -59,7 +59,9 @@ def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any
     trouble: list[Problem] = []
     asked: NewConnector | None = collect(trouble, "", lambda: check(NewConnector, body))
     slug = body.get("source")
-    source: Source | None = collect(trouble, "", lambda: _source(slug)) if isinstance(slug, str) else None
+    source: Source | None = (
+        collect(trouble, "", lambda: source_named(slug)) if isinstance(slug, str) else None
+    )
     if source is not None:
         trouble += unknown_secrets(source, _mapping(body, "secrets"))
         trouble += unknown_kinds(source, _mapping(body, "streams"))
@@ -192,7 +194,7 @@ def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind:
 # ---- what the verbs share ----
 
 
-def _source(slug: str) -> Source:
+def source_named(slug: str) -> Source:
     source = REGISTRY.get(slug)
     if source is None:
         known = ", ".join(sorted(REGISTRY))

@@ -66,7 +66,7 @@ def _by_id(found: QuerySet[M, M], limit: int, cursor: str | None, *, newest: boo
     if len(rows) <= size:
         return Listing(rows, None)
     last = rows[size - 1].pk
-    place = [found.model._meta.db_table, last if isinstance(last, int) else str(last)]
+    place: list[JSON] = [found.model._meta.db_table, last if isinstance(last, int) else str(last)]
     return Listing(rows[:size], write_cursor(place))
 
 
