@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from ropewalk.core.auth import AuthSettings
 from ropewalk.core.errors import MustFix
-from ropewalk.net.origin import Target, origin
+from ropewalk.core.origins import origin
+from ropewalk.net.origin import Target
 
 # `Token 9944b0…`, as some vendors want a whole header: the credential is secret without its scheme, too.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}[ =:]+(?=\S{8,}\Z)")
