@@ -152,7 +152,10 @@ def test_a_differing_id_stays(mode: str, world: World, serving: Serving) -> None
 
     runs = [source.outcome(BIG) for _ in range(2)]
 
-    assert runs == [complete(updated=1, notices={"external_id_differs": 1}), complete(unchanged=1)]
+    assert runs == [
+        complete(updated=1, notices={"external_id_differs": 1}),
+        complete(unchanged=1, notices={"external_id_differs": 1}),
+    ]
     assert world.accounts()[0]["externalCustomerId"] == "mine"
 
 

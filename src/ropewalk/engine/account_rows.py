@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -74,6 +74,10 @@ class AccountRows:
     def find(self, draft: AccountDraft) -> UUID | None:
         match = self._match(draft)
         return match.candidate.account_id if match.candidate and match.kind == "one" else None
+
+    def notices(self, draft: AccountDraft) -> Mapping[str, int]:
+        account = self._match(draft).candidate
+        return draft.notices if account is None else decide.standing_notices(draft, account)
 
     def decide(self, draft: AccountDraft) -> Decision:
         decision = decide.decide(draft, self._match(draft), self._policy)

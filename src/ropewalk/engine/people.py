@@ -15,6 +15,7 @@ from pydantic import StrictBool, StrictStr
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem, Refused
+from ropewalk.engine import periodic
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, fields, keys, people
 from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
@@ -222,7 +223,10 @@ def set_field(
     if given.periodic is None and given.history is None:
         raise MustFix("invalid", "Say what to switch.", [Problem("", "Give periodic, history, or both.")])
     with transaction(organization_id):
+        was_off = name.casefold() in {one.casefold() for one in fields.without_periodic(organization_id)}
         field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
+        if was_off and field.periodic:
+            periodic.read_again(organization_id, field.name)
         detail = given.model_dump(exclude_none=True)
         audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
     return field

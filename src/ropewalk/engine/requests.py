@@ -13,7 +13,7 @@ from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
 from ropewalk.core.mapping import compile as compile_mapping
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs
+from ropewalk.engine import jobs, periodic
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
@@ -126,7 +126,9 @@ def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
         return
     kept: dict[str, Any] = {"watermark": closing.watermark, "last_completed_at": now}
     if place["full"]:
-        kept |= {"needs_full": False, "last_full_rows": closing.last_full_rows}
+        left_out = periodic.named(place["scope"])
+        needs_full = periodic.passed_over(organization_id, Frozen.load(run.settings).stream, left_out)
+        kept |= {"needs_full": needs_full, "last_full_rows": closing.last_full_rows}
     streams.change(organization_id, stream.id, **kept)
 
 

@@ -18,14 +18,14 @@ from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
-from ropewalk.engine import connection, retrying, schedule
+from ropewalk.engine import connection, periodic, retrying, schedule
 from ropewalk.engine.account_rows import AccountRows
 from ropewalk.engine.ahead import ReadAhead
 from ropewalk.engine.apply import Applier, Hashes
 from ropewalk.engine.batches import Batch, Place, batches
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
-from ropewalk.engine.progress import Progress, read_seen
+from ropewalk.engine.progress import Progress
 from ropewalk.sources.base import Page, Window
 from ropewalk.store import connectors, fields, ledger, people, records, runs, streams, transactions
 from ropewalk.store.accounts import Author
@@ -94,11 +94,10 @@ class _Execution:
 
     def begin(self) -> None:
         """Apart from the constructor, so that what fails here ends the run like everything after it."""
+        if self.run.cancel_requested:
+            raise Cancelled
         self.frozen = Frozen.load(self.run.settings)
-        self.off = self._fields_left_out()
         self.progress = self._take_up()
-        # A switch may have been turned since the run began, or its chain did.
-        self.progress.unseen &= self._mapped_paths()
 
     @property
     def organization_id(self) -> UUID:
@@ -114,14 +113,10 @@ class _Execution:
     def periodic(self) -> bool:
         return self.run.trigger == "periodic"
 
-    def _fields_left_out(self) -> frozenset[str]:
-        """The mapped targets that have Periodic off; match fields have no such switch (product.md §2.2)."""
-        targets = {entry.to for entry in self.frozen.stream.mapping}
-        matched_by = mapping.MATCH_FIELDS[self.frozen.stream.matching]
-        off = fields.without_periodic(self.organization_id)
-        if "accountOwnerId" in off:
-            off |= {"accountOwnerEmail"}
-        return frozenset(targets & off - set(matched_by))
+    @property
+    def left_out(self) -> frozenset[str]:
+        """As it was when the run began, whatever has been switched since."""
+        return periodic.named(self.progress.opening.scope)
 
     def _take_up(self) -> Progress:
         kept = runs.resumable(self.run.id)
@@ -143,6 +138,7 @@ class _Execution:
             return Progress(Opening(self.clock.now(), None, full=False), say_again=True)
         stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
         settings, kept = self.frozen.stream, stream.chain
+        off = periodic.switched_off(self.organization_id, settings)
         opening = window.open(
             self.run.started_at or self.clock.now(),
             watermark=stream.watermark,
@@ -151,26 +147,18 @@ class _Execution:
             chain=Chain.from_json(kept["chain"]) if kept and self.frozen.still_holds(stream) else None,
             asked_full=self.run.full,
             # Fields that scheduled runs left out are in records that those runs have passed.
-            needs_full=stream.needs_full or bool(self.off and not self.periodic),
-            scope=",".join(sorted(self.off)) if self.periodic else "",
+            needs_full=stream.needs_full or bool(off and not self.periodic),
+            scope=periodic.scope(off) if self.periodic else "",
         )
-        progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths())
+        progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths(opening))
         if opening.resume is not None and kept:
             progress.place = Place(Pager.continue_from(opening.resume))
-            progress.say_again = kept["carried"]["say_again"]
-            progress.unseen = set(kept["carried"]["unseen"])
-            progress.seen = read_seen(bytes(stream.chain_seen or b""))
+            progress.carry_on(kept["carried"], bytes(stream.chain_seen or b""))
         return progress
 
-    def _mapped_paths(self) -> set[str]:
-        left_out = self._left_out()
-        return {
-            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
-        }
-
-    def _left_out(self) -> frozenset[str]:
-        """The targets that this run doesn't write."""
-        return self.off if self.periodic else frozenset()
+    def _mapped_paths(self, opening: Opening) -> set[str]:
+        """Those that the run reads."""
+        return set(mapping.compile(self.frozen.stream.mapping, periodic.named(opening.scope)).paths)
 
     # Reading and applying
 
@@ -233,7 +221,8 @@ class _Execution:
 
     def _applier(self) -> Applier:
         stream, run = self.frozen.stream, self.run
-        plan = mapping.compile(stream.mapping, self._left_out())
+        left_out = self.left_out
+        plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
         subject = AccountRows(
             self.organization_id,
             by=Author(run_id=run.id, connector_id=run.connector_id),
@@ -244,9 +233,12 @@ class _Execution:
             owners=people.owners(self.organization_id),
             now=self.clock.now(),
         )
-        apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
+        apart = self.frozen.salt(*sorted(left_out)) if left_out else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(self.organization_id, self.stream_id, run.id, subject, plan, hashes, self._redact)
+        keys = mapping.keys(stream.mapping, stream.matching)
+        return Applier(
+            self.organization_id, self.stream_id, run.id, subject, plan, keys, hashes, self._redact
+        )
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)
@@ -257,7 +249,7 @@ class _Execution:
         log.info("cursor_expired", run_id=str(self.run.id), error=str(expired.__cause__))
         opening = self.progress.opening
         again = Opening(opening.first_started_at, opening.since, opening.full, opening.scope)
-        self.progress = Progress(again, self.progress.say_again, unseen=self._mapped_paths())
+        self.progress = Progress(again, self.progress.say_again, unseen=self._mapped_paths(again))
         self.run.restarts += 1
         with transactions.transaction(self.organization_id):
             ledger.clear(self.organization_id, self.run.id)
@@ -312,6 +304,7 @@ class _Execution:
                 "full": opening.full,
                 "rows": (opening.before + tally).rows,
                 "vanished": sorted(after.unseen) if opening.full else [],
+                "scope": opening.scope,
             },
             **after.counts.record(),
         )
@@ -320,8 +313,9 @@ class _Execution:
 
     def _keep(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:
         """What the stream takes from the run: nothing of its place, if it is not the stream that the run knew."""
-        kept: dict[str, Any] = schedule.after_run(stream, None, None) | {"tested_at": now}
+        kept: dict[str, Any] = schedule.after_run(stream, None, None)
         if self.frozen.still_holds(stream):
+            kept["tested_at"] = now
             closing = window.close(
                 after.opening, verdict, after.counts.tally, cast(dict[str, Any], after.place.state)
             )
@@ -329,10 +323,12 @@ class _Execution:
             if verdict.kind == "complete":
                 kept["last_completed_at"] = now
                 if after.opening.full:
-                    kept["needs_full"] = False
-                    records.mark_gone(self.organization_id, stream.id, seen=after.seen, now=now)
+                    kept["needs_full"] = periodic.passed_over(
+                        self.organization_id, self.frozen.stream, self.left_out
+                    )
+                    records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
                 else:
-                    records.mark_back(self.organization_id, stream.id, seen=after.seen)
+                    records.mark_back(self.organization_id, stream.id, seen=after.at_source)
         streams.change(self.organization_id, stream.id, **kept)
 
     def end_badly(self, error: RopewalkError) -> None:

@@ -144,6 +144,4 @@ def sweep(jobs_url: str, clock: Clock) -> None:
     jobless = [str(run_id) for run_id in store_runs.queued()] + [
         str(run.id) for run in store_runs.abandoned(now)
     ]
-    for run_id in jobless:
-        if run_id not in waiting:
-            jobs.enqueue(jobs_url, run_id)
+    jobs.enqueue_anew(jobs_url, [run_id for run_id in jobless if run_id not in waiting])
