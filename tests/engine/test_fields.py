@@ -38,12 +38,12 @@ class Feed:
         self.records = list(records)
         return brief(self.world.sync(self.connector, **options))
 
-    def scheduled(self, *records: Any) -> dict[str, Any]:
+    def scheduled(self, *records: Any, flags: Flags | None = None) -> dict[str, Any]:
         self.records = list(records)
         self.world.clock.advance(minutes=5)
         schedule.start_due(self.world.clock)
         run = Run.objects.get(trigger="periodic", status="queued")
-        return brief(self.world.carry_out(run))
+        return brief(self.world.carry_out(run, flags))
 
 
 def switch(world: World, name: str, **switches: bool) -> None:
@@ -157,7 +157,6 @@ def test_switched_on_while_a_scheduled_run_goes(world: World, serving: Serving) 
     feed = Feed(world, serving)
     feed.by_hand({**ONE, "id": "2"})
     switch(world, "planTier", periodic=False)
-    feed.records = [ONE]
     here = threading.current_thread()
 
     def switched() -> bool:
@@ -166,9 +165,9 @@ def test_switched_on_while_a_scheduled_run_goes(world: World, serving: Serving) 
             switch(world, "planTier", periodic=True)
         return False
 
-    run = world.sync(feed.connector, trigger="periodic", flags=Flags(cancel=switched))
+    run = feed.scheduled(ONE, flags=Flags(cancel=switched))
 
-    assert brief(run) == complete(created=1)
+    assert run == complete(created=1)
     assert world.accounts()[1] == {"externalCustomerId": "1", "companyName": "One"}
     assert world.stream(feed.connector).needs_full is True
 

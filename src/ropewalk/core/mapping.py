@@ -46,6 +46,12 @@ def is_field_name(name: str) -> bool:
     return len(name) <= limits.FIELD_NAME_CHARS and _FIELD_NAME.fullmatch(name) is not None
 
 
+def is_custom_field(name: str) -> bool:
+    """Whether a custom field may have this name."""
+    folded = name.casefold()
+    return is_field_name(name) and folded not in _ACCOUNT_TARGETS and folded not in _RESERVED
+
+
 # ---- checking ----
 
 

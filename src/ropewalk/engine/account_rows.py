@@ -14,7 +14,7 @@ from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import INGEST_ONLY, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
-from ropewalk.store import accounts, fields
+from ropewalk.store import accounts, fields, people
 from ropewalk.store.accounts import AccountWrites, Author
 from ropewalk.store.ids import new_id
 
@@ -50,6 +50,7 @@ class AccountRows:
         return account_draft(mapped, self._mode, self._owners)
 
     def load(self, drafts: Sequence[AccountDraft]) -> None:
+        self._leave_out_who_left(drafts)
         keys = [draft.keys for draft in drafts]
         self._index = Index(
             *accounts.candidates(
@@ -62,6 +63,15 @@ class AccountRows:
             )
         )
         self._writes = AccountWrites()
+
+    def _leave_out_who_left(self, drafts: Sequence[AccountDraft]) -> None:
+        """Members may go while a run does."""
+        named = {draft.values.get("accountOwnerId") for draft in drafts} - {None}
+        left = named - people.owners(self._organization).ids if named else set()
+        for draft in drafts if left else ():
+            if draft.values.get("accountOwnerId") in left:
+                del draft.values["accountOwnerId"]
+                draft.notice("owner_not_found")
 
     def _emails(self, drafts: Sequence[AccountDraft]) -> list[str]:
         found = {email for draft in drafts for email in draft.end_users}

@@ -17,7 +17,7 @@ from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem, Refused
 from ropewalk.engine import periodic
 from ropewalk.engine.clock import Clock
-from ropewalk.store import audit, fields, keys, people
+from ropewalk.store import audit, byhand, fields, keys, people
 from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
 from ropewalk.store.transactions import transaction
 
@@ -125,6 +125,7 @@ def remove_member(organization_id: UUID, actor: Actor, member_id: UUID, clock: C
         member = people.member(organization_id, member_id)
         if member.role == OWNER:
             _require_owner(organization_id, actor)
+        byhand.give_up_owner(organization_id, member_id, actor=actor.record(), now=clock.now())
         people.remove_member(organization_id, member_id)
         _note_member(organization_id, actor, "member.removed", member, clock.now(), {"role": member.role})
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from ropewalk.core.actors import Actor
+from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
 from ropewalk.core.mapping import compile as compile_mapping
@@ -32,29 +32,56 @@ def request_run(
     clock: Clock,
     *,
     full: bool = False,
-    trigger: str = "manual",
 ) -> tuple[Run, bool]:
     """A new run and True, or the one that is under way and False."""
     with transaction(organization_id):
-        connector = connectors.get(organization_id, connector_id)
-        stream = streams.get(organization_id, connector_id, kind)
-        _require_enabled(connector, stream)
-        _require_no_other(organization_id, stream)
-        run, created = runs.create(
-            organization_id,
-            connector_id=connector.id,
-            stream_id=stream.id,
-            kind=kind,
-            actor=actor.record(),
-            settings=Frozen.record(connector, stream),
-            now=clock.now(),
-            trigger=trigger,
-            full=full,
-        )
-        if created:
-            _note(organization_id, actor, "run.requested", run, clock.now(), {"kind": kind, "full": full})
+        run, created = _make(organization_id, actor, connector_id, kind, clock, full, "manual")
     if created:
         _enqueue(run)
+    return run, created
+
+
+def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run | None:
+    """The run of a stream that is due, and its next time, in one transaction: killed in between, neither is lost.
+    None where another scheduler was first. Raises `Conflict` where it can't start now; it is due as before then."""
+    with transaction(stream.organization_id):
+        if not streams.take_due(stream, next_run_at=next_run_at):
+            return None
+        run, created = _make(
+            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, False, "periodic"
+        )
+        if not created:
+            raise Conflict("A run of this stream is under way.")
+    _enqueue(run)
+    return run
+
+
+def _make(
+    organization_id: UUID,
+    actor: Actor,
+    connector_id: UUID,
+    kind: str,
+    clock: Clock,
+    full: bool,
+    trigger: str,
+) -> tuple[Run, bool]:
+    connector = connectors.get(organization_id, connector_id)
+    stream = streams.get(organization_id, connector_id, kind)
+    _require_enabled(connector, stream)
+    _require_no_other(organization_id, stream)
+    run, created = runs.create(
+        organization_id,
+        connector_id=connector.id,
+        stream_id=stream.id,
+        kind=kind,
+        actor=actor.record(),
+        settings=Frozen.record(connector, stream),
+        now=clock.now(),
+        trigger=trigger,
+        full=full,
+    )
+    if created:
+        _note(organization_id, actor, "run.requested", run, clock.now(), {"kind": kind, "full": full})
     return run, created
 
 

@@ -15,6 +15,7 @@ from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.core.origins import origin
 from ropewalk.engine import bindings, schedule
 from ropewalk.engine.bindings import HEADER, Needed, origins_of
 from ropewalk.engine.clock import Clock
@@ -53,7 +54,12 @@ class StreamSaving:
     """A stream's body against what is there: checked whole when made, written by `save`."""
 
     def __init__(
-        self, connector: Connector, kind: str, body: Mapping[str, Any], clock: Clock, send_secret_to: str = ""
+        self,
+        connector: Connector,
+        kind: str,
+        body: Mapping[str, Any],
+        clock: Clock,
+        send_secret_to: Collection[str] = (),
     ) -> None:
         self._connector = connector
         self._organization = connector.organization_id
@@ -78,7 +84,9 @@ class StreamSaving:
             self._check_bindings(trouble, source.settings.model_validate(connector.settings), send_secret_to)
         refuse(trouble)
 
-    def _check_bindings(self, trouble: list[Problem], connector_settings: Any, confirmed: str) -> None:
+    def _check_bindings(
+        self, trouble: list[Problem], connector_settings: Any, send_secret_to: Collection[str]
+    ) -> None:
         kept, self._header_values = take_secret_headers(
             self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
         )
@@ -92,12 +100,13 @@ class StreamSaving:
         needed = Needed(auth, marked, origins_of(self.settings.url, auth))
         given = {name for name, value in self._secrets.items() if isinstance(value, str)}
         self._needed = needed
+        self.confirmed = _confirmed(trouble, send_secret_to, needed.origins)
         self._bindings = bindings.load(
             self._organization,
             self._connector.id,
             self._before.id if self._before else None,
             given=given | {HEADER + name for name in self._header_values},
-            confirmed=confirmed,
+            confirmed=self.confirmed,
         )
         trouble += self._bindings.problems(needed)
 
@@ -139,6 +148,9 @@ class StreamSaving:
         wanted, before = self.settings.schedule, self._before
         values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
         same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())
+        if before is not None and wanted.periodic and not before.periodic:
+            # Whoever turns it on again has seen why it stood still.
+            values |= {"paused": "", "auth_failures": 0}
         if not same:
             now = self._clock.now()
             due = schedule.next_run(now, wanted.every_minutes, self._clock.jitter())
@@ -160,17 +172,27 @@ class StreamSaving:
             origins=origins,
             now=now,
         )
-        for own, name, target in self._bindings.to_bind:
-            secrets.bind(
-                self._organization,
-                connector_id=self._connector.id,
-                stream_id=stream.id if own else None,
-                name=name,
-                origin=target,
-                now=now,
-            )
+        self._bindings.bind(self._organization, self._connector.id, stream.id, now)
         if changed:
             reconnect(self._connector, only=stream)
+
+
+def _confirmed(trouble: list[Problem], said: Collection[str], origins: Collection[str]) -> list[str]:
+    """Of the origins that the stream sends its secrets to, those that somebody has said yes to."""
+    found: list[str] = []
+    for text in said:
+        try:
+            named = origin(text)
+        except ValueError:
+            named = text
+        if named in origins:
+            found.append(named)
+        else:
+            where = " and ".join(sorted(origins))
+            trouble.append(
+                Problem("send_secret_to", f"This stream sends nothing to {text}; it sends to {where}.")
+            )
+    return found
 
 
 def _kind(source: Source, kind: str) -> StreamKind:

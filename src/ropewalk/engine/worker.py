@@ -118,6 +118,10 @@ class Worker:
             except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))
                 transactions.close()
+            except Exception:
+                # Whatever it was, a worker without a heartbeat would lose all its runs over it.
+                log.exception("sweep_broke")
+                transactions.close()
         transactions.close()
 
     def _flag_cancelled(self) -> None:

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from ropewalk.core.errors import NotFound
 from ropewalk.core.values import JSON
 from ropewalk.store import connectors, records, secrets
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Stream
+from ropewalk.store.models import Run, Stream
+from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
 
 SETTABLE = frozenset(
@@ -134,8 +135,10 @@ def delete(organization_id: UUID, connector_id: UUID, kind: str) -> None:
 
 
 def due(now: datetime, *, limit: int = 100) -> list[Stream]:
-    """Of all organizations, whatever a schedule wants run by now."""
+    """Of all organizations, whatever a schedule wants run by now, and isn't running."""
+    under_way = Run.objects.filter(stream_id=OuterRef("id"), mode="sync", status__in=OPEN)
     wanted = Stream.objects.filter(
+        ~Exists(under_way),
         Q(not_before=None) | Q(not_before__lte=now),
         periodic=True,
         enabled=True,
