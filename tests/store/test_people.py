@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.store import byhand, audit, keys, people
+from ropewalk.store import audit, byhand, keys, people
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, ApiKey, AuditEntry, Member, Organization, User
 
