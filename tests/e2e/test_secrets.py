@@ -181,7 +181,7 @@ def rows(url: str) -> Iterator[tuple[str, bytes]]:
 
 def drafts(url: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Bodies with a secret in a place where it is wrong, or that the vendor refuses."""
-    for kind in AUTH:
+    for kind, auth in AUTH.items():
         made = connector(kind, "bad", url)
         secrets = dict.fromkeys(made["secrets"], SECRETS[kind])
         stream = made["streams"]["accounts"]
@@ -193,7 +193,7 @@ def drafts(url: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield (
             "POST",
             "/v1/connectors",
-            {**wrong, "settings": {"auth": {**AUTH[kind], "token": SECRETS[kind]}}},
+            {**wrong, "settings": {"auth": {**auth, "token": SECRETS[kind]}}},
         )
         at = f"{stream['url']}?api_key={urllib.parse.quote(SECRETS[kind])}"
         yield "POST", "/v1/test", {**draft, "secrets": secrets, "stream": {**stream, "url": at}}

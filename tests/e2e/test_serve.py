@@ -20,7 +20,7 @@ from tests.fakes.shapes import Pages
 
 PAGE = 5_000
 """As many rows as one transaction takes: what came before the page that is held is committed."""
-PAGES = 4
+PAGES = 3
 RECORDS = customers(PAGE * PAGES)
 
 
@@ -219,7 +219,7 @@ def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:
     assert status == 0
     assert (between["status"], between["counts"]["created"]) == ("running", PAGE * 2)
     # What was committed stays; the next one goes on behind it.
-    assert [asked.params["page"] for asked in gate.seen[asked_before:]] == ["3", "4", "5"]
+    assert [asked.params["page"] for asked in gate.seen[asked_before:]] == ["3", "4"]
     assert (run["status"], run["verdict"], run["counts"]["created"]) == (
         "succeeded",
         "complete",
