@@ -237,18 +237,3 @@ def abandoned(now: datetime, *, limit: int = 100) -> list[Run]:
     alive = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
     held = Run.objects.filter(status="running")
     return list(held.filter(Q(worker=None) | ~Q(worker__in=alive.values("id"))).order_by("id")[:limit])
-
-
-def last_finished(organization_id: UUID, stream_ids: Sequence[UUID]) -> dict[UUID, Run]:
-    """The latest finished sync of each stream."""
-    found: dict[UUID, Run] = {}
-    for stream_id in stream_ids:
-        run = (
-            Run.objects.filter(organization_id=organization_id, stream_id=stream_id, mode="sync")
-            .exclude(status__in=OPEN)
-            .order_by("-id")
-            .first()
-        )
-        if run is not None:
-            found[stream_id] = run
-    return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ropewalk.core.errors import NotFound
 from ropewalk.core.values import JSON
@@ -113,16 +113,6 @@ def change_if_baseline(organization_id: UUID, stream_id: UUID, baseline: str, **
 def _check(values: Mapping[str, Any]) -> None:
     if unknown := values.keys() - SETTABLE:
         raise TypeError(f"a stream has no {', '.join(sorted(unknown))}")
-
-
-def auth_failed(organization_id: UUID, stream_id: UUID, *, pause_at: int = 2) -> int:
-    """Counts one more authentication failure in a row; at `pause_at` the schedule waits for a new credential."""
-    with transaction(organization_id):
-        change(organization_id, stream_id, auth_failures=F("auth_failures") + 1)
-        _mine(organization_id).filter(id=stream_id, auth_failures__gte=pause_at, paused="").update(
-            paused="reconnect"
-        )
-        return by_id(organization_id, stream_id).auth_failures
 
 
 def delete(organization_id: UUID, connector_id: UUID, kind: str) -> None:
