@@ -60,7 +60,9 @@ class Run(Shape):
     expected_total: int | None
     since: Time | None
     full: bool
-    of_run: UUID | None = Field(description="The run that this one undoes or whose rows it retries; the dry run that it applies.")
+    of_run: UUID | None = Field(
+        description="The run that this one undoes or whose rows it retries; the dry run that it applies."
+    )
     accepted_at: Time | None
     created_at: Time
     started_at: Time | None
