@@ -161,10 +161,10 @@ def test_parameters(path: str, found: dict[str, str], world: World, api: Api) ->
     assert problems(api("get", world.path(path))) == found
 
 
-def test_a_dry_run_is_not_offered_yet(world: World, api: Api) -> None:
+def test_the_modes_of_a_run(world: World, api: Api) -> None:
     path = world.path("/v1/connectors/{connector_id}/streams/accounts/runs")
 
-    assert problems(api("post", path, {"mode": "dry_run"})) == {"mode": "Give one of sync."}
+    assert problems(api("post", path, {"mode": "wet"})) == {"mode": "Give one of sync, dry_run."}
 
 
 def test_an_event_stream_has_no_runs(world: World, api: Api) -> None:

@@ -154,6 +154,17 @@ class World:
     def retry(self, run: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         return self.carry_out(requests.retry_rows(self.org, self.owner, run["run_id"], reason, self.clock))
 
+    def dry_run(self, connector: Connector, **options: Any) -> dict[str, Any]:
+        return self.sync(connector, mode="dry_run", **options)
+
+    def apply(self, dry: dict[str, Any]) -> dict[str, Any]:
+        run, created = requests.apply_dry_run(self.org, self.owner, dry["run_id"], self.clock)
+        assert created
+        return self.carry_out(run)
+
+    def undo(self, run: dict[str, Any], *, flags: Flags | None = None) -> dict[str, Any]:
+        return self.carry_out(requests.undo(self.org, self.owner, run["run_id"], self.clock), flags)
+
     def accept(self, run: dict[str, Any]) -> dict[str, Any]:
         return shown(requests.accept(self.org, self.owner, run["run_id"], self.clock))
 

@@ -63,8 +63,8 @@ def test_changes_of_fields_without_history_go_after_a_month(org: UUID, stranger:
     byhand.edit(org, account.id, {"plan": "team"}, actor={}, now=later)
     fields.switch(org, "plan", history=False)
 
-    assert sweep(now + timedelta(days=30)) == 0
-    assert sweep(now + timedelta(days=31)) == 2
+    assert sweep(now + timedelta(days=31)) == 0
+    assert sweep(now + timedelta(days=31, seconds=1)) == 2
 
     assert [
         (change.organization_id, sorted(change.fields), change.at) for change in Change.objects.order_by("id")

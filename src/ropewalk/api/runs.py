@@ -65,7 +65,8 @@ def list_rows(
     limit: Limit = pages.LIMIT,
     cursor: Cursor = None,
 ) -> Any:
-    """The rows that weren't taken, each with its reason: 1,000 of a reason are kept, the run's counts are exact."""
+    """The rows that weren't taken, each with its reason: 1,000 of a reason are kept, the run's counts are exact.
+    Of a dry run the first 1,000 of each outcome, with `changes`; of an undo what went back, and what was kept."""
     found = ledger.listing(
         request.auth.organization_id, run_id, outcome=outcome, reason=reason, limit=limit, cursor=cursor
     )
@@ -77,6 +78,23 @@ def cancel_run(request: Keyed, run_id: UUID) -> Any:
     """Rows that were already applied stay."""
     caller = request.auth
     return schemas.run(requests.cancel(caller.organization_id, caller.actor, run_id, clock))
+
+
+@router.post("/runs/{run_id}/apply", auth=write, response={202: schemas.Run, 200: schemas.Run})
+def apply_dry_run(request: Keyed, run_id: UUID) -> Any:
+    """Of a dry run: a sync over the same window, decided anew; `preview` says what came out differently.
+    200: the one that does so already."""
+    caller = request.auth
+    run, created = requests.apply_dry_run(caller.organization_id, caller.actor, run_id, clock)
+    return Status(202 if created else 200, schemas.run(run))
+
+
+@router.post("/runs/{run_id}/undo", auth=write, response={202: schemas.Run})
+def undo_run(request: Keyed, run_id: UUID) -> Any:
+    """A run that takes back what this one changed, but for what somebody has changed since: its rows list what was
+    kept. The stream's schedule is paused, and its next run is a full one."""
+    caller = request.auth
+    return Status(202, schemas.run(requests.undo(caller.organization_id, caller.actor, run_id, clock)))
 
 
 @router.post("/runs/{run_id}/retry-rows", auth=write, response={202: schemas.Run})

@@ -35,9 +35,10 @@ StreamBody = Annotated[dict[str, Any], DocumentedBy(*_bodies())]
 
 
 class RunRequest(Settings):
-    """`full` says everything again, whatever has changed since."""
+    """`dry_run`: what a sync would do, exactly, and nothing of it done. `full` says everything again, whatever has
+    changed since."""
 
-    mode: Literal["sync"]
+    mode: Literal["sync", "dry_run"]
     full: StrictBool = False
 
 
@@ -102,14 +103,14 @@ def request_run(
     kind: schemas.Kind,
     body: Body[Annotated[dict[str, Any], DocumentedBy(RunRequest)]],
 ) -> Any:
-    """202: a new run. 200: the one that is under way."""
+    """202: a new run. 200: the one of this mode that is under way. A dry run and a sync are in nobody's way."""
     caller = request.auth
     asked = check(RunRequest, body)
     if kind == "events":
         message = "An event stream is read live, when an account's events are looked at; it has no runs."
         raise MustFix("no_runs", message, [Problem("", message)])
     run, created = requests.request_run(
-        caller.organization_id, caller.actor, connector_id, kind, clock, full=asked.full
+        caller.organization_id, caller.actor, connector_id, kind, clock, full=asked.full, mode=asked.mode
     )
     return Status(202 if created else 200, schemas.run(run))
 

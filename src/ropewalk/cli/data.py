@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from ropewalk.cli import exits
-from ropewalk.cli.opening import Called, WrongUsage
+from ropewalk.cli.opening import Called, WrongUsage, run_id
 from ropewalk.cli.output import Output, short, shown
 
 if TYPE_CHECKING:
@@ -135,11 +135,7 @@ def _one_run(called: Called, organization_id: UUID, text: str) -> int:
     from ropewalk.cli import following
     from ropewalk.store import connectors, runs as store_runs
 
-    try:
-        run_id = UUID(text)
-    except ValueError:
-        raise WrongUsage(f"{text} is not the id of a run; `ropewalk runs` lists them.") from None
-    run = store_runs.get(organization_id, run_id)
+    run = store_runs.get(organization_id, run_id(text))
     if called.output.as_json:
         called.output.answer(schemas.run(run))
     else:

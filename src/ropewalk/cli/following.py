@@ -8,16 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called, WrongUsage, listed
+from ropewalk.cli.output import short
 from ropewalk.cli.processes import new_worker, signals
-from ropewalk.core import remedies
+from ropewalk.core import limits, remedies
 from ropewalk.core.errors import Conflict
 from ropewalk.engine import requests
-from ropewalk.store import ledger, runs, streams, workers
+from ropewalk.store import connectors, ledger, runs, streams, workers
 from ropewalk.store.models import Connector, Run
 
 if TYPE_CHECKING:
@@ -38,7 +40,12 @@ def sync(called: Called, organization_id: UUID, connector_name: str, kind: str |
     with WorkerAtHand(called) as at_hand:
         ended = []
         for each in kinds:
-            run = follow(called, organization_id, connector, each, at_hand, full=full)
+            run = follow(
+                called,
+                f"{connector.name} {each}",
+                at_hand,
+                partial(ask, called, connector, each, mode="sync", full=full),
+            )
             ended.append(run)
             if status_of(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
                 break
@@ -48,6 +55,41 @@ def sync(called: Called, organization_id: UUID, connector_name: str, kind: str |
         shown = [schemas.run(run) for run in ended]
         called.output.answer(shown[0] if kind else {"items": shown, "next_cursor": None})
     return max((status_of(run) for run in ended), key=_WORST.index)
+
+
+def dry_run(called: Called, organization_id: UUID, connector_name: str, kind: str, *, full: bool) -> int:
+    connector = called.connector(organization_id, connector_name)
+    _kinds(organization_id, connector, kind)
+    asking = partial(ask, called, connector, kind, mode="dry_run", full=full)
+    with WorkerAtHand(called) as at_hand:
+        return _answer(called, follow(called, f"{connector.name} {kind}, dry", at_hand, asking))
+
+
+def undo(called: Called, organization_id: UUID, run_id: UUID) -> int:
+    with WorkerAtHand(called) as at_hand:
+        run = follow(
+            called,
+            f"undoing run {run_id}",
+            at_hand,
+            lambda: (requests.undo(organization_id, called.actor, run_id, called.clock), True),
+        )
+    return _answer(called, run)
+
+
+def ask(
+    called: Called, connector: Connector, kind: str, *, mode: requests.Mode = "sync", full: bool = False
+) -> tuple[Run, bool]:
+    return requests.request_run(
+        connector.organization_id, called.actor, connector.id, kind, called.clock, full=full, mode=mode
+    )
+
+
+def _answer(called: Called, run: Run) -> int:
+    if called.output.as_json:
+        from ropewalk.api import schemas
+
+        called.output.answer(schemas.run(run))
+    return status_of(run)
 
 
 _WORST = (exits.DONE, exits.INCOMPLETE, exits.CANCELLED, exits.FAILED, exits.INTERRUPTED)
@@ -101,20 +143,10 @@ def _lives(worker: Any) -> bool:
     return True
 
 
-def follow(
-    called: Called,
-    organization_id: UUID,
-    connector: Connector,
-    kind: str,
-    at_hand: WorkerAtHand,
-    *,
-    full: bool = False,
-) -> Run:
+def follow(called: Called, what: str, at_hand: WorkerAtHand, asking: Callable[[], tuple[Run, bool]]) -> Run:
     """Asks for a run, and stays with it to its end; Ctrl-C cancels it."""
-    run, created = requests.request_run(
-        organization_id, called.actor, connector.id, kind, called.clock, full=full
-    )
-    what = f"{connector.name} {kind}"
+    run, created = asking()
+    organization_id = run.organization_id
     if not created:
         called.output.note(f"A run of {what} is under way already; this is that one.")
     asked = threading.Event()
@@ -139,7 +171,7 @@ def follow(
     if left:
         called.output.note("Left. The run goes on; it was not started here.")
     else:
-        report(called, run, connector.name)
+        report(called, run, connectors.names(organization_id).get(run.connector_id, "?"))
     return run
 
 
@@ -210,7 +242,7 @@ def report(called: Called, run: Run, connector_name: str) -> None:
     output = called.output
     if output.as_json:
         return
-    output.say(f"{connector_name} {run.kind}: {_counts(run)}")
+    output.say(f"{connector_name} {run.kind}{_WHICH.get(run.trigger, '')}: {_counts(run)}")
     settings = run.settings.get("stream") or {}
     if run.reasons:
         kept = {reason: count for (_, reason), count in ledger.kept_rows(run.id).items()}
@@ -227,13 +259,47 @@ def report(called: Called, run: Run, connector_name: str) -> None:
         output.say(
             f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}"
         )
+    if run.mode == "dry_run":
+        _changes(called, run)
     for sentence in remedies.sentences(ended(run)):
         output.say(sentence)
+    if _can_be_undone(run):
+        output.note(f"To take it back within {limits.UNDO_DAYS} days: ropewalk undo {run.id}")
+
+
+_WHICH = {"undo": ", undo", "retry": ", retry"}
+_SHOWN = 5
+
+
+def _can_be_undone(run: Run) -> bool:
+    wrote = run.counts.get("created", 0) + run.counts.get("updated", 0)
+    return run.mode == "sync" and run.trigger != "undo" and run.status not in OPEN and wrote > 0
+
+
+def _changes(called: Called, run: Run) -> None:
+    """The first rows that a dry run would write, field by field."""
+    rows = []
+    for outcome in ("created", "updated"):
+        for row in ledger.listing(run.organization_id, run.id, outcome=outcome, limit=_SHOWN).items:
+            for name, value in (row.changes or {}).items():
+                rows.append((row.position, outcome, name, short(value["old"], 32), short(value["new"], 32)))
+    if rows:
+        called.output.say()
+        called.output.table(("row", "outcome", "field", "old", "new"), rows)
+        called.output.say()
 
 
 def ended(run: Run) -> remedies.Ended:
     return remedies.Ended(
-        run.status, run.verdict, run.verdict_reasons, run.counts, run.error, run.settings.get("stream") or {}
+        run.status,
+        run.verdict,
+        run.verdict_reasons,
+        run.counts,
+        run.error,
+        run.settings.get("stream") or {},
+        run.reasons,
+        run.mode,
+        run.trigger,
     )
 
 

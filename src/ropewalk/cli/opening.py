@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from ropewalk.cli.output import Output
 from ropewalk.core.actors import Actor
@@ -15,7 +16,6 @@ from ropewalk.core.errors import MustFix, Problem, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
 
     from ropewalk.engine.clock import Clock
     from ropewalk.installation import Installation
@@ -27,6 +27,13 @@ class WrongUsage(Refused):
 
     def __init__(self, message: str) -> None:
         super().__init__("bad_request", message)
+
+
+def run_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise WrongUsage(f"{text} is not the id of a run; `ropewalk runs` lists them.") from None
 
 
 @dataclass(slots=True)

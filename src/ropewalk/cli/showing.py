@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -188,7 +189,8 @@ class Demo:
 
         connector = self._called.connector(organization_id, "Vendor")
         with following.WorkerAtHand(self._called) as at_hand:
-            run = following.follow(self._called, organization_id, connector, "accounts", at_hand)
+            asking = partial(following.ask, self._called, connector, "accounts")
+            run = following.follow(self._called, f"{connector.name} accounts", at_hand, asking)
         return following.status_of(run), run.id
 
     def _show_accounts(self, organization_id: UUID) -> None:

@@ -41,6 +41,8 @@ DEFAULT_EVERY_MINUTES = 60
 
 # Ledger and previews (§5.2, §5.5)
 LEDGER_ROWS_PER_REASON = 1_000
+LEDGER_ROWS_PER_OUTCOME = 1_000
+UNDO_DAYS = 30
 
 ANY_CEILING = {"max_records": 2**63, "max_pages": 2**63}
 """For settings that have been saved: they were within the installation's ceilings of their day."""

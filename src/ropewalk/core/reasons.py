@@ -15,6 +15,7 @@ REJECTED = (
     "not_an_object",
     "invalid_value",
 )
+UNDO = ("changed_since",)
 NOTICES = (
     "owner_not_found",
     "external_id_differs",

@@ -9,6 +9,7 @@ from typing import Any
 from ropewalk.core import limits
 from ropewalk.core.mapping import MATCH_FIELDS
 
+UNWRITTEN = "It was a dry run: nothing was written."
 AGAIN = "The watermark has not moved: the next run reads the same window again."
 
 
@@ -22,17 +23,40 @@ class Ended:
     counts: Mapping[str, int] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    mode: str = "sync"
+    trigger: str = "manual"
 
 
 def sentences(run: Ended) -> list[str]:
     """The verdict first, then each of its reasons with the way out."""
     if run.status == "failed":
         message = str((run.error or {}).get("message") or "The run failed.")
-        return [f"Failed. {message}", f"Rows already applied stay. {AGAIN}"]
+        return [f"Failed. {message}", _unfinished(run) or f"Rows already applied stay. {AGAIN}"]
     if run.status == "cancelled":
-        return ["Cancelled. Rows already applied stay; the next run reads the same window again."]
+        stays = "Rows already applied stay; the next run reads the same window again."
+        return [f"Cancelled. {_unfinished(run) or stays}"]
     if run.status != "succeeded":
         return [f"The run is {run.status}."]
+    if run.trigger == "undo":
+        return _undone(run)
+    return [*([UNWRITTEN] if run.mode == "dry_run" else []), *_verdict(run)]
+
+
+def _unfinished(run: Ended) -> str:
+    if run.mode == "dry_run":
+        return UNWRITTEN
+    return "What has gone back stays so; undo the run once more to go on." if run.trigger == "undo" else ""
+
+
+def _undone(run: Ended) -> list[str]:
+    told = ["Undone. The stream's schedule is paused, and its next run by hand is a full one."]
+    if kept := run.reasons.get("changed_since"):
+        told.append(f"Kept, because somebody has changed it since: {kept:,}. The rows of this run list what.")
+    return told
+
+
+def _verdict(run: Ended) -> list[str]:
     if run.verdict == "truncated":
         return ["Truncated: not everything was read.", *(_truncated(one, run) for one in run.verdict_reasons)]
     if run.verdict == "suspicious":
@@ -44,7 +68,7 @@ def sentences(run: Ended) -> list[str]:
         return [
             "Suspicious: what was read can't be all there is.",
             *(_suspicious(one, run) for one in run.verdict_reasons),
-            accept,
+            *([] if run.mode == "dry_run" else [accept]),
         ]
     return ["Complete."]
 
@@ -120,6 +144,10 @@ def remedy(reason: str, settings: Mapping[str, Any]) -> str:
             return "Another account has this external id: correct one of the two, then retry these rows."
         case "deleted_here":
             return "The account was deleted by hand: restore it to have it synced again."
+        case "changed_since":
+            return (
+                "Somebody has changed it since: it was kept. Change it by hand if it should go back as well."
+            )
         case "invalid_domain":
             return (
                 "The value is no domain: map another path, or add the transform “domain” for URLs and emails."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +13,8 @@ from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import INGEST_ONLY, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
-from ropewalk.store import accounts, fields, people
-from ropewalk.store.accounts import AccountWrites, Author
+from ropewalk.engine.stage import Stage
+from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
 
@@ -24,25 +23,20 @@ class AccountRows:
 
     def __init__(
         self,
-        organization_id: UUID,
+        stage: Stage,
         *,
-        by: Author,
+        types: FieldTypes,
         connector_id: UUID,
         mode: Mode,
         create_missing: bool,
         targets: frozenset[str],
         owners: Owners,
-        now: datetime,
     ) -> None:
-        self._organization = organization_id
-        self._by = by
+        self._stage = stage
         self._mode: Mode = mode
         self._owners = owners
-        self._now = now
         self._with_contacts = not targets.isdisjoint(INGEST_ONLY[1:])
-        self._policy = Policy(
-            mode, create_missing, connector_id, new_id, FieldTypes(fields.types(organization_id))
-        )
+        self._policy = Policy(mode, create_missing, connector_id, new_id, types)
         self._index = Index()
         self._writes = AccountWrites()
 
@@ -53,9 +47,7 @@ class AccountRows:
         self._leave_out_who_left(drafts)
         keys = [draft.keys for draft in drafts]
         self._index = Index(
-            *accounts.candidates(
-                self._organization,
-                connector_id=self._policy.connector_id,
+            *self._stage.candidates(
                 external_ids=list({key.external_id for key in keys if key.external_id is not None}),
                 domains=list({key.domain for key in keys if key.domain is not None}),
                 link_keys=[key.link_key(self._mode) for key in keys],
@@ -67,7 +59,7 @@ class AccountRows:
     def _leave_out_who_left(self, drafts: Sequence[AccountDraft]) -> None:
         """Members may go while a run does."""
         named = {draft.values.get("accountOwnerId") for draft in drafts} - {None}
-        left = named - people.owners(self._organization).ids if named else set()
+        left = named - self._stage.members() if named else set()
         for draft in drafts if left else ():
             if draft.values.get("accountOwnerId") in left:
                 del draft.values["accountOwnerId"]
@@ -98,8 +90,7 @@ class AccountRows:
         return matching.match(draft.keys, self._mode, self._index, self._policy.connector_id)
 
     def write(self, decisions: Sequence[Decision], progress: Progress) -> None:
-        fields.learn(self._organization, self._policy.fields.drain(), now=self._now)
-        accounts.write(self._organization, self._writes, by=self._by, now=self._now)
+        self._stage.write(self._writes, self._policy.fields.drain())
         for decision in decisions:
             for contact in decision.contacts:
                 progress.counts.contacts["created" if contact.created else "updated"] += 1

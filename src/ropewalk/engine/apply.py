@@ -1,5 +1,5 @@
-"""Decides a batch of rows and carries it out: what they change, their hashes, the ledger and the run's progress in
-one transaction that holds only while the run's lease does (product.md §5.1, §5.2)."""
+"""Decides a batch of rows and carries it out on a stage: what they change, their hashes, the ledger and the run's
+progress; live in one transaction that holds only while the run's lease does (product.md §5.1, §5.2)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ropewalk.core.records import decode
 from ropewalk.core.values import JSON, digest
 from ropewalk.engine.batches import Batch
 from ropewalk.engine.progress import Progress
-from ropewalk.store import ledger, records
+from ropewalk.engine.stage import Stage
+from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
-from ropewalk.store.transactions import transaction
 
 
 class Draft(Protocol):
@@ -103,18 +103,14 @@ Commit = Callable[[Progress], None]
 class Applier:
     def __init__(
         self,
-        organization_id: UUID,
-        stream_id: UUID,
-        run_id: UUID,
+        stage: Stage,
         subject: Subject,
         plan: Plan,
         keys: Plan,
         hashes: Hashes,
         redact: Callable[[JSON], JSON],
     ) -> None:
-        self._organization = organization_id
-        self._stream = stream_id
-        self._run = run_id
+        self._stage = stage
         self._subject = subject
         self._plan = plan
         self._keys = keys
@@ -126,7 +122,7 @@ class Applier:
         """Answers the progress that has been committed; `before` stays what it was, for a batch that fails."""
         progress = before.copy()
         rows = self._rows(batch, progress)
-        with transaction(self._organization):
+        with self._stage.batch():
             rest: Sequence[Row] = rows
             outdated: set[UUID] = set()
             while rest:
@@ -158,15 +154,12 @@ class Applier:
         hashes = self._hashes
         if not hashes.heed:
             return {}
-        own = self._records_known([row.raw_hash for row in rows], periodic=hashes.periodic)
+        own = self._stage.known([row.raw_hash for row in rows], periodic=hashes.periodic)
         if not hashes.periodic:
             return own
         by_hand = {digest(row.raw, hashes.salt): row.raw_hash for row in rows}
-        found = self._records_known(list(by_hand), periodic=False)
+        found = self._stage.known(list(by_hand), periodic=False)
         return {by_hand[raw_hash]: known for raw_hash, known in found.items()} | own
-
-    def _records_known(self, raw_hashes: list[bytes], *, periodic: bool) -> dict[bytes, tuple[int, UUID]]:
-        return records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
 
     def _read(self, row: Row, progress: Progress) -> None:
         try:
@@ -201,9 +194,7 @@ class Applier:
                 self._read(row, progress)
         drafts = (row.draft or row.keys for row in rows)
         self._subject.load([draft for draft in drafts if draft is not None])
-        self._states = records.by_subject(
-            self._organization, self._stream, self._subject.loaded(), periodic=self._hashes.periodic
-        )
+        self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
             if row.known is not None and row.known[1] in part.remembered:
@@ -218,15 +209,19 @@ class Applier:
         if row.known is not None:
             progress.counts.counts["unchanged"] += 1
             self._note_seen(row.known[0], progress, twice=False)
+            if self._stage.previews:
+                self._preview(row, Decision("unchanged", account_id=row.known[1]), part, progress)
             return
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
         counts = progress.counts
         counts.counts[decision.outcome] += 1
         counts.notices.update(decision.notices)
+        if self._stage.previews:
+            self._preview(row, decision, part, progress)
         if decision.outcome in ("skipped", "rejected"):
             counts.reasons[decision.reason] += 1
             self._note_passed(row, decision, progress)
-            if counts.reasons[decision.reason] <= limits.LEDGER_ROWS_PER_REASON:
+            if not self._stage.previews and counts.reasons[decision.reason] <= limits.LEDGER_ROWS_PER_REASON:
                 part.entries.append(self._entry(row, decision))
             return
         part.decisions.append(decision)
@@ -271,26 +266,39 @@ class Applier:
             if state is not None and state.number is not None:
                 progress.passed.add(state.number)
 
-    def _entry(self, row: Row, decision: Decision) -> ledger.Entry:
+    def _preview(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
+        """Of each outcome the first rows, with what they would change."""
+        if progress.counts.counts[decision.outcome] > limits.LEDGER_ROWS_PER_OUTCOME:
+            return
+        if row.known is not None:
+            row.record = decode(row.raw)
+        changes: JSON = {name: {"old": old, "new": new} for name, (old, new) in decision.changes.items()}
+        made = [contact.email for contact in decision.contacts if contact.created]
+        told = f"Contacts it would make: {', '.join(made)}." if made else decision.message
+        part.entries.append(self._entry(row, decision, message=told, changes=changes))
+
+    def _entry(
+        self, row: Row, decision: Decision, *, message: str | None = None, changes: JSON = None
+    ) -> ledger.Entry:
         candidates = [candidate.summary() for candidate in decision.candidates]
         return ledger.Entry(
             row.position,
             decision.outcome,
             decision.reason,
-            str(self._redact(decision.message)),
+            str(self._redact(decision.message if message is None else message)),
             self._redact(row.record if row.record is not None else as_text(row.raw)),
             self._redact(list(candidates)) if candidates else None,
+            self._redact(changes) if changes else None,
+            size=len(memoryview(row.raw)),
         )
 
     # Writing
 
     def _write(self, part: _Part, progress: Progress) -> None:
         self._subject.write(part.decisions, progress)
-        numbers = records.remember(
-            self._organization, self._stream, part.remembered.values(), periodic=self._hashes.periodic
-        )
+        numbers = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
         progress.seen |= BitMap(numbers.values())
-        ledger.write(self._organization, self._run, part.entries)
+        self._stage.enter(part.entries)
 
 
 def as_text(raw: msgspec.Raw | bytes) -> str:

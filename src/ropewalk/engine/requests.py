@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
 
+from ropewalk.core import limits
 from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
@@ -17,11 +18,15 @@ from ropewalk.engine import jobs, periodic
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
-from ropewalk.store import accounts, audit, connectors, ledger, runs, streams
+from ropewalk.store import accounts, audit, connectors, ledger, reversal, runs, streams
 from ropewalk.store.models import Connector, Run, Stream
+from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
 
 log = structlog.get_logger(__name__)
+
+Mode = Literal["sync", "dry_run"]
+UNDO_WITHIN = timedelta(days=limits.UNDO_DAYS)
 
 
 def request_run(
@@ -32,10 +37,12 @@ def request_run(
     clock: Clock,
     *,
     full: bool = False,
+    mode: Mode = "sync",
 ) -> tuple[Run, bool]:
-    """A new run and True, or the one that is under way and False."""
+    """A new run and True, or the one of its mode that is under way and False. A dry run is in nobody's way, and
+    nobody in its."""
     with transaction(organization_id):
-        run, created = _make(organization_id, actor, connector_id, kind, clock, full, "manual")
+        run, created = _make(organization_id, actor, connector_id, kind, clock, mode, full, "manual")
     if created:
         _enqueue(run)
     return run, created
@@ -48,7 +55,7 @@ def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run 
         if not streams.take_due(stream, next_run_at=next_run_at):
             return None
         run, created = _make(
-            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, False, "periodic"
+            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, "sync", False, "periodic"
         )
         if not created:
             raise Conflict("A run of this stream is under way.")
@@ -62,13 +69,15 @@ def _make(
     connector_id: UUID,
     kind: str,
     clock: Clock,
+    mode: Mode,
     full: bool,
     trigger: str,
 ) -> tuple[Run, bool]:
     connector = connectors.get(organization_id, connector_id)
     stream = streams.get(organization_id, connector_id, kind)
     _require_enabled(connector, stream)
-    _require_no_other(organization_id, stream)
+    if mode == "sync":
+        _require_no_other(organization_id, stream)
     run, created = runs.create(
         organization_id,
         connector_id=connector.id,
@@ -77,11 +86,13 @@ def _make(
         actor=actor.record(),
         settings=Frozen.record(connector, stream),
         now=clock.now(),
+        mode=mode,
         trigger=trigger,
         full=full,
     )
     if created:
-        _note(organization_id, actor, "run.requested", run, clock.now(), {"kind": kind, "full": full})
+        detail = {"kind": kind, "mode": mode, "full": full}
+        _note(organization_id, actor, "run.requested", run, clock.now(), detail)
     return run, created
 
 
@@ -89,7 +100,9 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
     """Applies rows that a run skipped or rejected once more, under the stream's settings of now."""
     with transaction(organization_id):
         earlier = runs.get(organization_id, run_id)
-        if earlier.status in ("queued", "running"):
+        if earlier.mode == "dry_run" or earlier.trigger == "undo":
+            raise Conflict("Only the rows of a sync can be retried.")
+        if earlier.status in OPEN:
             raise Conflict("This run is still under way; its rows can be retried once it has ended.")
         if earlier.stream_id is None:
             raise NotFound("stream")
@@ -115,11 +128,91 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
     return run
 
 
+def apply_dry_run(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> tuple[Run, bool]:
+    """A sync over the window that a dry run read, decided anew, and True; or the one that does so already."""
+    with transaction(organization_id):
+        dry = runs.get(organization_id, run_id)
+        if dry.mode != "dry_run":
+            raise Conflict("This is no dry run; what it did has been done.")
+        if dry.status != "succeeded":
+            raise Conflict(f"Only a dry run that succeeded can be applied; this one is {dry.status}.")
+        if dry.stream_id is None:
+            raise NotFound("stream")
+        connector = connectors.get(organization_id, dry.connector_id)
+        stream = streams.get(organization_id, dry.connector_id, dry.kind)
+        _require_enabled(connector, stream)
+        under_way = runs.open_run(organization_id, stream.id, "sync")
+        if under_way is not None and under_way.of_run == dry.id:
+            return under_way, False
+        if under_way is not None:
+            raise Conflict("A run of this stream is under way; apply the dry run once that has ended.")
+        if not Frozen.load(dry.settings).still_holds(stream):
+            raise Conflict(
+                "The stream's settings have changed since this dry run, or a run was undone; make another one.",
+                code="settings_changed",
+            )
+        previewed = {"window": dry.progress["window"], "counts": dry.counts}
+        run, _ = runs.create(
+            organization_id,
+            connector_id=connector.id,
+            stream_id=stream.id,
+            kind=dry.kind,
+            actor=actor.record(),
+            settings=Frozen.record(connector, stream) | {"previewed": previewed},
+            now=clock.now(),
+            full=dry.full,
+            of_run=dry.id,
+            preview={"run_id": str(dry.id), "differs": {}},
+        )
+        _note(organization_id, actor, "run.dry_run_applied", run, clock.now(), {"of_run": str(dry.id)})
+    _enqueue(run)
+    return run, True
+
+
+def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
+    """Takes back what a run changed, as a run of its own."""
+    now = clock.now()
+    with transaction(organization_id):
+        earlier = runs.get(organization_id, run_id)
+        _require_undoable(organization_id, earlier, now)
+        run, _ = runs.create(
+            organization_id,
+            connector_id=earlier.connector_id,
+            stream_id=earlier.stream_id,
+            kind=earlier.kind,
+            actor=actor.record(),
+            settings=earlier.settings,
+            now=now,
+            trigger="undo",
+            of_run=earlier.id,
+        )
+        _note(organization_id, actor, "run.undone", run, now, {"of_run": str(earlier.id)})
+    _enqueue(run)
+    return run
+
+
+def _require_undoable(organization_id: UUID, run: Run, now: datetime) -> None:
+    if run.mode == "dry_run":
+        raise Conflict("A dry run changed nothing, so there is nothing to undo.")
+    if run.trigger == "undo":
+        raise Conflict("An undo can't be undone. Sync again to have the changes back.")
+    if run.status in OPEN or run.finished_at is None:
+        raise Conflict("This run is still under way; cancel it, or undo it once it has ended.")
+    if now - run.finished_at > UNDO_WITHIN:
+        raise Conflict(
+            f"A run can be undone within {limits.UNDO_DAYS} days; this one is older.", code="too_late"
+        )
+    if reversal.undone(organization_id, run.id):
+        raise Conflict("This run has been undone already.", code="already_undone")
+    if run.stream_id is not None and runs.open_run(organization_id, run.stream_id, "sync") is not None:
+        raise Conflict("A run of this stream is under way; undo once that has ended.")
+
+
 def cancel(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
     """A queued run is over at once, a running one within moments; rows already applied stay."""
     with transaction(organization_id):
         before = runs.get(organization_id, run_id)
-        if before.status not in ("queued", "running"):
+        if before.status not in OPEN:
             raise Conflict(f"This run has already ended ({before.status}).")
         run = runs.cancel(organization_id, run_id, now=clock.now())
         _note(organization_id, actor, "run.cancelled", run, clock.now())

@@ -1,11 +1,12 @@
-"""One run, from its claim to its end. Whatever happens ends in its row; only the lease decides who may write there."""
+"""A sync, from its window to its verdict; and a dry run, which is one on another stage (engine.dryrun)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import structlog
@@ -13,39 +14,29 @@ import structlog
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
+from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.paging import Ending, Pager
-from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
-from ropewalk.engine import connection, periodic, retrying, schedule
+from ropewalk.engine import connection, dryrun, periodic, retrying, schedule
 from ropewalk.engine.account_rows import AccountRows
 from ropewalk.engine.ahead import ReadAhead
 from ropewalk.engine.apply import Applier, Hashes
 from ropewalk.engine.batches import Batch, Place, batches
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.execution import Execution, Flags
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.progress import Progress
+from ropewalk.engine.stage import Live, Stage
+from ropewalk.engine.undo import Undo
 from ropewalk.sources.base import Page, Window
 from ropewalk.store import connectors, fields, ledger, people, records, runs, streams, transactions
-from ropewalk.store.accounts import Author
-from ropewalk.store.models import Run, Stream
+from ropewalk.store.models import Stream
 
 log = structlog.get_logger(__name__)
 
 RESTARTS = 3
-
-
-class Flags(Protocol):
-    """What others ask of a run under way."""
-
-    def cancel_asked(self) -> bool: ...
-
-    def stop_asked(self) -> bool: ...
-
-
-class Stopped(Exception):
-    """This worker is going; what is committed stays, and another goes on from there."""
 
 
 class Expired(Exception):
@@ -58,50 +49,17 @@ def carry_out(run_id: UUID, *, worker: str, clock: Clock, flags: Flags) -> bool:
         run = runs.claim(run_id, worker=worker, lease=uuid4(), now=clock.now())
     except runs.LeaseLost:
         return True
-    execution = _Execution(run, clock, flags)
-    try:
-        execution.begin()
-        execution.until_end()
-    except Stopped:
-        return False
-    except runs.LeaseLost:
-        log.warning("lease_lost", run_id=str(run_id))
-    except RopewalkError as error:
-        execution.end_badly(error)
-    except transactions.UNAVAILABLE:
-        raise
-    except Exception:
-        log.exception("run_broke", run_id=str(run_id))
-        execution.end_badly(_BROKE)
-    return True
+    return (Undo if run.trigger == "undo" else Sync)(run, clock, flags).carry_out()
 
 
-_BROKE = GiveUp(
-    "internal_error",
-    "Something in Ropewalk itself went wrong; the worker's log has the details. Rows already applied stay.",
-)
-
-
-class _Execution:
-    def __init__(self, run: Run, clock: Clock, flags: Flags) -> None:
-        self.run = run
-        self.lease = cast(UUID, run.lease)
-        self.clock = clock
-        self.flags = flags
-        self.redactor: Callable[[], Redactor] = Redactor
-
+class Sync(Execution):
     # Beginning
 
     def begin(self) -> None:
-        """Apart from the constructor, so that what fails here ends the run like everything after it."""
         if self.run.cancel_requested:
             raise Cancelled
         self.frozen = Frozen.load(self.run.settings)
         self.progress = self._take_up()
-
-    @property
-    def organization_id(self) -> UUID:
-        return self.run.organization_id
 
     @property
     def stream_id(self) -> UUID:
@@ -118,7 +76,19 @@ class _Execution:
         """As it was when the run began, whatever has been switched since."""
         return periodic.named(self.progress.opening.scope)
 
+    @property
+    def dry(self) -> bool:
+        return self.run.mode == "dry_run"
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether its end says anything about the stream and its schedule."""
+        return not self.dry and self.run.trigger != "retry"
+
     def _take_up(self) -> Progress:
+        if self.dry:
+            # What it imagined went with its worker: whoever takes it over begins again.
+            return self._begin_again(self._open())
         kept = runs.resumable(self.run.id)
         if kept.checkpoint is not None:
             counts = Counts.load({name: getattr(self.run, name) for name in _COUNT_COLUMNS})
@@ -137,24 +107,39 @@ class _Execution:
         if self.run.trigger == "retry":
             return Progress(Opening(self.clock.now(), None, full=False), say_again=True)
         stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
-        settings, kept = self.frozen.stream, stream.chain
-        off = periodic.switched_off(self.organization_id, settings)
-        opening = window.open(
-            self.run.started_at or self.clock.now(),
-            watermark=stream.watermark,
-            overlap_seconds=settings.overlap_seconds or 0,
-            incremental=settings.overlap_seconds is not None,
-            chain=Chain.from_json(kept["chain"]) if kept and self.frozen.still_holds(stream) else None,
-            asked_full=self.run.full,
-            # Fields that scheduled runs left out are in records that those runs have passed.
-            needs_full=stream.needs_full or bool(off and not self.periodic),
-            scope=periodic.scope(off) if self.periodic else "",
+        kept = stream.chain
+        opening = self._opening(
+            stream, Chain.from_json(kept["chain"]) if kept and self.frozen.still_holds(stream) else None
         )
         progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths(opening))
         if opening.resume is not None and kept:
             progress.place = Place(Pager.continue_from(opening.resume))
             progress.carry_on(kept["carried"], bytes(stream.chain_seen or b""))
         return progress
+
+    def _opening(self, stream: Stream, chain: Chain | None) -> Opening:
+        started_at = self.run.started_at or self.clock.now()
+        if self.previewed:
+            return dryrun.same_window(started_at, self.previewed["window"], chain)
+        settings = self.frozen.stream
+        off = periodic.switched_off(self.organization_id, settings)
+        return window.open(
+            started_at,
+            watermark=stream.watermark,
+            overlap_seconds=settings.overlap_seconds or 0,
+            incremental=settings.overlap_seconds is not None,
+            chain=chain,
+            asked_full=self.run.full,
+            # Fields that scheduled runs left out are in records that those runs have passed.
+            needs_full=stream.needs_full or bool(off and not self.periodic),
+            scope=periodic.scope(off) if self.periodic else "",
+        )
+
+    @property
+    def previewed(self) -> dict[str, Any]:
+        """Of the dry run that this one applies, its window and its counts."""
+        kept: dict[str, Any] = self.run.settings.get("previewed") or {}
+        return kept
 
     def _mapped_paths(self, opening: Opening) -> set[str]:
         """Those that the run reads."""
@@ -176,7 +161,7 @@ class _Execution:
             return
         connector = connectors.get(self.organization_id, self.run.connector_id)
         with connection.open_fetch(
-            connector, self.run.kind, self.frozen, self.clock, stop=self._leave
+            connector, self.run.kind, self.frozen, self.clock, stop=self.leave
         ) as opened:
             self.redactor = opened.redactor
             settings = self.frozen.stream
@@ -186,16 +171,16 @@ class _Execution:
             )
             self._consume(pages, interrupt=opened.fetch.close)
 
-    def _leave(self) -> bool:
-        return self.flags.cancel_asked() or self.flags.stop_asked()
-
     def _consume(self, pages: Iterator[Page], *, interrupt: Callable[[], None]) -> None:
+        with closing(self._stage()) as stage:
+            self._apply(pages, self._applier(stage), interrupt=interrupt)
+
+    def _apply(self, pages: Iterator[Page], applier: Applier, *, interrupt: Callable[[], None]) -> None:
         resumed = self.progress.place.state is not None
-        applier = self._applier()
         ahead = ReadAhead(pages, at_end=transactions.close)
         try:
             for batch in batches(ahead, self.progress.place, self.clock.monotonic):
-                self._check_flags()
+                self.check_flags()
                 self.progress = applier.apply(batch, self.progress, partial(self._commit, batch))
                 resumed = False
                 if batch.ending is not None:
@@ -206,39 +191,37 @@ class _Execution:
                 raise Expired from error
             raise
         except Cancelled:
-            self._check_flags()
+            self.check_flags()
             raise
         finally:
             interrupt()
             ahead.close()
         raise GiveUp("no_ending", "The source ended without saying how.")
 
-    def _check_flags(self) -> None:
-        if self.flags.cancel_asked():
-            raise Cancelled
-        if self.flags.stop_asked():
-            raise Stopped
+    def _stage(self) -> Stage:
+        run = self.run
+        if self.dry:
+            hold = partial(runs.progress, run.id, lease=self.lease)
+            return dryrun.Rehearsal(run.organization_id, self.stream_id, run.id, run.connector_id, hold)
+        return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now())
 
-    def _applier(self) -> Applier:
-        stream, run = self.frozen.stream, self.run
+    def _applier(self, stage: Stage) -> Applier:
+        stream = self.frozen.stream
         left_out = self.left_out
         plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
         subject = AccountRows(
-            self.organization_id,
-            by=Author(run_id=run.id, connector_id=run.connector_id),
-            connector_id=run.connector_id,
+            stage,
+            types=FieldTypes(fields.types(self.organization_id)),
+            connector_id=self.run.connector_id,
             mode=stream.matching,
             create_missing=stream.create_missing,
             targets=plan.targets,
             owners=people.owners(self.organization_id),
-            now=self.clock.now(),
         )
         apart = self.frozen.salt(*sorted(left_out)) if left_out else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
         keys = mapping.keys(stream.mapping, stream.matching)
-        return Applier(
-            self.organization_id, self.stream_id, run.id, subject, plan, keys, hashes, self._redact
-        )
+        return Applier(stage, subject, plan, keys, hashes, self._redact)
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)
@@ -249,18 +232,24 @@ class _Execution:
         log.info("cursor_expired", run_id=str(self.run.id), error=str(expired.__cause__))
         opening = self.progress.opening
         again = Opening(opening.first_started_at, opening.since, opening.full, opening.scope)
-        self.progress = Progress(again, self.progress.say_again, unseen=self._mapped_paths(again))
         self.run.restarts += 1
+        self.progress = self._begin_again(
+            Progress(again, self.progress.say_again, unseen=self._mapped_paths(again))
+        )
+
+    def _begin_again(self, progress: Progress) -> Progress:
         with transactions.transaction(self.organization_id):
             ledger.clear(self.organization_id, self.run.id)
             runs.progress(
                 self.run.id,
                 lease=self.lease,
-                checkpoint=self.progress.checkpoint(),
-                seen=self.progress.seen_bytes(),
+                checkpoint=progress.checkpoint(),
+                seen=progress.seen_bytes(),
                 restarts=self.run.restarts,
-                **self.progress.counts.record(),
+                since=progress.opening.since,
+                **progress.counts.record(),
             )
+        return progress
 
     # Committing
 
@@ -268,13 +257,11 @@ class _Execution:
         if batch.ending is not None:
             self._close(batch.ending, after)
             return
+        place: dict[str, Any] = (
+            {} if self.dry else {"checkpoint": after.checkpoint(), "seen": after.seen_bytes()}
+        )
         runs.progress(
-            self.run.id,
-            lease=self.lease,
-            checkpoint=after.checkpoint(),
-            seen=after.seen_bytes(),
-            expected_total=after.total,
-            **after.counts.record(),
+            self.run.id, lease=self.lease, expected_total=after.total, **place, **after.counts.record()
         )
 
     def _close(self, ending: Ending, after: Progress) -> None:
@@ -305,11 +292,19 @@ class _Execution:
                 "rows": (opening.before + tally).rows,
                 "vanished": sorted(after.unseen) if opening.full else [],
                 "scope": opening.scope,
+                **({"window": dryrun.window_of(opening)} if self.dry else {}),
             },
+            **self._preview(after),
             **after.counts.record(),
         )
-        if self.run.trigger != "retry":
+        if self.keeps_place:
             self._keep(stream, verdict, after, now)
+
+    def _preview(self, after: Progress) -> dict[str, Any]:
+        if not self.previewed:
+            return {}
+        told = dryrun.differs(self.previewed["counts"], after.counts.record()["counts"])
+        return {"preview": {"run_id": str(self.run.of_run), "differs": told}}
 
     def _keep(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:
         """What the stream takes from the run: nothing of its place, if it is not the stream that the run knew."""
@@ -326,32 +321,17 @@ class _Execution:
                     kept["needs_full"] = periodic.passed_over(
                         self.organization_id, self.frozen.stream, self.left_out
                     )
+                    if self.run.trigger == "manual" and kept["paused"] == "undo":
+                        # Somebody has done again what was undone, and seen it through.
+                        kept["paused"] = ""
                     records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
                 else:
                     records.mark_back(self.organization_id, stream.id, seen=after.at_source)
         streams.change(self.organization_id, stream.id, **kept)
 
-    def end_badly(self, error: RopewalkError) -> None:
-        """Failed, or cancelled: rows already applied stay, the watermark does not move."""
-        now = self.clock.now()
-        status = "cancelled" if isinstance(error, Cancelled) else "failed"
-        message = self.redactor().text(error.message)
-        log.info("run_ended", run_id=str(self.run.id), status=status, code=error.code, message=message)
-        try:
-            with transactions.transaction(self.organization_id):
-                runs.finish(
-                    self.run.id,
-                    lease=self.lease,
-                    status=status,
-                    now=now,
-                    error=None if status == "cancelled" else {"code": error.code, "message": message},
-                )
-                if status == "failed" and self.run.trigger != "retry":
-                    self._tell_schedule(error, now)
-        except runs.LeaseLost:
-            log.warning("lease_lost", run_id=str(self.run.id))
-
-    def _tell_schedule(self, error: RopewalkError, now: datetime) -> None:
+    def tell_others(self, error: RopewalkError, now: datetime) -> None:
+        if not self.keeps_place:
+            return
         try:
             stream = streams.get(self.organization_id, self.run.connector_id, self.run.kind)
         except NotFound:

@@ -22,6 +22,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """`size` is about how many bytes there are to write."""
+
     position: int
     outcome: str
     reason: str = ""
@@ -29,6 +31,7 @@ class Entry:
     record: JSON = None
     candidates: JSON = None
     changes: JSON = None
+    size: int = 0
 
 
 def write(organization_id: UUID, run_id: UUID, entries: Iterable[Entry]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from ropewalk.core import limits
 from ropewalk.store import changes
 from ropewalk.store.models import AuditEntry, Change, LedgerRow, Organization, Run
 from ropewalk.store.models.runs import OPEN
@@ -19,8 +20,8 @@ LEDGER_DAYS = 30
 DRY_RUN_DAYS = 30
 RUN_DAYS = 400
 AUDIT_DAYS = 400
-CHANGE_DAYS = 30
-"""Undo reads changes for 30 days (§5.5); after them only fields with History on have any."""
+CHANGE_DAYS = limits.UNDO_DAYS + 1
+"""Undo reads changes for 30 days from a run's end (§5.5); after them only fields with History on have any."""
 
 
 def sweep(now: datetime) -> int:

@@ -46,7 +46,7 @@ def create(
     organization_id: UUID,
     *,
     connector_id: UUID,
-    stream_id: UUID,
+    stream_id: UUID | None,
     kind: str,
     actor: JSON,
     settings: JSON,
@@ -55,13 +55,13 @@ def create(
     trigger: str = "manual",
     full: bool = False,
     of_run: UUID | None = None,
+    preview: JSON = None,
     run_id: UUID | None = None,
 ) -> tuple[Run, bool]:
-    """A new queued run and True, or the open run of that stream and mode and False."""
+    """A new queued run and True, or the open run of that stream and mode and False. `stream_id` None: it was
+    deleted, and something of it is undone."""
     with transaction(organization_id):
-        there = Run.objects.filter(
-            organization_id=organization_id, stream_id=stream_id, mode=mode, status__in=OPEN
-        ).first()
+        there = None if stream_id is None else open_run(organization_id, stream_id, mode)
         if there is not None:
             return there, False
         run = Run.objects.create(
@@ -74,6 +74,7 @@ def create(
             trigger=trigger,
             full=full,
             of_run=of_run,
+            preview=preview,
             actor=actor,
             settings=settings,
             created_at=now,
@@ -222,7 +223,7 @@ def cancel_requested(run_ids: Collection[UUID]) -> list[UUID]:
 def accept(organization_id: UUID, run_id: UUID, *, now: datetime) -> bool:
     """False where it is no suspicious run, or was accepted before."""
     found = Run.objects.filter(
-        organization_id=organization_id, id=run_id, verdict="suspicious", accepted_at=None
+        organization_id=organization_id, id=run_id, mode="sync", verdict="suspicious", accepted_at=None
     )
     return bool(found.update(accepted_at=now))
 

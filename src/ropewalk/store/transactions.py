@@ -31,6 +31,13 @@ def transaction(organization_id: UUID) -> Iterator[None]:
 
 
 @contextmanager
+def moment() -> Iterator[None]:
+    """For a short write that no matching depends on: it waits for nobody's turn, and nobody waits for long."""
+    with django_transaction.atomic():
+        yield
+
+
+@contextmanager
 def every_key(*, alone: bool) -> Iterator[None]:
     """Keeps the end of a key rotation (`alone`) apart from whoever encrypts at that moment."""
     with django_transaction.atomic():

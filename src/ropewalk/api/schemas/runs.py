@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ropewalk.api.schemas.base import Kind, OldNew, Outcome, Shape, Status, Time, left_out
 from ropewalk.core.counts import OUTCOMES
-from ropewalk.core.reasons import REJECTED, SKIPPED
+from ropewalk.core.reasons import REJECTED, SKIPPED, UNDO
 from ropewalk.store import models
 
 
@@ -35,7 +35,9 @@ class Failure(Shape):
 
 class Preview(Shape):
     run_id: UUID
-    differs: dict[str, int]
+    differs: dict[str, int] = Field(
+        description="By outcome, how many rows more or fewer than the dry run said; filled at the end of the run."
+    )
 
 
 class Run(Shape):
@@ -58,7 +60,9 @@ class Run(Shape):
     expected_total: int | None
     since: Time | None
     full: bool
-    of_run: UUID | None = Field(description="The run whose rows this one retries.")
+    of_run: UUID | None = Field(
+        description="The run that this one undoes or whose rows it retries; the dry run that it applies."
+    )
     accepted_at: Time | None
     created_at: Time
     started_at: Time | None
@@ -102,7 +106,7 @@ def run(row: models.Run) -> Run:
 class LedgerRow(Shape):
     position: int
     outcome: Outcome
-    reason: str | None = Field(json_schema_extra={"examples": [*SKIPPED, *REJECTED]})
+    reason: str | None = Field(json_schema_extra={"examples": [*SKIPPED, *REJECTED, *UNDO]})
     message: str | None
     record: Any
     candidates: list[Any] | None = left_out()

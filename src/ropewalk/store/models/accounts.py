@@ -132,4 +132,8 @@ class Change(models.Model):
     fields = models.JSONField(default=dict)
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "account", "at"], name="change_account")]
+        indexes = [
+            models.Index(fields=["organization", "account", "at"], name="change_account"),
+            # A run's changes come one after the other: its end is where rows are added.
+            models.Index(fields=["run", "id"], condition=Q(run__isnull=False), name="change_run"),
+        ]

@@ -1,0 +1,399 @@
+"""A dry run says what a run would do, exactly, and does none of it (product.md §5.5)."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra.django import TestCase
+
+from ropewalk.core.errors import Conflict
+from ropewalk.engine import accounts, requests
+from ropewalk.store import ledger, runs
+from ropewalk.store.models import Account, Change, Contact, LedgerRow, Stream, StreamRecord, TrackedField
+from tests.engine.conftest import Serving
+from tests.engine.world import Flags, World, brief as whole, complete, iso
+from tests.fakes import Fake
+
+MAPPING = [
+    {"from": "id", "to": "externalCustomerId"},
+    {"from": "site", "to": "companyDomain"},
+    {"from": "name", "to": "companyName"},
+    {"from": "tier", "to": "planTier"},
+    {"from": "mail", "to": "contactEmail"},
+    {"from": "users", "to": "endUsers"},
+    {"from": "owner", "to": "accountOwnerEmail"},
+]
+NOTHING_SAID = {"mode", "run_id", "created_at", "started_at", "finished_at", "of_run", "preview"}
+
+
+class Source:
+    """A list of records, served in pages of two."""
+
+    def __init__(self, world: World, serving: Serving, name: str = "CRM", **given: Any) -> None:
+        self.world = world
+        self.records: list[Any] = []
+        self.page_size = 2
+        base = serving(Fake(self._page))
+        options: dict[str, Any] = {
+            "records_path": "",
+            "mapping": MAPPING,
+            "pagination": {
+                "type": "offset", "offset_param": "skip", "size_param": "size", "page_size": 2,
+            },
+        }  # fmt: skip
+        self.connector = world.connect(base, options, name=name, **given)
+
+    def _page(self, asked: Any) -> Any:
+        if "skip" not in asked.params:
+            return self.records
+        start = int(asked.params["skip"])
+        return self.records[start : start + self.page_size]
+
+    def dry_run(self, *records: Any, **options: Any) -> dict[str, Any]:
+        self.records = list(records)
+        return self.world.dry_run(self.connector, **options)
+
+    def sync(self, *records: Any, **options: Any) -> dict[str, Any]:
+        self.records = list(records)
+        return self.world.sync(self.connector, **options)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page is a batch of its own, so that batches see what those before them would have done."""
+    from ropewalk.engine import batches
+
+    monkeypatch.setattr(batches, "BATCH_ROWS", 2)
+
+
+def everything() -> dict[str, Any]:
+    """Whatever a run may write, but for runs and their ledgers."""
+    tables = (Account, Change, Contact, Stream, StreamRecord, TrackedField)
+    return {table.__name__: list(table.objects.order_by("pk").values()) for table in tables}
+
+
+A = {"id": "1", "site": "a.example", "name": "A", "tier": "free", "mail": "ann@a.example"}
+B = {"id": "2", "site": "b.example", "name": "B", "tier": 3, "users": ["bob@b.example", "bea@b.example"]}
+
+
+def brief(run: dict[str, Any]) -> dict[str, Any]:
+    """Without the notice that few records have all that is mapped."""
+    notices = {code: count for code, count in run["notices"].items() if code != "path_vanished"}
+    return whole({**run, "notices": notices})
+
+
+def said(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in run.items() if name not in NOTHING_SAID}
+
+
+def test_it_writes_nothing(world: World, serving: Serving) -> None:
+    source = Source(world, serving, incremental={"param": "since"})
+    source.sync({**A, "tier": 1})
+    world.clock.advance(hours=1)
+    before = everything()
+
+    dry = source.dry_run({**A, "tier": "team"}, B)
+
+    assert brief(dry) == complete(created=1, updated=1, notices={"type_widened": 1}, contacts={"created": 2})
+    assert everything() == before
+
+
+def test_rows_show_what_they_would_change(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    source.sync(A, B)
+
+    changed = {**A, "tier": "team", "mail": "abe@a.example"}
+    dry = source.dry_run(changed, B, {"site": "gmail.com"}, {"id": "3", "name": "C"}, "no object")
+
+    assert [(row.position, row.outcome, row.reason, row.record, row.changes) for row in world.rows(dry)] == [
+        (1, "updated", "", changed, {"planTier": {"old": "free", "new": "team"}}),
+        (2, "unchanged", "", B, None),
+        (3, "rejected", "missing_match_value", {"site": "gmail.com"}, None),
+        (4, "created", "", {"id": "3", "name": "C"}, {
+            "externalCustomerId": {"old": None, "new": "3"}, "companyName": {"old": None, "new": "C"},
+        }),
+        (5, "rejected", "not_an_object", '"no object"', None),
+    ]  # fmt: skip
+    assert world.rows(dry)[0].message == "Contacts it would make: abe@a.example."
+
+
+def test_the_first_thousand_of_each_outcome_are_listed(world: World, serving: Serving) -> None:
+    source = Source(world, serving, pagination={"type": "none"}, max_records=100_000)
+    bad = itertools.cycle(["no object", {"name": "no id"}])
+    records = [{"id": str(n), "name": "x"} for n in range(1_200)] + [next(bad) for _ in range(1_100)]
+
+    dry = source.dry_run(*records)
+
+    assert brief(dry)["created"] == 1_200
+    assert brief(dry)["reasons"] == {"not_an_object": 550, "missing_match_value": 550}
+    assert sorted(ledger.kept_rows(dry["run_id"]).items()) == [
+        (("created", ""), 1_000),
+        (("rejected", "missing_match_value"), 500),
+        (("rejected", "not_an_object"), 500),
+    ]
+
+
+def test_batches_see_what_those_before_would_have_done(
+    world: World, serving: Serving, small_batches: None
+) -> None:
+    source = Source(world, serving, matching="domain_and_external_id")
+    moved = {"site": "b.example", "id": "9"}
+    source.sync({"site": "a.example", "id": "1", "name": "A"})
+    records = [
+        {"site": "b.example", "name": "B"},
+        {"site": "c.example", "name": "C"},
+        moved,
+        {"id": "9", "name": "B2", "site": "d.example"},
+        {"site": "d.example", "mail": "x@d.example"},
+        {"site": "d.example", "mail": "y@d.example"},
+        moved,
+        {"id": "1", "site": "e.example"},
+        {"site": "e.example", "name": "E"},
+        {"site": "e.example", "name": "E"},
+    ]
+
+    dry, run = source.dry_run(*records), source.sync(*records)
+
+    assert brief(run)["notices"] == {"duplicate_in_run": 7}
+    assert said(dry) == said(run)
+
+
+def test_it_takes_the_place_of_no_run(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    dry = world.request(source.connector, mode="dry_run")
+    again, created = requests.request_run(
+        world.org, world.owner, source.connector.id, "accounts", world.clock, mode="dry_run"
+    )
+    assert (again.id, created) == (dry.id, False)
+
+    source.sync(A)
+
+    assert brief(world.carry_out(dry)) == complete(unchanged=1)
+
+
+def test_failures_dont_count(world: World, serving: Serving) -> None:
+    from tests.fakes import Answer
+
+    base = serving(Fake(lambda asked: Answer({}, status=401)))
+    connector = world.connect(base)
+    before = everything()
+
+    outcomes = [brief(world.dry_run(connector)) for _ in range(3)]
+
+    assert {(each["status"], each["error"]) for each in outcomes} == {("failed", "authentication_failed")}
+    assert everything() == before
+
+
+def test_whoever_takes_it_over_begins_again(world: World, serving: Serving, small_batches: None) -> None:
+    source = Source(world, serving)
+    source.records = [{"id": str(n), "name": "x"} for n in range(6)]
+    run = world.request(source.connector, mode="dry_run")
+    looks = itertools.count()
+    here = threading.current_thread()
+    world.carry_out(run, Flags(stop=lambda: threading.current_thread() is here and next(looks) > 0))
+    assert (world.run(run.id)["status"], LedgerRow.objects.count()) == ("running", 2)
+
+    dry = world.carry_out(run, worker="w-2")
+
+    assert (brief(dry), dry["pages"]) == (complete(created=6), 4)
+    assert [row.position for row in world.rows(dry)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_nothing_of_it_is_accepted_or_retried(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    dry = source.dry_run("x", "y")
+    assert dry["verdict"] == "suspicious"
+
+    for verb in (world.accept, world.retry, world.undo):
+        with pytest.raises(Conflict):
+            verb(dry)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_holds_no_lock(world: World, serving: Serving) -> None:
+    """Whenever it reads from the source, nothing is open; its reads take no transaction."""
+    source = Source(world, serving)
+    source.sync(A)
+    seen: list[str] = []
+
+    def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if connection.in_atomic_block and not sql.startswith(("SAVEPOINT", "RELEASE")):
+            seen.append(" ".join(sql.split()[:3]).replace('"', ""))
+        return execute(sql, params, many, context)
+
+    run = world.request(source.connector, mode="dry_run")
+    source.records = [{**A, "name": "AA"}, B]
+    with connection.execute_wrapper(watch):
+        world.carry_out(run)
+
+    written = {name for name in seen if name.split()[0] in ("INSERT", "UPDATE", "DELETE")}
+    assert written <= {
+        "UPDATE ropewalk_run SET", "UPDATE ropewalk_runstate SET", "INSERT INTO ropewalk_ledgerrow",
+        "DELETE FROM ropewalk_ledgerrow", "DELETE FROM ropewalk_runstate",
+    }  # fmt: skip
+    assert not [sql for sql in seen if "ropewalk_account" in sql or "ropewalk_streamrecord" in sql]
+
+
+# ---- applying ----
+
+
+def test_apply_says_that_nothing_differs(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    source.sync(A)
+    dry = source.dry_run({**A, "name": "AA"}, B)
+
+    run = world.apply(dry)
+
+    assert said(run) == said(dry)
+    assert (run["of_run"], run["preview"]) == (dry["run_id"], {"run_id": dry["run_id"], "differs": {}})
+
+
+def test_apply_says_what_differs(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    source.sync(A)
+    dry = source.dry_run(A, B)
+    source.records = [{**A, "name": "AA"}, B, {"id": "3"}]
+
+    run = world.apply(dry)
+
+    assert run["preview"] == {
+        "run_id": dry["run_id"], "differs": {"created": 1, "updated": 1, "unchanged": -1},
+    }  # fmt: skip
+
+
+def test_apply_reads_the_window_of_the_dry_run(world: World, serving: Serving) -> None:
+    source = Source(world, serving, incremental={"param": "since"})
+    source.sync(A)
+    since = world.watermark(source.connector)
+    world.clock.advance(hours=1)
+    dry = source.dry_run({**A, "name": "AA"})
+    world.clock.advance(hours=1)
+    source.sync()
+    world.clock.advance(hours=1)
+    source.records = [{**A, "name": "AA"}]
+
+    run = world.apply(dry)
+
+    assert since is not None
+    assert (dry["since"], run["since"]) == (iso(since.replace(microsecond=0)),) * 2
+    assert (brief(run), world.watermark(source.connector)) == (complete(updated=1), world.clock.now())
+
+
+def test_apply_goes_on_where_the_dry_run_did(world: World, serving: Serving) -> None:
+    source = Source(world, serving, max_records=2)
+    records = [{"id": str(n), "name": "x"} for n in range(6)]
+    source.sync(*records)
+    dry = source.dry_run(*records)
+
+    run = world.apply(dry)
+
+    assert [row.position for row in world.rows(dry)] == [1, 2]
+    assert said(run) == said(dry)
+    assert len(world.accounts()) == 4
+
+
+def test_what_can_be_applied(world: World, serving: Serving) -> None:
+    source = Source(world, serving)
+    dry, run = source.dry_run(A), source.sync(B)
+    for wrong in (run, {"run_id": world.request(source.connector, mode="dry_run").id}):
+        with pytest.raises(Conflict):
+            world.apply(wrong)
+    first = requests.apply_dry_run(world.org, world.owner, dry["run_id"], world.clock)
+    second = requests.apply_dry_run(world.org, world.owner, dry["run_id"], world.clock)
+    assert (first[0].id, first[1], second[1]) == (second[0].id, True, False)
+    world.carry_out(first[0])
+
+    world.change(source.connector, matching="domain")
+
+    with pytest.raises(Conflict) as refused:
+        world.apply(dry)
+    assert refused.value.code == "settings_changed"
+
+
+# ---- dry run and run agree ----
+
+VALUES = st.sampled_from([None, "x", "y", 1, True, 2.5, "2026-01-01T00:00:00Z", ["x"], {"k": 1}])
+RECORD = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from([None, "1", "2", 3, "3", [1]]),
+        "site": st.sampled_from([None, "a.example", "b.example", "gmail.com", "no domain", "www.A.example"]),
+        "name": st.sampled_from([None, "A", "B", 7]),
+        "tier": VALUES,
+        "mail": st.sampled_from([None, "x@a.example", "y@a.example", "bad"]),
+        "users": st.sampled_from([None, "x@a.example,z@a.example", ["y@a.example"]]),
+        "owner": st.sampled_from([None, "olga@acme.example", "nobody@acme.example"]),
+    },
+)
+RECORDS = st.lists(st.one_of(RECORD, RECORD, RECORD, st.just("no object")), max_size=9)
+BY_HAND = st.lists(
+    st.fixed_dictionaries(
+        {"companyName": st.just("By hand")},
+        optional={
+            "companyDomain": st.sampled_from(["a.example", "b.example"]),
+            "externalCustomerId": st.sampled_from(["1", "2"]),
+        },
+    ),
+    max_size=2,
+)
+STREAM = st.fixed_dictionaries(
+    {
+        "matching": st.sampled_from(["domain", "external_id", "domain_and_external_id"]),
+        "create_missing": st.booleans(),
+    }
+)
+CASE = st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, st.booleans(), st.integers(1, 3))
+
+
+def by_hand(world: World, many: list[dict[str, Any]], *, delete: bool = False) -> None:
+    for values in many:
+        try:
+            made = accounts.create_account(world.org, world.owner, values, world.clock)
+        except Conflict:
+            continue
+        if delete:
+            accounts.delete_account(world.org, world.owner, made.id, world.clock)
+
+
+class TestAgreement(TestCase):
+    @pytest.fixture(autouse=True)
+    def _set_up(self, loopback: Any, serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.serving = serving
+        self.patch = monkeypatch
+
+    @settings(max_examples=100)
+    @given(case=CASE)
+    def test_dry_run_and_run_agree(self, case: Any) -> None:
+        from ropewalk.engine import batches
+
+        stream, there, first, second, full, size = case
+        world = World.new()
+        self.patch.setattr(batches, "BATCH_ROWS", size)
+        source = Source(world, self.serving, **stream)
+        by_hand(world, there[:1], delete=True)
+        source.sync(*first)
+        by_hand(world, there)
+        before = everything()
+
+        dry = source.dry_run(*second, full=full)
+        assert everything() == before
+        run = world.apply(dry)
+
+        assert said(dry) == said(run)
+        assert run["preview"]["differs"] == {}
+        left_out = [row for row in world.rows(dry) if row.outcome in ("skipped", "rejected")]
+        assert [seen(row) for row in left_out] == [seen(row) for row in world.rows(run)]
+        told = sum(len(row.changes or {}) for row in world.rows(dry))
+        done = Change.objects.filter(run=runs.get(world.org, run["run_id"]).id, contact=None)
+        assert told == sum(len(change.fields) for change in done)
+        world.close()
+
+
+def seen(row: LedgerRow) -> Any:
+    return row.position, row.outcome, row.reason, row.message, row.record, row.candidates
