@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -284,15 +285,19 @@ class MovingRows(Fake):
         self.records = customers(count)
         self.at = at
         self.gone = gone
+        self.moved = threading.Event()
 
     def answer(self, asked: Asked) -> Any:
         size, page = _number(asked, "limit", 100), _number(asked, "page", 1)
-        if page == self.at:
+        if page == self.at and not self.moved.is_set():
             if self.gone:
                 self.records = self.records[1:]
             else:
                 self.records = [*customers(1, 90_001), *self.records]
-            self.at = 0
+            self.moved.set()
+        if page > self.at:
+            # Pages are asked for together; what comes after the move is read after it.
+            self.moved.wait(10)
         return {"data": self.records[(page - 1) * size : page * size], "total": len(self.records)}
 
 
