@@ -260,7 +260,7 @@ def test_with_history_off_there_is_only_the_latest_value(world: World, serving: 
     feed.by_hand({**ONE, "tier": "silver", "name": "Uno"})
     shown = history(world, "planTier"), history(world, "companyName")
 
-    world.clock.advance(days=31)
+    world.clock.advance(days=32)
     while retention.sweep(world.clock.now()):
         pass
 
