@@ -163,18 +163,16 @@ def test_wrong_key(world: World, here: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-LAST = "0002_find_changes_by_run"
-
-
 def test_migrations_behind(here: Any) -> None:
     from django.db.migrations.recorder import MigrationRecorder
 
+    newest = "0002_find_changes_by_run"
     recorder = MigrationRecorder(connection)
-    recorder.record_unapplied("ropewalk", LAST)
+    recorder.record_unapplied("ropewalk", newest)
     try:
         found = [one for one in vitals.inside(here.ROPEWALK, _never()) if not one.ok]
     finally:
-        recorder.record_applied("ropewalk", LAST)
+        recorder.record_applied("ropewalk", newest)
 
     assert [one.code for one in found] == ["migrations_behind"]
-    assert f"ropewalk.{LAST} is next" in found[0].message
+    assert f"ropewalk.{newest} is next" in found[0].message
