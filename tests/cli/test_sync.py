@@ -75,8 +75,10 @@ def test_a_truncated_sync_names_its_limit(crm: Shell, vendor: Vendor) -> None:
     assert truncated.returncode == 3
     assert truncated.stdout.splitlines()[1:] == [
         "Truncated: not everything was read.",
-        "It stopped at max_records, 10 records. The next run goes on from there. To read more in one run, raise "
-        "max_records (Advanced settings), up to 100,000; ROPEWALK_MAX_RECORDS raises that ceiling.",
+        (
+            "It stopped at max_records, 10 records. The next run goes on from there. To read more in one run, raise "
+            "max_records (Advanced settings), up to 100,000; ROPEWALK_MAX_RECORDS raises that ceiling."
+        ),
     ]
 
 
@@ -107,8 +109,10 @@ def test_a_suspicious_sync_says_what_to_look_at(crm: Shell, vendor: Vendor) -> N
     assert suspicious.stdout.splitlines()[1:] == [
         "Suspicious: what was read can't be all there is.",
         "No rows came, where the last full run had some: check the URL, its filters and records_path (data).",
-        "The watermark has not moved: the next run reads the same window again. If it is meant to be like this, "
-        "accept the run, or switch the reason off for this stream (ignore_reasons: [no_rows]).",
+        (
+            "The watermark has not moved: the next run reads the same window again. If it is meant to be like this, "
+            "accept the run, or switch the reason off for this stream (ignore_reasons: [no_rows])."
+        ),
     ]
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ropewalk.core.discover import Field, fields, type_of
+from ropewalk.core.discover import Field, fields
+from ropewalk.core.fieldtypes import infer
 from ropewalk.core.values import JSON
 
 
@@ -70,5 +71,5 @@ def test_examples_differ() -> None:
         ("2024-02-29T10", "text"), ("2024", "text"), ("1.2.2024", "text"), ("٢٠٢٤-٠٢-٢٩", "text"),
     ],
 )  # fmt: skip
-def test_type_of(value: JSON, type: str) -> None:
-    assert type_of(value) == type
+def test_infer(value: JSON, type: str) -> None:
+    assert infer(value) == type

@@ -15,6 +15,12 @@ from ropewalk.core.origins import origin
         ("https://user:pass@api.example.com:8443/a", "https://api.example.com:8443"),
         ("https://bücher.example/x", "https://xn--bcher-kva.example"),
         ("http://[::1]:8000/x", "http://[::1]:8000"),
+        ("http://[0:0::0:1]/x", "http://[::1]"),
+        ("https://api.example.com./x", "https://api.example.com"),
+        ("https://BÜCHER.example./x", "https://xn--bcher-kva.example"),
+        ("https://api%2eexample.com/x", "https://api.example.com"),
+        ("https://evil.example\\.good.example/x", "https://evil.example"),
+        ("https://a..b/x", "https://a..b"),
     ],
 )
 def test_origin(url: str, expected: str) -> None:

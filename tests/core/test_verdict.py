@@ -58,14 +58,6 @@ def test_nothing_is_ignored_unless_said():
     assert judge(ODD, TAKEN, full=True, last_full_rows=None) == suspicious("page_repeated", "empty_page")
 
 
-@pytest.mark.parametrize(
-    ("kind", "moves", "accept"),
-    [("complete", True, False), ("truncated", False, False), ("suspicious", False, True)],
-)
-def test_what_a_verdict_lets_happen(kind, moves, accept):
-    assert (Verdict(kind).moves_watermark, Verdict(kind).can_be_accepted) == (moves, accept)
-
-
 def test_tallies_add_up():
     assert (Tally(3, 1) + Tally(4, 2), Tally()) == (Tally(7, 3), Tally(0, 0))
 

@@ -190,3 +190,10 @@ def test_an_owner_is_not_a_keys_to_change(world: World, api: Api) -> None:
     status, body = refusal(api("patch", world.path("/v1/members/{member_id}"), {"role": "owner"}))
 
     assert (status, body["error_code"]) == (403, "permission_denied")
+
+
+def test_a_reason_that_there_is_not(world: World, api: Api) -> None:
+    found = problems(api("post", world.path("/v1/runs/{run_id}/retry-rows"), {"reason": "no_mach"}))
+
+    assert list(found) == ["reason"]
+    assert found["reason"].startswith("Give one of no_match, ambiguous_match, ")

@@ -267,3 +267,25 @@ def test_a_contact_with_problems_names_them_all(world: World) -> None:
 
     assert paths(error) == ["email", "isPrimary", "phone", "title"]
     assert paths(missing) == ["email"]
+
+
+@pytest.mark.parametrize("name", ["accountId", "FIELDS", "goneAtSource", "contactEmail", "companyname"])
+def test_names_of_built_in_properties_are_taken(name: str, world: World) -> None:
+    with pytest.raises(MustFix) as caught:
+        create(world, companyName="Acme", fields={name: "x"})
+
+    assert paths(caught) == [f"fields.{name}"]
+
+
+def test_a_member_who_leaves_leaves_their_accounts_and_that_is_history(world: World) -> None:
+    member = people.add_user(world.org, world.owner, "max@acme.example", "member", world.clock).member
+    made = create(world, companyName="Acme", accountOwnerId=str(member.id))
+
+    people.remove_member(world.org, world.owner, member.id, world.clock)
+
+    assert byhand.values_of(byhand.get(world.org, made.id)) == {"companyName": "Acme"}
+    assert history(world, made)[0] == (
+        False,
+        {"accountOwnerId": {"old": str(member.id), "new": None}},
+        world.owner.record(),
+    )

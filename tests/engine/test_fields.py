@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from ropewalk.engine import people, schedule
 from ropewalk.store import changes, retention
 from ropewalk.store.models import Change, Run, TrackedField
 from tests.engine.conftest import Serving
-from tests.engine.world import INCREMENTAL, World, brief, complete, suspicious
+from tests.engine.world import INCREMENTAL, Flags, World, brief, complete, suspicious
 from tests.fakes import Fake
 
 ID = {"from": "id", "to": "externalCustomerId"}
@@ -37,12 +38,12 @@ class Feed:
         self.records = list(records)
         return brief(self.world.sync(self.connector, **options))
 
-    def scheduled(self, *records: Any) -> dict[str, Any]:
+    def scheduled(self, *records: Any, flags: Flags | None = None) -> dict[str, Any]:
         self.records = list(records)
         self.world.clock.advance(minutes=5)
         schedule.start_due(self.world.clock)
         run = Run.objects.get(trigger="periodic", status="queued")
-        return brief(self.world.carry_out(run))
+        return brief(self.world.carry_out(run, flags))
 
 
 def switch(world: World, name: str, **switches: bool) -> None:
@@ -129,6 +130,58 @@ def test_switched_on_again_scheduled_runs_write_it(world: World, serving: Servin
     run = feed.scheduled({**ONE, "tier": "silver"})
 
     assert (run, world.accounts()[0]["planTier"]) == (complete(updated=1), "silver")
+
+
+def test_switched_on_again_the_next_run_reads_what_was_passed_over(world: World, serving: Serving) -> None:
+    feed = Feed(world, serving)
+    feed.by_hand(ONE)
+    switch(world, "planTier", periodic=False)
+    feed.scheduled({**ONE, "tier": "silver"})
+
+    switch(world, "planTier", periodic=True)
+    needed = world.stream(feed.connector).needs_full
+    feed.scheduled({**ONE, "tier": "silver"})
+    feed.scheduled({**ONE, "tier": "silver"})
+
+    assert (needed, world.accounts()[0]["planTier"]) == (True, "silver")
+    assert [asked.params.get("updated_since") for asked in feed.fake.seen] == [
+        None,
+        "2026-03-01T12:00:00Z",
+        None,
+        "2026-03-01T12:10:00Z",
+    ]
+
+
+def test_switched_on_while_a_scheduled_run_goes(world: World, serving: Serving) -> None:
+    """The run goes on as it began; what it passed over is read next."""
+    feed = Feed(world, serving)
+    feed.by_hand({**ONE, "id": "2"})
+    switch(world, "planTier", periodic=False)
+    here = threading.current_thread()
+
+    def switched() -> bool:
+        # Asked before each batch; and, while a request is out, by the thread that waits for it.
+        if threading.current_thread() is here:
+            switch(world, "planTier", periodic=True)
+        return False
+
+    run = feed.scheduled(ONE, flags=Flags(cancel=switched))
+
+    assert run == complete(created=1)
+    assert world.accounts()[1] == {"externalCustomerId": "1", "companyName": "One"}
+    assert world.stream(feed.connector).needs_full is True
+
+
+def test_streams_that_spell_a_field_in_two_ways_write_one(world: World, serving: Serving) -> None:
+    """Both were saved before any run had made the field."""
+    one = Feed(world, serving, name="One")
+    other = Feed(world, serving, ID, NAME, {"from": "tier", "to": "plantier"}, name="Other")
+
+    one.by_hand(ONE)
+    other.by_hand({**ONE, "tier": "silver"})
+
+    assert world.accounts() == [{"companyName": "One", "externalCustomerId": "1", "planTier": "silver"}]
+    assert list(TrackedField.objects.filter(folded="plantier").values_list("name", flat=True)) == ["planTier"]
 
 
 def test_match_fields_have_no_such_switch(world: World, serving: Serving) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.engine import accounts, requests
+from ropewalk.engine import accounts, people, requests
 from ropewalk.store.models import AuditEntry, Connector, Contact
 from tests.engine.conftest import Serving
-from tests.engine.world import World, brief, complete, suspicious, values_of
+from tests.engine.world import Flags, World, brief, complete, suspicious, values_of
 from tests.fakes import Fake, customers
 
 ID = {"from": "id", "to": "externalCustomerId"}
@@ -152,7 +153,10 @@ def test_a_differing_id_stays(mode: str, world: World, serving: Serving) -> None
 
     runs = [source.outcome(BIG) for _ in range(2)]
 
-    assert runs == [complete(updated=1, notices={"external_id_differs": 1}), complete(unchanged=1)]
+    assert runs == [
+        complete(updated=1, notices={"external_id_differs": 1}),
+        complete(unchanged=1, notices={"external_id_differs": 1}),
+    ]
     assert world.accounts()[0]["externalCustomerId"] == "mine"
 
 
@@ -230,7 +234,7 @@ def test_an_ambiguous_row_is_settled_for_good(world: World, serving: Serving) ->
     assert (brief(retried), retried["trigger"]) == (complete(updated=1), "retry")
     assert brief(later) == complete(updated=1)
     assert [row["companyName"] for row in world.accounts()] == ["One", "Bigger"]
-    assert list(AuditEntry.objects.filter(verb="row.linked").values_list("detail", flat=True)) == [
+    assert list(AuditEntry.objects.filter(verb="run.row_linked").values_list("detail", flat=True)) == [
         {"position": 1, "account_id": str(two), "connector_id": str(source.connector.id)}
     ]
 
@@ -608,3 +612,21 @@ def test_nothing_crosses_organizations(world: World, serving: Serving) -> None:
 
     assert run == complete(created=1)
     assert [row["companyName"] for row in stranger.accounts()] == ["Theirs"]
+
+
+def test_a_member_who_leaves_while_a_run_goes(world: World, serving: Serving) -> None:
+    member = people.add_user(world.org, world.owner, "max@acme.example", "member", world.clock).member
+    source = Source(world, serving, matching="external_id", mapping=[ID, NAME, OWNER])
+    source.records = [BIG | {"owner": "max@acme.example"}]
+    here, left = threading.current_thread(), []
+
+    def leave() -> bool:
+        if threading.current_thread() is here and not left:
+            left.append(1)
+            people.remove_member(world.org, world.owner, member.id, world.clock)
+        return False
+
+    run = world.sync(source.connector, flags=Flags(cancel=leave))
+
+    assert brief(run) == complete(created=1, notices={"owner_not_found": 1})
+    assert world.accounts() == [{"companyName": "Big", "externalCustomerId": "1"}]

@@ -9,6 +9,7 @@ import pytest
 
 from ropewalk.core.errors import Conflict
 from ropewalk.engine import configure, schedule
+from ropewalk.store import connectors
 from ropewalk.store.models import Connector, Run
 from tests.engine.conftest import Serving
 from tests.engine.world import START, World, brief, complete, failed
@@ -75,6 +76,52 @@ def test_an_overlapping_time_starts_no_second_run(world: World, serving: Serving
 
     assert periodic(world) == []
     assert brief(world.carry_out(by_hand)) == complete(created=3)
+
+
+def test_a_time_that_came_while_a_run_went_is_made_up_for(world: World, serving: Serving) -> None:
+    connector = world.connect(serving(shop()), schedule=HOURLY)
+    by_hand = world.request(connector)
+    late = world.clock.advance(days=2)
+    schedule.start_due(world.clock)
+    world.carry_out(by_hand)
+
+    first, second = run_due(world), run_due(world)
+
+    assert ([brief(run) for run in first], second) == ([complete(unchanged=3)], [])
+    assert world.stream(connector).next_run_at == late + EARLY
+
+
+def test_killed_between_its_time_and_its_run_it_is_still_due(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = world.connect(serving(shop()), schedule=HOURLY)
+    world.clock.advance(hours=1)
+    due = world.stream(connector).next_run_at
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ropewalk.store.runs.create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            schedule.start_due(world.clock)
+
+    assert (world.stream(connector).next_run_at, len(run_due(world))) == (due, 1)
+
+
+def test_turned_on_again_it_is_no_longer_paused(world: World, serving: Serving) -> None:
+    connector = locked(world, serving)
+    for _ in range(2):
+        world.clock.advance(hours=1)
+        run_due(world)
+
+    world.change(connector, schedule=HOURLY | {"periodic": False})
+    off = world.stream(connector)
+    world.change(connector, schedule=HOURLY)
+    on = world.stream(connector)
+
+    assert (off.paused, off.next_run_at) == ("reconnect", None)
+    assert (on.paused, on.auth_failures, on.next_run_at) == ("", 0, world.clock.now() + EARLY)
 
 
 def test_two_schedulers_start_one_run(world: World, serving: Serving) -> None:
@@ -202,6 +249,21 @@ def test_a_refusal_by_hand_counts_too_and_a_success_ends_it(world: World, servin
         states.append(world.stream(connector).paused)
 
     assert states == ["", "reconnect", ""]
+
+
+# ---- as the API tells it ----
+
+
+def test_the_next_run_is_told_as_it_will_be(world: World, serving: Serving) -> None:
+    fake = Busy(wait=7200, times=1)
+    connector = world.connect(serving(fake), fake.stream, schedule=HOURLY)
+    told = [world.state(connector).next_run_at]
+    world.sync(connector)
+    told.append(world.state(connector).next_run_at)
+    configure.update_connector(world.org, world.owner, connector.id, {"enabled": False}, world.clock)
+    told.append(world.state(connectors.get(world.org, connector.id)).next_run_at)
+
+    assert told == [START + EARLY, START + timedelta(hours=2), None]
 
 
 # ---- Retry-After ----

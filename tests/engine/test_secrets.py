@@ -95,7 +95,7 @@ def test_it_may_be_confirmed_and_that_is_audited(world: World, serving: Serving)
     world.sync(connector)
 
     assert sent(there) == ["Bearer first-token"]
-    assert AuditEntry.objects.get(verb="stream.saved").detail == {
+    assert AuditEntry.objects.get(verb="connector.stream_saved").detail == {
         "name": "CRM",
         "kind": "accounts",
         "baseline_reset": True,
@@ -228,6 +228,64 @@ def test_deleting_a_connector_erases_its_secrets(world: World, serving: Serving)
     assert (Secret.objects.count(), len(world.accounts())) == (0, 3)
 
 
+def test_a_secret_is_bound_only_where_it_is_used(world: World, serving: Serving) -> None:
+    """Entered again for a connector whose stream has its own, it isn't let out where that one goes."""
+    first, second = serving(shop()), serving(shop())
+    connector = world.connect(first, **BEARER)
+    world.change(connector, url=f"{second}/customers", secrets={"token": "own-token"})
+
+    configure.update_connector(
+        world.org, world.owner, connector.id, {"secrets": {"token": "new-token"}}, world.clock
+    )
+
+    bound = Secret.objects.order_by("stream_id").values_list("stream_id", "origins")
+    assert {stream is not None: origins for stream, origins in bound} == {False: [], True: [second]}
+
+
+def test_an_own_secret_is_asked_for_where_the_token_url_moves(world: World, serving: Serving) -> None:
+    """Though the connector's was entered in the same request."""
+    base, other = serving(shop()), serving(shop())
+    auth = auth_at(base, "client credentials")["auth"]
+    connector = world.connect(base, auth=auth, secrets={"client_secret": "of-the-connector"})
+    world.change(connector, secrets={"client_secret": "of-the-stream"})
+    change = {
+        "settings": {"auth": auth | {"token_url": f"{other}/token"}},
+        "secrets": {"client_secret": "entered-again"},
+    }
+
+    with pytest.raises(MustFix) as caught:
+        configure.update_connector(world.org, world.owner, connector.id, change, world.clock)
+
+    assert [path for path, _ in problems(caught.value)] == ["secrets.client_secret"]
+
+
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "{}/customers?x=1"])
+def test_an_origin_is_confirmed_however_it_is_spelled(spelled: str, world: World, serving: Serving) -> None:
+    there = shop()
+    first, second = serving(shop()), serving(there)
+    connector = world.connect(first, **BEARER)
+    body = dict(world.stream(connector).settings) | {"url": f"{second}/customers"}
+
+    world.save(connector, body, send_secret_to=spelled.format(second))
+    world.sync(connector)
+
+    assert sent(there) == ["Bearer first-token"]
+    assert AuditEntry.objects.get(verb="connector.stream_saved").detail["send_secret_to"] == second
+
+
+@pytest.mark.parametrize("said", ["https://other.example", "nonsense"])
+def test_nothing_is_confirmed_that_is_not_asked(said: str, world: World, serving: Serving) -> None:
+    first = serving(shop())
+    connector = world.connect(first, **BEARER)
+
+    with pytest.raises(MustFix) as caught:
+        world.save(connector, dict(world.stream(connector).settings), send_secret_to=said)
+
+    assert problems(caught.value) == [
+        ("send_secret_to", f"This stream sends nothing to {said}; it sends to {first}.")
+    ]
+
+
 # ---- drafts ----
 
 
@@ -240,6 +298,39 @@ def draft(connector: Connector, url: str, **more: Any) -> dict[str, Any]:
         "connector_id": str(connector.id),
         **more,
     }
+
+
+def test_a_drafts_problems_are_told_at_once(world: World, serving: Serving) -> None:
+    connector = world.connect(serving(shop()), **BEARER)
+    body = draft(connector, "ftp://x", secrets={"tokn": "x"}) | {"settings": {"auth": {"type": "bearr"}}}
+
+    with pytest.raises(MustFix) as caught:
+        probe.test_draft(world.org, body, world.clock)
+
+    assert sorted(path for path, _ in problems(caught.value)) == [
+        "secrets.tokn", "settings.auth.type", "stream.url",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [("source", "nope"), ("kind", "nope")])
+def test_a_draft_of_what_there_is_not(name: str, value: str, world: World, serving: Serving) -> None:
+    url = serving(shop())
+    connector = world.connect(url, **BEARER)
+
+    with pytest.raises(MustFix) as caught:
+        probe.test_draft(world.org, draft(connector, url) | {name: value}, world.clock)
+
+    assert [path for path, _ in problems(caught.value)] == [name]
+
+
+def test_a_draft_may_leave_the_saved_secret_out(world: World, serving: Serving) -> None:
+    fake = shop()
+    url = serving(fake)
+    connector = world.connect(url, **BEARER)
+
+    answer = probe.test_draft(world.org, draft(connector, url, secrets={"token": None}), world.clock)
+
+    assert (answer["ok"], answer["error"]["code"], fake.seen) == (False, "secret_missing", [])
 
 
 def test_a_draft_uses_saved_secrets_on_bound_origins_only(world: World, serving: Serving) -> None:

@@ -591,7 +591,20 @@ def test_a_stream_deleted_under_its_run_ends_it(world: World, serving: Serving) 
 
     done = world.carry_out(run, Flags(stop=delete))
 
-    assert done["status"] in ("failed", "cancelled")
+    assert (done["status"], done["counts"]["processed"]) == ("cancelled", 0)
+    assert (world.accounts(), StreamRecord.objects.count()) == ([], 0)
+
+
+def test_settings_saved_while_a_run_goes_are_not_tested_by_it(world: World, serving: Serving) -> None:
+    connector = world.connect(serving(Fake(lambda asked: {"data": customers(3)})))
+    world.sync(connector)
+    run = world.request(connector)
+    tested = world.state(connector).tested
+    world.change(connector, records_path="elsewhere")
+
+    world.carry_out(run)
+
+    assert (tested, world.state(connector).tested) == (True, False)
 
 
 # ---- gone and vanished ----

@@ -216,6 +216,22 @@ def test_two_workers_share_what_there_is(world: World, held: Any, jobs_url: str)
     assert len(world.accounts()) == 150
 
 
+def test_a_run_whose_job_has_ended_is_taken_up_all_the_same(
+    world: World, serving: Serving, jobs_url: str
+) -> None:
+    """As after a stalled worker lost its lease, which ends the job, and the one that took over was killed."""
+    connector = world.connect(serving(Fake(lambda asked: {"data": customers(3)})))
+    run = world.request(connector)
+    with working(world, jobs_url):
+        until(ended(world, run))
+    Run.objects.update(status="running", worker="gone", verdict=None, finished_at=None)
+
+    with working(world, jobs_url, "w-2"):
+        until(ended(world, run))
+
+    assert brief(world.run(run.id)) == complete(unchanged=3)
+
+
 # ---- without a queue ----
 
 

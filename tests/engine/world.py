@@ -13,7 +13,7 @@ from ropewalk.api import schemas
 from ropewalk.core.actors import Actor
 from ropewalk.engine import configure, connection, requests, sync
 from ropewalk.engine.saving import Saved
-from ropewalk.store import people, runs, streams
+from ropewalk.store import people, runs, status, streams
 from ropewalk.store.models import Account, Connector, LedgerRow, Run, Stream
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -116,9 +116,19 @@ class World:
         }
         return configure.create_connector(self.org, self.owner, body, self.clock)
 
-    def save(self, connector: Connector, body: dict[str, Any], **options: Any) -> Saved:
+    def save(
+        self, connector: Connector, body: dict[str, Any], *, send_secret_to: str = "", **options: Any
+    ) -> Saved:
+        confirmed = [send_secret_to] if send_secret_to else []
         return configure.save_stream(
-            self.org, self.owner, connector.id, "accounts", body, self.clock, **options
+            self.org,
+            self.owner,
+            connector.id,
+            "accounts",
+            body,
+            self.clock,
+            send_secret_to=confirmed,
+            **options,
         )
 
     def change(self, connector: Connector, **settings: Any) -> Saved:
@@ -165,6 +175,11 @@ class World:
 
     def stream(self, connector: Connector) -> Stream:
         return streams.get(self.org, connector.id, "accounts")
+
+    def state(self, connector: Connector) -> schemas.StreamState:
+        """Its status as the API shows it."""
+        found = status.of_connector(self.org, connector, now=self.clock.now())
+        return schemas.connector(found.connector, found.secrets, found.streams).streams["accounts"].status
 
     def watermark(self, connector: Connector) -> datetime | None:
         return self.stream(connector).watermark

@@ -338,3 +338,18 @@ def test_client_credentials_need_their_token_urls_origin_too(client: Client, ser
         fetch(Request("GET", server.url()))
 
     assert (caught.value.code, server.asked, tokens.asked) == ("secret_not_bound", [], [])
+
+
+def test_a_credential_is_secret_without_its_scheme_too() -> None:
+    key = ApiKey.model_validate({"in": "header", "name": "Authorization"})
+    credentials = Credentials(
+        key, {"token": "Token 9944b09199c6"}, headers={"X-Sig": "v1=abcdef012345", "X-A": "a b"}
+    )
+
+    assert list(credentials.values()) == [
+        "Token 9944b09199c6",
+        "9944b09199c6",
+        "v1=abcdef012345",
+        "abcdef012345",
+        "a b",
+    ]

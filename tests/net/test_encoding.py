@@ -115,8 +115,8 @@ def test_a_packed_body_that_stays_cut_off_is_an_error(client: Client, serve: Ser
     ("encoding", "packed"),
     [
         ("gzip", b"[]"),
-        ("gzip", gzip.compress(b"[]") + b"rest"),
-        ("gzip", gzip.compress(b"[]")[:-8] + b"\0" * 8),
+        ("gzip", gzip.compress(b"[]", mtime=0) + b"rest"),
+        ("gzip", gzip.compress(b"[]", mtime=0)[:-8] + b"\0" * 8),
         ("deflate", b"\xff\xff\xff"),
         ("br", b"\xff" * 40),
     ],

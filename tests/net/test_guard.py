@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ropewalk.core.errors import MustFix, Refused, RetryLater
-from ropewalk.net.guard import Guard, canonical, public
+from ropewalk.core.origins import canonical
+from ropewalk.net.guard import Guard, public
 from ropewalk.net.origin import parse
 
 LITERAL = {

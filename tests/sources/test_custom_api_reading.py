@@ -10,9 +10,10 @@ import pytest
 
 from ropewalk.core.checking import check as load
 from ropewalk.core.errors import MustFix, RetryLater
+from ropewalk.core.exchange import Request, Response
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.values import MISSING
-from ropewalk.sources.base import Page, Request, Response, Window
+from ropewalk.sources.base import Page, Window
 from ropewalk.sources.custom_api import SOURCE, AccountStream, ConnectorSettings, first_request
 from ropewalk.sources.reading import has_more_of, next_link, total_of
 

@@ -98,8 +98,6 @@ def test_a_stranger_finds_no_connector_and_no_stream(
     with pytest.raises(NotFound):
         streams.reset_baseline(stranger, stream)
     with pytest.raises(NotFound):
-        streams.auth_failed(stranger, stream)
-    with pytest.raises(NotFound):
         streams.delete(stranger, connector, "accounts")
     assert not streams.change_if_baseline(stranger, stream, "", enabled=False)
     assert connectors.named(stranger, "CRM") is None
@@ -194,13 +192,6 @@ def test_deleting_a_stream_forgets_its_records(org: UUID, connector: UUID, strea
 
     assert records.by_subject(org, stream, [subject], periodic=False) == {}
     assert runs.get(org, run).stream_id is None
-
-
-def test_two_authentication_failures_pause_the_schedule(org: UUID, stream: UUID) -> None:
-    assert streams.auth_failed(org, stream) == 1
-    assert streams.by_id(org, stream).paused == ""
-    assert streams.auth_failed(org, stream) == 2
-    assert streams.by_id(org, stream).paused == "reconnect"
 
 
 @pytest.mark.parametrize(

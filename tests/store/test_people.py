@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.store import audit, keys, people
+from ropewalk.store import audit, byhand, keys, people
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, ApiKey, AuditEntry, Member, Organization, User
 
@@ -78,6 +78,7 @@ def test_accounts_of_a_removed_member_have_no_owner(org: UUID, now: datetime) ->
     Account.objects.create(organization_id=org, owner=member, created_at=now, updated_at=now)
     assert people.owners(org) == Owners(frozenset([str(member.id)]), {"m@acme.example": str(member.id)})
 
+    byhand.give_up_owner(org, member.id, actor=None, now=now)
     people.remove_member(org, member.id)
 
     assert Account.objects.get().owner_id is None

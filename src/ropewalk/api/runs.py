@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Body, Path, Router, Status
-from pydantic import Field
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, clock, read, write
@@ -18,11 +17,13 @@ from ropewalk.store import ledger, pages, runs
 
 router = Router(tags=["runs"])
 
+_REASONS = (*SKIPPED, *REJECTED)
+
 Position = Annotated[int, Path(ge=0, lt=2**63)]
 
 
 class Retry(Settings):
-    reason: str | None = Field(None, json_schema_extra={"examples": [*SKIPPED, *REJECTED]})
+    reason: Literal[_REASONS] | None = None  # type: ignore[valid-type]
 
 
 class Choice(Settings):

@@ -69,7 +69,7 @@ def save_stream(
         kind,
         {name: value for name, value in body.items() if name not in _READ_ONLY},
         clock,
-        send_secret_to=send_secret_to,
+        send_secret_to=[send_secret_to] if send_secret_to else [],
         validate=only_validate,
     )
     return {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
+KILL_SECONDS = 10
 LOOK_SECONDS = 0.05
 # Its lines come through our log, not through handlers of its own.
 _GRANIAN_LOGS = {
@@ -139,6 +140,8 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         # SQLite has exactly one web process; PostgreSQL has as many as are started.
         workers=1,
         websockets=False,
+        # One that is asked to end before it has begun doesn't hear it.
+        workers_kill_timeout=KILL_SECONDS,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
@@ -218,4 +221,5 @@ class _Serving:
         worker.process.wait()
         if not self._stopped.is_set():
             self._worker_failed = True
-            os.kill(os.getpid(), signal.SIGTERM)
+            # To the main thread, which would sleep on if another one took it.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

@@ -131,7 +131,7 @@ def _create(draft: AccountDraft, id_holder: Candidate | None, policy: Policy) ->
     changes: dict[str, tuple[JSON, JSON]] = {
         name: (None, value) for name, value in draft.values.items() if value is not None
     }
-    notices = _observe(changes, draft, policy.fields)
+    notices = draft.notices | _observe(changes, policy.fields)
     return Decision(
         "created",
         account_id=policy.new_id(),
@@ -149,16 +149,13 @@ def _update(draft: AccountDraft, account: Candidate, id_holder: Candidate | None
         old = current.get(name)
         if old is not new and not same(old, new):
             changes[name] = (old, new)
-    id_differs = False
     if "externalCustomerId" in changes:
         if account.external_id is not None:
             # Only matching by the id itself may rely on it, and then it can't differ: it is somebody's key, so it stays.
-            id_differs = changes.pop("externalCustomerId")[1] is not None
+            del changes["externalCustomerId"]
         elif id_holder is not None:
             return _id_conflict(draft, id_holder)
-    notices = _observe(changes, draft, policy.fields)
-    if id_differs:
-        notices["external_id_differs"] = 1
+    notices = standing_notices(draft, account) | _observe(changes, policy.fields)
     contacts = _contacts(draft, account.contacts, policy.new_id)
     return Decision(
         "updated" if changes or contacts else "unchanged",
@@ -170,10 +167,17 @@ def _update(draft: AccountDraft, account: Candidate, id_holder: Candidate | None
     )
 
 
-def _observe(
-    changes: Mapping[str, tuple[JSON, JSON]], draft: AccountDraft, fields: FieldTypes
-) -> dict[str, int]:
+def standing_notices(draft: AccountDraft, account: Candidate) -> dict[str, int]:
+    """What is told of a draft every time that it comes, whether it changes something or not."""
     notices = dict(draft.notices)
+    mapped = draft.keys.external_id
+    if mapped is not None and account.external_id is not None and mapped != account.external_id:
+        notices["external_id_differs"] = 1
+    return notices
+
+
+def _observe(changes: Mapping[str, tuple[JSON, JSON]], fields: FieldTypes) -> dict[str, int]:
+    notices: dict[str, int] = {}
     written = {name: new for name, (_, new) in changes.items() if name not in BUILT_IN}
     if written:
         fields.require_room(written)

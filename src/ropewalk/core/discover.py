@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from ropewalk.core.fieldtypes import FieldType, infer
 from ropewalk.core.paths import flatten
 from ropewalk.core.values import JSON, canonical
 
-FieldType = Literal["text", "number", "boolean", "date-time", "list", "object"]
-
 EXAMPLES: Final = 3
 EXAMPLE_CHARS: Final = 200
-
-_DATE_TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,8 @@ class _Tally:
         if value is None or value == "" or value == [] or value == {}:
             return
         self.filled += 1
-        self.types[type_of(value)] += 1
+        if (found := infer(value)) is not None:
+            self.types[found] += 1
         if len(self.examples) < EXAMPLES:
             example = _example(value)
             self.examples.setdefault(canonical(example), example)
@@ -68,30 +62,6 @@ def fields(records: Iterable[Mapping[str, JSON]]) -> list[Field]:
         Field(path, tally.type(), round(tally.filled / total, 4), tuple(tally.examples.values()))
         for path, tally in tallies.items()
     ]
-
-
-def type_of(value: JSON) -> FieldType:
-    """Of a value that is not null."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, list):
-        return "list"
-    if isinstance(value, dict):
-        return "object"
-    return "date-time" if is_date_time(str(value)) else "text"
-
-
-def is_date_time(text: str) -> bool:
-    """ISO 8601, a date alone included."""
-    if not _DATE_TIME.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _example(value: JSON) -> JSON:

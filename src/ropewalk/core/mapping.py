@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +44,12 @@ class MappingEntry(BaseModel):
 
 def is_field_name(name: str) -> bool:
     return len(name) <= limits.FIELD_NAME_CHARS and _FIELD_NAME.fullmatch(name) is not None
+
+
+def is_custom_field(name: str) -> bool:
+    """Whether a custom field may have this name."""
+    folded = name.casefold()
+    return is_field_name(name) and folded not in _ACCOUNT_TARGETS and folded not in _RESERVED
 
 
 # ---- checking ----
@@ -210,6 +216,23 @@ def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
     return lambda record: paths.get(record, path)
 
 
-def compile(mapping: Sequence[MappingEntry], leave_out: frozenset[str] = frozenset()) -> Plan:
-    """`leave_out` are targets that this run doesn't write (Periodic off, §2.2)."""
-    return Plan([entry for entry in mapping if entry.to not in leave_out])
+def compile(
+    mapping: Sequence[MappingEntry],
+    leave_out: Collection[str] = (),
+    spelling: Mapping[str, str] | None = None,
+) -> Plan:
+    """`leave_out` are targets that this run doesn't write (Periodic off, §2.2); `spelling` gives the names that fields
+    have by now, by the folded one."""
+    known = spelling or {}
+    return Plan(
+        [
+            entry.model_copy(update={"to": known.get(entry.to.casefold(), entry.to)})
+            for entry in mapping
+            if entry.to not in leave_out
+        ]
+    )
+
+
+def keys(mapping: Sequence[MappingEntry], mode: Mode) -> Plan:
+    """Only what the rows are matched by."""
+    return Plan([entry for entry in mapping if entry.to in MATCH_FIELDS[mode]])

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 SHORTEST = 4
 """Shorter secrets can't be told from ordinary text; they are redacted by name only."""
@@ -17,6 +18,7 @@ _NAME = re.compile(
     r"|^(auth|key|pwd|pass|sig|sid|session(id)?)$"
     r"|(^|auth|access|refresh|id|api|bearer|session|csrf|xsrf|security|personal|private|user|app|client|bot)token$"
 )
+_PARAMETER = re.compile(r"([?&;]([^=&;#\s\"'<>]+)=)[^&;#\s\"'<>]*")
 _MARKERS = ("***", "•••")
 
 
@@ -42,6 +44,13 @@ class Redactor:
         if self._pattern is None:
             return text
         return self._pattern.sub(self.marker, text)
+
+    def quote(self, text: str) -> str:
+        """For a message: also without what parameters carry that are called like a secret of somebody else's."""
+        return _PARAMETER.sub(self._by_name, self.text(text))
+
+    def _by_name(self, found: re.Match[str]) -> str:
+        return f"{found[1]}{self.marker}" if is_secret_name(unquote(found[2])) else found[0]
 
     def values(self, value: Any) -> Any:
         """A structure without the secrets, whatever they are called; customers' data is otherwise left alone."""

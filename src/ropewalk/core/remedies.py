@@ -73,6 +73,16 @@ def _verdict(run: Ended) -> list[str]:
     return ["Complete."]
 
 
+def issue(run: Ended) -> tuple[str, str] | None:
+    """A code and what it means, for a run that somebody should look at; None for any other."""
+    code = (
+        str((run.error or {}).get("code", ""))
+        if run.status == "failed"
+        else next(iter(run.verdict_reasons), "")
+    )
+    return (code, " ".join(sentences(run))) if code else None
+
+
 def _truncated(reason: str, run: Ended) -> str:
     most, default, noun = {
         "max_records": (limits.MAX_RECORDS, limits.DEFAULT_MAX_RECORDS, "records"),

@@ -37,14 +37,6 @@ class Verdict(msgspec.Struct, frozen=True):
     kind: Kind
     reasons: tuple[str, ...] = ()
 
-    @property
-    def moves_watermark(self) -> bool:
-        return self.kind == "complete"
-
-    @property
-    def can_be_accepted(self) -> bool:
-        return self.kind == "suspicious"
-
 
 def judge(
     ending: Ending,

@@ -66,10 +66,6 @@ class Opening:
     resume: dict[str, Any] | None = None
     before: Tally = field(default_factory=Tally)
 
-    @property
-    def continues(self) -> bool:
-        return self.resume is not None
-
 
 def open(
     now: datetime,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from ropewalk.core.mapping import INGEST_ONLY, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
+from ropewalk.store import people
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
@@ -23,6 +24,7 @@ class AccountRows:
 
     def __init__(
         self,
+        organization_id: UUID,
         stage: Stage,
         *,
         types: FieldTypes,
@@ -32,6 +34,7 @@ class AccountRows:
         targets: frozenset[str],
         owners: Owners,
     ) -> None:
+        self._organization = organization_id
         self._stage = stage
         self._mode: Mode = mode
         self._owners = owners
@@ -44,6 +47,7 @@ class AccountRows:
         return account_draft(mapped, self._mode, self._owners)
 
     def load(self, drafts: Sequence[AccountDraft]) -> None:
+        self._leave_out_who_left(drafts)
         keys = [draft.keys for draft in drafts]
         self._index = Index(
             *self._stage.candidates(
@@ -54,6 +58,15 @@ class AccountRows:
             )
         )
         self._writes = AccountWrites()
+
+    def _leave_out_who_left(self, drafts: Sequence[AccountDraft]) -> None:
+        """Members may go while a run does."""
+        named = {draft.values.get("accountOwnerId") for draft in drafts} - {None}
+        left = named - people.owners(self._organization).ids if named else set()
+        for draft in drafts if left else ():
+            if draft.values.get("accountOwnerId") in left:
+                del draft.values["accountOwnerId"]
+                draft.notice("owner_not_found")
 
     def _emails(self, drafts: Sequence[AccountDraft]) -> list[str]:
         found = {email for draft in drafts for email in draft.end_users}
@@ -66,6 +79,10 @@ class AccountRows:
     def find(self, draft: AccountDraft) -> UUID | None:
         match = self._match(draft)
         return match.candidate.account_id if match.candidate and match.kind == "one" else None
+
+    def notices(self, draft: AccountDraft) -> Mapping[str, int]:
+        account = self._match(draft).candidate
+        return draft.notices if account is None else decide.standing_notices(draft, account)
 
     def decide(self, draft: AccountDraft) -> Decision:
         decision = decide.decide(draft, self._match(draft), self._policy)

@@ -3,7 +3,7 @@ progress; live in one transaction that holds only while the run's lease does (pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -44,6 +44,9 @@ class Subject(Protocol):
     def find(self, draft: Any) -> UUID | None:
         """The one subject that a draft is about, if it is there and may be written."""
 
+    def notices(self, draft: Any) -> Mapping[str, int]:
+        """What is told of a draft that has nothing new to say of the subject found."""
+
     def decide(self, draft: Any) -> Decision:
         """What is decided is seen by the drafts after it."""
 
@@ -79,6 +82,8 @@ class Row:
     draft: Any = None
     draft_hash: bytes = b""
     refusal: RowRefused | None = None
+    keys: Any = None
+    """Of a record that was refused: a draft of nothing but what it is matched by."""
 
 
 @dataclass(slots=True)
@@ -97,11 +102,18 @@ Commit = Callable[[Progress], None]
 
 class Applier:
     def __init__(
-        self, stage: Stage, subject: Subject, plan: Plan, hashes: Hashes, redact: Callable[[JSON], JSON]
+        self,
+        stage: Stage,
+        subject: Subject,
+        plan: Plan,
+        keys: Plan,
+        hashes: Hashes,
+        redact: Callable[[JSON], JSON],
     ) -> None:
         self._stage = stage
         self._subject = subject
         self._plan = plan
+        self._keys = keys
         self._hashes = hashes
         self._redact = redact
         self._states: dict[UUID, RecordState] = {}
@@ -112,8 +124,9 @@ class Applier:
         rows = self._rows(batch, progress)
         with self._stage.batch():
             rest: Sequence[Row] = rows
+            outdated: set[UUID] = set()
             while rest:
-                rest = self._apply_part(rest, progress)
+                rest = self._apply_part(rest, outdated, progress)
             progress.place = batch.place
             progress.counts.pages += batch.pages
             progress.counts.notices.update(batch.notices)
@@ -157,6 +170,14 @@ class Applier:
             row.draft_hash = self._hashes.of_draft(row.draft)
         except RowRefused as refusal:
             row.refusal = refusal
+            if progress.opening.full and isinstance(row.record, dict):
+                row.keys = self._keys_of(row.record)
+
+    def _keys_of(self, record: dict[str, Any]) -> Any:
+        try:
+            return self._subject.draft(self._keys.apply(record))
+        except RowRefused:
+            return None
 
     def _strike_seen(self, row: Row, progress: Progress) -> None:
         record = decode(row.raw)
@@ -164,20 +185,24 @@ class Applier:
 
     # Deciding
 
-    def _apply_part(self, rows: Sequence[Row], progress: Progress) -> Sequence[Row]:
+    def _apply_part(self, rows: Sequence[Row], outdated: set[UUID], progress: Progress) -> Sequence[Row]:
         """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated;
-        answers the rows that are left."""
-        self._subject.load([row.draft for row in rows if row.draft is not None])
+        answers the rows that are left. `outdated` are the subjects of such hashes, in this batch."""
+        for row in rows:
+            if row.known is not None and row.known[1] in outdated:
+                row.known = None
+                self._read(row, progress)
+        drafts = (row.draft or row.keys for row in rows)
+        self._subject.load([draft for draft in drafts if draft is not None])
         self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
             if row.known is not None and row.known[1] in part.remembered:
-                row.known = None
-                self._read(row, progress)
                 rest = rows[number:]
                 break
             self._decide(row, part, progress)
         self._write(part, progress)
+        outdated.update(part.remembered)
         return rest
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
@@ -195,6 +220,7 @@ class Applier:
             self._preview(row, decision, part, progress)
         if decision.outcome in ("skipped", "rejected"):
             counts.reasons[decision.reason] += 1
+            self._note_passed(row, decision, progress)
             if not self._stage.previews and counts.reasons[decision.reason] <= limits.LEDGER_ROWS_PER_REASON:
                 part.entries.append(self._entry(row, decision))
             return
@@ -206,7 +232,7 @@ class Applier:
         subject_id = self._subject.find(row.draft)
         state = self._states.get(subject_id) if subject_id and self._hashes.heed else None
         if state is not None and state.draft_hash == row.draft_hash:
-            return Decision("unchanged", account_id=subject_id, notices=row.draft.notices)
+            return Decision("unchanged", account_id=subject_id, notices=self._subject.notices(row.draft))
         return self._subject.decide(row.draft)
 
     def _remember(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
@@ -228,6 +254,17 @@ class Applier:
             progress.counts.notices["duplicate_in_run"] += 1
         if number is not None:
             progress.seen.add(number)
+
+    def _note_passed(self, row: Row, decision: Decision, progress: Progress) -> None:
+        """Not taken, but not gone at the source either."""
+        draft = row.draft or row.keys
+        subjects = {self._subject.find(draft)} if draft is not None else set()
+        if decision.reason == "ambiguous_match":
+            subjects |= {candidate.account_id for candidate in decision.candidates}
+        for subject in subjects:
+            state = self._states.get(subject) if subject else None
+            if state is not None and state.number is not None:
+                progress.passed.add(state.number)
 
     def _preview(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
         """Of each outcome the first rows, with what they would change."""

@@ -72,6 +72,7 @@ def batches(
             taken += 1
             if batch.is_full and taken < page.count:
                 batch.place = Place(place.state, taken)
+                batch.total = page.total
                 yield batch
                 batch, begun = Batch(total=page.total), monotonic()
         batch._finish_page(page)

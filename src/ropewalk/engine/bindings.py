@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,12 +46,12 @@ class Bindings:
     connector: Mapping[str, Stored]
     stream: Mapping[str, Stored]
     given: Collection[str] = ()
-    confirmed: str = ""
+    confirmed: Collection[str] = ()
     to_bind: list[tuple[bool, str, str]] = field(default_factory=list)
 
     def problems(self, needed: Needed) -> list[Problem]:
         """What keeps the stream from sending its secrets; `to_bind` (of the stream, name, origin) collects what is granted:
-        the first origin of a secret entered before there was any stream, and the one that was confirmed."""
+        the first origin of a secret entered before there was any stream, and those that were confirmed."""
         found: list[Problem] = []
         for name, stored in self.connector.items():
             if not stored.origins:
@@ -65,11 +66,23 @@ class Bindings:
                     found.append(_missing_header(name.removeprefix(HEADER)))
                 continue
             for target in sorted(needed.origins - set(kept.origins)):
-                if not kept.origins or target == self.confirmed:
+                if not kept.origins or target in self.confirmed:
                     self.to_bind.append((own, name, target))
                 else:
                     found.append(_elsewhere(name, kept, target))
         return found
+
+    def bind(self, organization_id: UUID, connector_id: UUID, stream_id: UUID, now: datetime) -> None:
+        """Keeps what `problems` granted."""
+        for own, name, target in self.to_bind:
+            secrets.bind(
+                organization_id,
+                connector_id=connector_id,
+                stream_id=stream_id if own else None,
+                name=name,
+                origin=target,
+                now=now,
+            )
 
 
 def _missing_header(name: str) -> Problem:

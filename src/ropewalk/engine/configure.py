@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.auth import merge
@@ -24,6 +24,8 @@ from ropewalk.engine.saving import (
     entered,
     reconnect,
     refuse,
+    stream_problems,
+    unknown_kinds,
     unknown_secrets,
 )
 from ropewalk.sources import REGISTRY
@@ -54,33 +56,58 @@ class ConnectorChange(Settings):
 
 
 def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
-    asked = check(NewConnector, body)
-    source = _source(asked.source)
-    now = clock.now()
+    trouble: list[Problem] = []
+    asked: NewConnector | None = collect(trouble, "", lambda: check(NewConnector, body))
+    slug = body.get("source")
+    source: Source | None = (
+        collect(trouble, "", lambda: source_named(slug)) if isinstance(slug, str) else None
+    )
+    if source is not None:
+        trouble += unknown_secrets(source, _mapping(body, "secrets"))
+        trouble += unknown_kinds(source, _mapping(body, "streams"))
+        settings = collect(trouble, "settings", lambda: check(source.settings, _mapping(body, "settings")))
+        if trouble:
+            trouble += stream_problems(organization_id, source, _mapping(body, "streams"))
+    refuse(list(dict.fromkeys(trouble)))
+    assert asked is not None and source is not None
     with transaction(organization_id):
-        trouble: list[Problem] = unknown_secrets(source, asked.secrets)
-        settings = collect(trouble, "settings", lambda: check(source.settings, asked.settings))
-        connector = connectors.create(
-            organization_id,
-            source=source.slug,
-            name=asked.name,
-            settings=settings.model_dump(mode="json", by_alias=True) if settings else {},
-            enabled=asked.enabled,
-            now=now,
-        )
-        secrets.put(
-            organization_id, connector_id=connector.id, values=entered(asked.secrets), origins=(), now=now
-        )
-        for kind, stream in asked.streams.items():
-            if settings is not None:
-                collect(
-                    trouble,
-                    f"streams.{kind}",
-                    lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
-                )
+        connector = _create(organization_id, asked, source, settings, clock, trouble)
         refuse(trouble)
-        _note(
-            organization_id, actor, "connector.created", connector, clock, {"streams": sorted(asked.streams)}
+        detail = {"streams": sorted(asked.streams)}
+        _note(organization_id, actor, "connector.created", connector, clock, detail)
+    return connector
+
+
+def _mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A part of a body that may be anything: what is wrong with its shape is told elsewhere."""
+    part = body.get(name, {})
+    return part if isinstance(part, dict) else {}
+
+
+def _create(
+    organization_id: UUID,
+    asked: NewConnector,
+    source: Source,
+    settings: BaseModel,
+    clock: Clock,
+    trouble: list[Problem],
+) -> Connector:
+    now = clock.now()
+    connector = connectors.create(
+        organization_id,
+        source=source.slug,
+        name=asked.name,
+        settings=settings.model_dump(mode="json", by_alias=True),
+        enabled=asked.enabled,
+        now=now,
+    )
+    values = entered(asked.secrets)
+    secrets.put(organization_id, connector_id=connector.id, values=values, origins=(), now=now)
+    for kind, stream in asked.streams.items():
+        collect(
+            trouble,
+            f"streams.{kind}",
+            lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
         )
     return connector
 
@@ -105,7 +132,7 @@ def update_connector(
         changed = _put_secrets(connector, asked.secrets, clock)
         if after is not None:
             given = [name for name, value in asked.secrets.items() if isinstance(value, str)]
-            refuse(_still_bound(connector, given=given))
+            refuse(_keep_bound(connector, given, clock))
         if changed:
             reconnect(connector)
         _note(
@@ -120,12 +147,12 @@ def update_connector(
 
 
 def delete_connector(organization_id: UUID, actor: Actor, connector_id: UUID, clock: Clock) -> None:
-    """Its secrets go at once, its runs are cancelled; accounts, history and runs stay under its name."""
+    """Its secrets go at once, and its runs end; accounts, history and runs stay under its name."""
     now = clock.now()
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
         for stream in streams.of_connector(organization_id, connector_id):
-            _cancel_runs(organization_id, stream, clock)
+            runs.end_open(organization_id, stream.id, now=now)
         connectors.delete(organization_id, connector_id, now=now)
         _note(organization_id, actor, "connector.deleted", connector, clock)
 
@@ -138,10 +165,10 @@ def save_stream(
     body: Mapping[str, Any],
     clock: Clock,
     *,
-    send_secret_to: str = "",
+    send_secret_to: Collection[str] = (),
     validate: bool = False,
 ) -> Saved:
-    """`send_secret_to` is an origin that the saved secrets may be sent to as well; `validate` only checks."""
+    """`send_secret_to` are origins that the saved secrets may be sent to as well; `validate` only checks."""
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
         saving = StreamSaving(connector, kind, body, clock, send_secret_to)
@@ -150,7 +177,7 @@ def save_stream(
         saved = saving.save()
         detail: dict[str, Any] = {"kind": kind, "baseline_reset": saved.baseline_reset}
         if send_secret_to:
-            detail["send_secret_to"] = send_secret_to
+            detail["send_secret_to"] = ", ".join(saving.confirmed)
         _note(organization_id, actor, "connector.stream_saved", connector, clock, detail)
     return saved
 
@@ -158,7 +185,8 @@ def save_stream(
 def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock) -> None:
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
-        _cancel_runs(organization_id, streams.get(organization_id, connector_id, kind), clock)
+        stream = streams.get(organization_id, connector_id, kind)
+        runs.end_open(organization_id, stream.id, now=clock.now())
         streams.delete(organization_id, connector_id, kind)
         _note(organization_id, actor, "connector.stream_deleted", connector, clock, {"kind": kind})
 
@@ -166,7 +194,7 @@ def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind:
 # ---- what the verbs share ----
 
 
-def _source(slug: str) -> Source:
+def source_named(slug: str) -> Source:
     source = REGISTRY.get(slug)
     if source is None:
         known = ", ".join(sorted(REGISTRY))
@@ -179,29 +207,38 @@ def _source(slug: str) -> Source:
 
 
 def _put_secrets(connector: Connector, given: Secrets, clock: Clock) -> list[str]:
-    """Bound to where the connector's streams send them now."""
-    bound: set[str] = set()
+    """Each bound to where the streams that use it send it now."""
+    organization_id, now = connector.organization_id, clock.now()
+    used: dict[str, set[str]] = {name: set() for name in given}
     settings: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
-    for stream in streams.of_connector(connector.organization_id, connector.id):
-        bound |= _needed_by(connector, stream, settings).origins
-    return secrets.put(
-        connector.organization_id,
-        connector_id=connector.id,
-        values=entered(given),
-        origins=sorted(bound),
-        now=clock.now(),
-    )
+    for stream in streams.of_connector(organization_id, connector.id):
+        own = secrets.names(organization_id, connector_id=connector.id, stream_id=stream.id)
+        needed = _needed_by(connector, stream, settings)
+        for name in given.keys() - set(own) & set(needed.names()):
+            used[name] |= needed.origins
+    return [
+        changed
+        for name, value in entered(given).items()
+        for changed in secrets.put(
+            organization_id,
+            connector_id=connector.id,
+            values={name: value},
+            origins=sorted(used[name]),
+            now=now,
+        )
+    ]
 
 
-def _still_bound(connector: Connector, given: list[str]) -> list[Problem]:
+def _keep_bound(connector: Connector, given: Collection[str], clock: Clock) -> list[Problem]:
     """Other settings may send a saved secret elsewhere: to another token URL, say."""
     settings: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
     found: list[Problem] = []
     for stream in streams.of_connector(connector.organization_id, connector.id):
         needed = _needed_by(connector, stream, settings)
-        found += bindings.load(connector.organization_id, connector.id, stream.id, given=given).problems(
-            needed
-        )
+        bound = bindings.load(connector.organization_id, connector.id, stream.id)
+        bound.given = [name for name in given if name not in bound.stream]
+        found += bound.problems(needed)
+        bound.bind(connector.organization_id, connector.id, stream.id, clock.now())
     return list(dict.fromkeys(found))
 
 
@@ -211,12 +248,6 @@ def _needed_by(connector: Connector, stream: Stream, connector_settings: Any) ->
     auth = merge(connector_settings.auth, settings.auth)
     marked = frozenset(name for name, value in stream.settings["headers"].items() if isinstance(value, dict))
     return Needed(auth, marked, origins_of(settings.url, auth))
-
-
-def _cancel_runs(organization_id: UUID, stream: Stream, clock: Clock) -> None:
-    run = runs.open_run(organization_id, stream.id)
-    if run is not None:
-        runs.cancel(organization_id, run.id, now=clock.now())
 
 
 def _note(

@@ -86,13 +86,14 @@ def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -
     headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
     needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
     bound = [frozenset(one.origins) for one in needed.values()]
-    logs.know(one.value for one in needed.values())
-    return Credentials(
+    credentials = Credentials(
         auth=auth,
         secrets={name: one.value for name, one in needed.items() if name not in headers},
         origins=frozenset.intersection(*bound) if bound else frozenset(),
         headers={name.removeprefix(HEADER): one.value for name, one in needed.items() if name in headers},
     )
+    logs.know(credentials.values())
+    return credentials
 
 
 def _budget(connector_id: UUID, per_minute: int, clock: Clock) -> Callable[[], float]:

@@ -229,19 +229,20 @@ class _Applying:
 
     def _entered_again(
         self, connector: Connector, asked: configure.NewConnector, kind: str, body: Mapping[str, Any]
-    ) -> str:
-        """The origin that the file's own secret is to go to now. Whoever writes the secret beside the URL has said so."""
+    ) -> list[str]:
+        """The origins that the file's own secret is to go to now as well. Whoever writes the secret beside the URL has said so."""
         try:
             settings: Any = _stream_settings(connector, kind, body)
             source: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
             auth = merge(source.auth, settings.auth)
         except (MustFix, ValueError):
-            return ""
+            return []
         if auth.secret is None or not isinstance(asked.secrets.get(auth.secret), str):
-            return ""
+            return []
         stored = secrets.read(self._organization, connector_id=connector.id).get(auth.secret)
-        elsewhere = sorted(bindings.origins_of(settings.url, auth) - set(stored.origins)) if stored else []
-        return elsewhere[0] if elsewhere and stored and stored.origins else ""
+        if stored is None or not stored.origins:
+            return []
+        return sorted(bindings.origins_of(settings.url, auth) - set(stored.origins))
 
     def _stream_differences(
         self, connector: Connector, before: Stream | None, kind: str, body: Mapping[str, Any]

@@ -6,7 +6,7 @@ Web and CLI enqueue; workers launch. Imported late where start-up time matters: 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,6 +80,19 @@ def enqueue(url: str, run_id: str) -> None:
             },
             run_id,
         )
+
+
+def enqueue_anew(url: str, run_ids: Sequence[str]) -> None:
+    """For runs that have no open job. One that has ended would be taken for the new one, so it goes first: a stalled
+    worker's job ends with its lease, also where the worker that took over is gone by now."""
+    if not run_ids:
+        return
+    with _queue(url) as client:
+        known = client.list_workflows(workflow_ids=list(run_ids), load_input=False, load_output=False)
+        if ended := [each.workflow_id for each in known if each.status not in _OPEN]:
+            client.delete_workflows(ended)
+    for run_id in run_ids:
+        enqueue(url, run_id)
 
 
 def open_jobs(url: str) -> list[Job]:

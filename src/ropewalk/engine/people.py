@@ -15,8 +15,9 @@ from pydantic import StrictBool, StrictStr
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem, Refused
+from ropewalk.engine import periodic
 from ropewalk.engine.clock import Clock
-from ropewalk.store import audit, fields, keys, people
+from ropewalk.store import audit, byhand, fields, keys, people
 from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
 from ropewalk.store.transactions import transaction
 
@@ -124,6 +125,7 @@ def remove_member(organization_id: UUID, actor: Actor, member_id: UUID, clock: C
         member = people.member(organization_id, member_id)
         if member.role == OWNER:
             _require_owner(organization_id, actor)
+        byhand.give_up_owner(organization_id, member_id, actor=actor.record(), now=clock.now())
         people.remove_member(organization_id, member_id)
         _note_member(organization_id, actor, "member.removed", member, clock.now(), {"role": member.role})
 
@@ -222,7 +224,10 @@ def set_field(
     if given.periodic is None and given.history is None:
         raise MustFix("invalid", "Say what to switch.", [Problem("", "Give periodic, history, or both.")])
     with transaction(organization_id):
+        was_off = name.casefold() in {one.casefold() for one in fields.without_periodic(organization_id)}
         field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
+        if was_off and field.periodic:
+            periodic.read_again(organization_id, field.name)
         detail = given.model_dump(exclude_none=True)
         audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
     return field

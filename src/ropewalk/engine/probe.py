@@ -8,27 +8,24 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from ropewalk.core import discover, suggest
 from ropewalk.core.actors import Actor
-from ropewalk.core.auth import merge
+from ropewalk.core.auth import AuthSettings, merge
 from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, NotFound, RopewalkError, RowRefused
+from ropewalk.core.errors import MustFix, Problem, RopewalkError, RowRefused
 from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
-from ropewalk.engine import connection, logs
+from ropewalk.engine import connection, logs, saving
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.configure import source_named
 from ropewalk.engine.frozen import Frozen
-from ropewalk.engine.operated import installation
-from ropewalk.engine.saving import Secrets
+from ropewalk.engine.saving import Secrets, collect, refuse
 from ropewalk.net.credentials import Credentials
-from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Page, StreamKind, Window
+from ropewalk.sources.base import Kind, Page, Source, StreamKind, Window
 from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
@@ -59,7 +56,8 @@ def test_stream(
     now = clock.now()
     with transaction(organization_id):
         if answer["ok"]:
-            streams.change(organization_id, stream.id, tested_at=now)
+            # Of these settings, not of what was saved while it was asked.
+            streams.change_if_baseline(organization_id, stream.id, stream.baseline, tested_at=now)
         detail = {"name": connector.name, "kind": kind, "ok": answer["ok"]}
         audit.record(organization_id, actor, "connector.stream_tested", connector.id, now=now, detail=detail)
     return answer
@@ -68,19 +66,22 @@ def test_stream(
 def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
     """Keeps nothing. A secret that is left out is the saved one of `connector_id`, on its own origins only."""
     draft = check(Draft, body)
-    source = REGISTRY.get(draft.source)
-    if source is None or cast(Kind, draft.kind) not in source.kinds:
-        raise NotFound("source" if source is None else "kind of stream")
-    kind = source.kinds[cast(Kind, draft.kind)]
-    operated = installation()
-    context = {"max_records": operated.max_records, "max_pages": operated.max_pages, "draft": True}
-    settings: Any = _at("settings", source.settings, draft.settings)
-    stream: Any = _at("stream", kind.settings, draft.stream, context)
+    source = source_named(draft.source)
+    kind = source.kinds.get(cast(Kind, draft.kind))
+    if kind is None:
+        known = ", ".join(source.kinds)
+        raise MustFix(
+            "unknown_kind",
+            f"{source.name} has no {draft.kind} stream; there are {known}.",
+            [Problem("kind", f"Give one of {known}.")],
+        )
+    settings, stream, auth = _checked(organization_id, draft, source, kind)
     stored: dict[str, Stored] = {}
     if draft.connector_id is not None:
         connectors.get(organization_id, draft.connector_id)
-        stored = connection.saved_secrets(organization_id, draft.connector_id, draft.kind)
-    origins = tuple(origins_of(stream.url, merge(settings.auth, stream.auth)))
+        saved = connection.saved_secrets(organization_id, draft.connector_id, draft.kind)
+        stored = {name: one for name, one in saved.items() if draft.secrets.get(name, "") is not None}
+    origins = tuple(origins_of(stream.url, auth))
     given = {name: value for name, value in draft.secrets.items() if isinstance(value, str)}
     headers = {HEADER + name: value for name, value in stream.headers.items() if isinstance(value, str)}
     entered = {name: Stored(value, origins) for name, value in given.items()}
@@ -91,11 +92,19 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
     return _test(kind, cast(Kind, draft.kind), settings, stream, stored | entered, clock, redacted)
 
 
-def _at(path: str, model: type[BaseModel], data: Any, context: dict[str, Any] | None = None) -> Any:
-    try:
-        return check(model, data, context)
-    except MustFix as error:
-        raise error.under(path) from None
+def _checked(
+    organization_id: UUID, draft: Draft, source: Source, kind: StreamKind
+) -> tuple[Any, Any, AuthSettings]:
+    """The settings of connector and stream, and their auth together; or everything that is wrong with them."""
+    trouble = saving.unknown_secrets(source, draft.secrets)
+    context = saving.settings_context(organization_id) | {"draft": True}
+    settings: Any = collect(trouble, "settings", lambda: check(source.settings, draft.settings))
+    stream: Any = collect(trouble, "stream", lambda: check(kind.settings, draft.stream, context))
+    auth: Any = None
+    if settings is not None and stream is not None:
+        auth = collect(trouble, "stream", lambda: merge(settings.auth, stream.auth))
+    refuse(trouble)
+    return settings, stream, auth
 
 
 class _Seen:

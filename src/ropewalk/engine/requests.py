@@ -9,12 +9,12 @@ from uuid import UUID
 import structlog
 
 from ropewalk.core import limits
-from ropewalk.core.actors import Actor
+from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
 from ropewalk.core.mapping import compile as compile_mapping
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs
+from ropewalk.engine import jobs, periodic
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
@@ -38,33 +38,62 @@ def request_run(
     *,
     full: bool = False,
     mode: Mode = "sync",
-    trigger: str = "manual",
 ) -> tuple[Run, bool]:
     """A new run and True, or the one of its mode that is under way and False. A dry run is in nobody's way, and
     nobody in its."""
     with transaction(organization_id):
-        connector = connectors.get(organization_id, connector_id)
-        stream = streams.get(organization_id, connector_id, kind)
-        _require_enabled(connector, stream)
-        if mode == "sync":
-            _require_no_other(organization_id, stream)
-        run, created = runs.create(
-            organization_id,
-            connector_id=connector.id,
-            stream_id=stream.id,
-            kind=kind,
-            actor=actor.record(),
-            settings=Frozen.record(connector, stream),
-            now=clock.now(),
-            mode=mode,
-            trigger=trigger,
-            full=full,
-        )
-        if created:
-            detail = {"kind": kind, "mode": mode, "full": full}
-            _note(organization_id, actor, "run.requested", run, clock.now(), detail)
+        run, created = _make(organization_id, actor, connector_id, kind, clock, full=full, mode=mode)
     if created:
         _enqueue(run)
+    return run, created
+
+
+def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run | None:
+    """The run of a stream that is due, and its next time, in one transaction: killed in between, neither is lost.
+    None where another scheduler was first. Raises `Conflict` where it can't start now; it is due as before then."""
+    with transaction(stream.organization_id):
+        if not streams.take_due(stream, next_run_at=next_run_at):
+            return None
+        run, created = _make(
+            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, trigger="periodic"
+        )
+        if not created:
+            raise Conflict("A run of this stream is under way.")
+    _enqueue(run)
+    return run
+
+
+def _make(
+    organization_id: UUID,
+    actor: Actor,
+    connector_id: UUID,
+    kind: str,
+    clock: Clock,
+    *,
+    full: bool = False,
+    mode: Mode = "sync",
+    trigger: str = "manual",
+) -> tuple[Run, bool]:
+    connector = connectors.get(organization_id, connector_id)
+    stream = streams.get(organization_id, connector_id, kind)
+    _require_enabled(connector, stream)
+    if mode == "sync":
+        _require_no_other(organization_id, stream)
+    run, created = runs.create(
+        organization_id,
+        connector_id=connector.id,
+        stream_id=stream.id,
+        kind=kind,
+        actor=actor.record(),
+        settings=Frozen.record(connector, stream),
+        now=clock.now(),
+        mode=mode,
+        trigger=trigger,
+        full=full,
+    )
+    if created:
+        detail = {"kind": kind, "mode": mode, "full": full}
+        _note(organization_id, actor, "run.requested", run, clock.now(), detail)
     return run, created
 
 
@@ -218,7 +247,9 @@ def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
         return
     kept: dict[str, Any] = {"watermark": closing.watermark, "last_completed_at": now}
     if place["full"]:
-        kept |= {"needs_full": False, "last_full_rows": closing.last_full_rows}
+        left_out = periodic.named(place["scope"])
+        needs_full = periodic.passed_over(organization_id, Frozen.load(run.settings).stream, left_out)
+        kept |= {"needs_full": needs_full, "last_full_rows": closing.last_full_rows}
     streams.change(organization_id, stream.id, **kept)
 
 

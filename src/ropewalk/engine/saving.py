@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, cast
+from uuid import UUID
 
 from pydantic import StringConstraints
 
@@ -13,6 +15,7 @@ from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.core.origins import origin
 from ropewalk.engine import bindings, schedule
 from ropewalk.engine.bindings import HEADER, Needed, origins_of
 from ropewalk.engine.clock import Clock
@@ -51,7 +54,12 @@ class StreamSaving:
     """A stream's body against what is there: checked whole when made, written by `save`."""
 
     def __init__(
-        self, connector: Connector, kind: str, body: Mapping[str, Any], clock: Clock, send_secret_to: str = ""
+        self,
+        connector: Connector,
+        kind: str,
+        body: Mapping[str, Any],
+        clock: Clock,
+        send_secret_to: Collection[str] = (),
     ) -> None:
         self._connector = connector
         self._organization = connector.organization_id
@@ -69,21 +77,16 @@ class StreamSaving:
         self._secrets = asked.secrets if asked else {}
         trouble += unknown_secrets(source, self._secrets)
         rest = {name: value for name, value in body.items() if name != "secrets"}
-        self.settings: Any = collect(trouble, "", lambda: check(self._kind.settings, rest, self._context()))
+        self.settings: Any = collect(
+            trouble, "", lambda: check(self._kind.settings, rest, settings_context(self._organization))
+        )
         if self.settings is not None:
             self._check_bindings(trouble, source.settings.model_validate(connector.settings), send_secret_to)
         refuse(trouble)
 
-    def _context(self) -> dict[str, Any]:
-        operated = installation()
-        existing = [field.name for field in fields.registry(self._organization)]
-        return {
-            "max_records": operated.max_records,
-            "max_pages": operated.max_pages,
-            "existing": [name for name in existing if name not in BUILT_IN],
-        }
-
-    def _check_bindings(self, trouble: list[Problem], connector_settings: Any, confirmed: str) -> None:
+    def _check_bindings(
+        self, trouble: list[Problem], connector_settings: Any, send_secret_to: Collection[str]
+    ) -> None:
         kept, self._header_values = take_secret_headers(
             self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
         )
@@ -97,12 +100,13 @@ class StreamSaving:
         needed = Needed(auth, marked, origins_of(self.settings.url, auth))
         given = {name for name, value in self._secrets.items() if isinstance(value, str)}
         self._needed = needed
+        self.confirmed = _confirmed(trouble, send_secret_to, needed.origins)
         self._bindings = bindings.load(
             self._organization,
             self._connector.id,
             self._before.id if self._before else None,
             given=given | {HEADER + name for name in self._header_values},
-            confirmed=confirmed,
+            confirmed=self.confirmed,
         )
         trouble += self._bindings.problems(needed)
 
@@ -144,13 +148,13 @@ class StreamSaving:
         wanted, before = self.settings.schedule, self._before
         values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
         same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())
+        if before is not None and wanted.periodic and not before.periodic:
+            # Whoever turns it on again has seen why it stood still.
+            values |= {"paused": "", "auth_failures": 0}
         if not same:
             now = self._clock.now()
             due = schedule.next_run(now, wanted.every_minutes, self._clock.jitter())
             values["next_run_at"] = due if wanted.periodic else None
-            if before is not None and before.paused == "undo" and not wanted.periodic:
-                # Whoever turns it on again does so knowing of the undo.
-                values["paused"] = ""
         return values
 
     def _keep_secrets(self, stream: Stream) -> None:
@@ -168,17 +172,27 @@ class StreamSaving:
             origins=origins,
             now=now,
         )
-        for own, name, target in self._bindings.to_bind:
-            secrets.bind(
-                self._organization,
-                connector_id=self._connector.id,
-                stream_id=stream.id if own else None,
-                name=name,
-                origin=target,
-                now=now,
-            )
+        self._bindings.bind(self._organization, self._connector.id, stream.id, now)
         if changed:
             reconnect(self._connector, only=stream)
+
+
+def _confirmed(trouble: list[Problem], said: Collection[str], origins: Collection[str]) -> list[str]:
+    """Of the origins that the stream sends its secrets to, those that somebody has said yes to."""
+    found: list[str] = []
+    for text in said:
+        try:
+            named = origin(text)
+        except ValueError:
+            named = text
+        if named in origins:
+            found.append(named)
+        else:
+            where = " and ".join(sorted(origins))
+            trouble.append(
+                Problem("send_secret_to", f"This stream sends nothing to {text}; it sends to {where}.")
+            )
+    return found
 
 
 def _kind(source: Source, kind: str) -> StreamKind:
@@ -186,6 +200,38 @@ def _kind(source: Source, kind: str) -> StreamKind:
     if found is None:
         raise NotFound("stream")
     return found
+
+
+def settings_context(organization_id: UUID) -> dict[str, Any]:
+    """What the settings of a stream are checked against: this installation's ceilings, this organization's fields."""
+    operated = installation()
+    existing = [field.name for field in fields.registry(organization_id)]
+    return {
+        "max_records": operated.max_records,
+        "max_pages": operated.max_pages,
+        "existing": [name for name in existing if name not in BUILT_IN],
+    }
+
+
+def stream_problems(organization_id: UUID, source: Source, body: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with streams that can't be saved anyway, because of what stands beside them."""
+    found: list[Problem] = []
+    context = settings_context(organization_id)
+    for name, stream in body.items():
+        kind = source.kinds.get(cast(Kind, name))
+        if kind is not None and isinstance(stream, Mapping):
+            rest = {key: value for key, value in stream.items() if key != "secrets"}
+            collect(found, f"streams.{name}", partial(check, kind.settings, rest, context))
+    return found
+
+
+def unknown_kinds(source: Source, given: Collection[str]) -> list[Problem]:
+    known = ", ".join(source.kinds)
+    return [
+        Problem(f"streams.{kind}", f"{source.name} has no such stream; there are {known}.")
+        for kind in given
+        if kind not in source.kinds
+    ]
 
 
 def unknown_secrets(source: Source, given: Secrets) -> list[Problem]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from ropewalk.core.actors import SYSTEM
-from ropewalk.core.errors import Conflict
+from ropewalk.core.errors import Conflict, NotFound
 from ropewalk.engine import requests
 from ropewalk.engine.clock import Clock
 from ropewalk.store import streams
@@ -22,18 +22,13 @@ def next_run(now: datetime, every_minutes: int, jitter: float) -> datetime:
 
 
 def start_due(clock: Clock) -> None:
-    """A run that was missed or is still under way when the next is due is made up for once, not more often."""
+    """Times that were missed, or came while a run was under way, are made up for by one run as soon as it can start."""
     now = clock.now()
     for stream in streams.due(now):
         following = next_run(now, stream.every_minutes, clock.jitter())
-        if not streams.take_due(stream, next_run_at=following):
-            continue
-        try:
-            requests.request_run(
-                stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, trigger="periodic"
-            )
-        except Conflict:
-            continue
+        # Deleted or disabled since, or busy.
+        with suppress(Conflict, NotFound):
+            requests.start_scheduled(stream, following, clock)
 
 
 def after_run(stream: Stream, error_code: str | None, not_before: datetime | None) -> dict[str, object]:

@@ -91,8 +91,8 @@ class Live:
         return records.by_subject(self._organization, self._stream, subject_ids, periodic=periodic)
 
     def write(self, writes: AccountWrites, learned: Learned) -> None:
-        accounts.write(self._organization, writes, by=self._by, now=self._now)
         fields.learn(self._organization, learned, now=self._now)
+        accounts.write(self._organization, writes, by=self._by, now=self._now)
 
     def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Mapping[UUID, int]:
         return records.remember(self._organization, self._stream, rows, periodic=periodic)

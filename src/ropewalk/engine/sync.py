@@ -19,7 +19,7 @@ from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
-from ropewalk.engine import connection, dryrun, retrying, schedule
+from ropewalk.engine import connection, dryrun, periodic, retrying, schedule
 from ropewalk.engine.account_rows import AccountRows
 from ropewalk.engine.ahead import ReadAhead
 from ropewalk.engine.apply import Applier, Hashes
@@ -27,7 +27,7 @@ from ropewalk.engine.batches import Batch, Place, batches
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.execution import Execution, Flags
 from ropewalk.engine.frozen import Frozen
-from ropewalk.engine.progress import Progress, read_seen
+from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Live, Stage
 from ropewalk.engine.undo import Undo
 from ropewalk.sources.base import Page, Window
@@ -57,10 +57,7 @@ class Sync(Execution):
 
     def begin(self) -> None:
         self.frozen = Frozen.load(self.run.settings)
-        self.off = self._fields_left_out()
         self.progress = self._take_up()
-        # A switch may have been turned since the run began, or its chain did.
-        self.progress.unseen &= self._mapped_paths()
 
     @property
     def stream_id(self) -> UUID:
@@ -81,14 +78,10 @@ class Sync(Execution):
         """Whether its end says anything about the stream and its schedule."""
         return not self.dry and self.run.trigger != "retry"
 
-    def _fields_left_out(self) -> frozenset[str]:
-        """The mapped targets that have Periodic off; match fields have no such switch (product.md §2.2)."""
-        targets = {entry.to for entry in self.frozen.stream.mapping}
-        matched_by = mapping.MATCH_FIELDS[self.frozen.stream.matching]
-        off = fields.without_periodic(self.organization_id)
-        if "accountOwnerId" in off:
-            off |= {"accountOwnerEmail"}
-        return frozenset(targets & off - set(matched_by))
+    @property
+    def left_out(self) -> frozenset[str]:
+        """As it was when the run began, whatever has been switched since."""
+        return periodic.named(self.progress.opening.scope)
 
     def _take_up(self) -> Progress:
         if self.dry:
@@ -116,12 +109,10 @@ class Sync(Execution):
         opening = self._opening(
             stream, Chain.from_json(kept["chain"]) if kept and self.frozen.still_holds(stream) else None
         )
-        progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths())
+        progress = Progress(opening, say_again=self.run.full, unseen=self._mapped_paths(opening))
         if opening.resume is not None and kept:
             progress.place = Place(Pager.continue_from(opening.resume))
-            progress.say_again = kept["carried"]["say_again"]
-            progress.unseen = set(kept["carried"]["unseen"])
-            progress.seen = read_seen(bytes(stream.chain_seen or b""))
+            progress.carry_on(kept["carried"], bytes(stream.chain_seen or b""))
         return progress
 
     def _opening(self, stream: Stream, chain: Chain | None) -> Opening:
@@ -129,6 +120,7 @@ class Sync(Execution):
         if self.previewed:
             return dryrun.same_window(started_at, self.previewed["window"], chain)
         settings = self.frozen.stream
+        off = periodic.switched_off(self.organization_id, settings)
         return window.open(
             started_at,
             watermark=stream.watermark,
@@ -137,8 +129,8 @@ class Sync(Execution):
             chain=chain,
             asked_full=self.run.full,
             # Fields that scheduled runs left out are in records that those runs have passed.
-            needs_full=stream.needs_full or bool(self.off and not self.periodic),
-            scope=",".join(sorted(self.off)) if self.periodic else "",
+            needs_full=stream.needs_full or bool(off and not self.periodic),
+            scope=periodic.scope(off) if self.periodic else "",
         )
 
     @property
@@ -147,15 +139,9 @@ class Sync(Execution):
         kept: dict[str, Any] = self.run.settings.get("previewed") or {}
         return kept
 
-    def _mapped_paths(self) -> set[str]:
-        left_out = self._left_out()
-        return {
-            entry.from_ for entry in self.frozen.stream.mapping if entry.from_ and entry.to not in left_out
-        }
-
-    def _left_out(self) -> frozenset[str]:
-        """The targets that this run doesn't write."""
-        return self.off if self.periodic else frozenset()
+    def _mapped_paths(self, opening: Opening) -> set[str]:
+        """Those that the run reads."""
+        return set(mapping.compile(self.frozen.stream.mapping, periodic.named(opening.scope)).paths)
 
     # Reading and applying
 
@@ -218,9 +204,10 @@ class Sync(Execution):
         return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now())
 
     def _applier(self, stage: Stage) -> Applier:
-        stream = self.frozen.stream
-        plan = mapping.compile(stream.mapping, self._left_out())
+        stream, left_out = self.frozen.stream, self.left_out
+        plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
         subject = AccountRows(
+            self.organization_id,
             stage,
             types=FieldTypes(fields.types(self.organization_id)),
             connector_id=self.run.connector_id,
@@ -229,9 +216,10 @@ class Sync(Execution):
             targets=plan.targets,
             owners=people.owners(self.organization_id),
         )
-        apart = self.frozen.salt(*sorted(self.off)) if self.off and self.periodic else None
+        apart = self.frozen.salt(*sorted(left_out)) if left_out else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(stage, subject, plan, hashes, self._redact)
+        keys = mapping.keys(stream.mapping, stream.matching)
+        return Applier(stage, subject, plan, keys, hashes, self._redact)
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)
@@ -244,7 +232,7 @@ class Sync(Execution):
         again = Opening(opening.first_started_at, opening.since, opening.full, opening.scope)
         self.run.restarts += 1
         self.progress = self._begin_again(
-            Progress(again, self.progress.say_again, unseen=self._mapped_paths())
+            Progress(again, self.progress.say_again, unseen=self._mapped_paths(again))
         )
 
     def _begin_again(self, progress: Progress) -> Progress:
@@ -301,6 +289,7 @@ class Sync(Execution):
                 "full": opening.full,
                 "rows": (opening.before + tally).rows,
                 "vanished": sorted(after.unseen) if opening.full else [],
+                "scope": opening.scope,
                 **({"window": dryrun.window_of(opening)} if self.dry else {}),
             },
             **self._preview(after),
@@ -317,8 +306,9 @@ class Sync(Execution):
 
     def _keep(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:
         """What the stream takes from the run: nothing of its place, if it is not the stream that the run knew."""
-        kept: dict[str, Any] = schedule.after_run(stream, None, None) | {"tested_at": now}
+        kept: dict[str, Any] = schedule.after_run(stream, None, None)
         if self.frozen.still_holds(stream):
+            kept["tested_at"] = now
             closing = window.close(
                 after.opening, verdict, after.counts.tally, cast(dict[str, Any], after.place.state)
             )
@@ -326,13 +316,15 @@ class Sync(Execution):
             if verdict.kind == "complete":
                 kept["last_completed_at"] = now
                 if after.opening.full:
-                    kept["needs_full"] = False
+                    kept["needs_full"] = periodic.passed_over(
+                        self.organization_id, self.frozen.stream, self.left_out
+                    )
                     if self.run.trigger == "manual" and kept["paused"] == "undo":
                         # Somebody has done again what was undone, and seen it through.
                         kept["paused"] = ""
-                    records.mark_gone(self.organization_id, stream.id, seen=after.seen, now=now)
+                    records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
                 else:
-                    records.mark_back(self.organization_id, stream.id, seen=after.seen)
+                    records.mark_back(self.organization_id, stream.id, seen=after.at_source)
         streams.change(self.organization_id, stream.id, **kept)
 
     def tell_others(self, error: RopewalkError, now: datetime) -> None:

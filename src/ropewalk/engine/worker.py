@@ -118,6 +118,10 @@ class Worker:
             except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))
                 transactions.close()
+            except Exception:
+                # Whatever it was, a worker without a heartbeat would lose all its runs over it.
+                log.exception("sweep_broke")
+                transactions.close()
         transactions.close()
 
     def _flag_cancelled(self) -> None:
@@ -144,6 +148,4 @@ def sweep(jobs_url: str, clock: Clock) -> None:
     jobless = [str(run_id) for run_id in store_runs.queued()] + [
         str(run.id) for run in store_runs.abandoned(now)
     ]
-    for run_id in jobless:
-        if run_id not in waiting:
-            jobs.enqueue(jobs_url, run_id)
+    jobs.enqueue_anew(jobs_url, [run_id for run_id in jobless if run_id not in waiting])

@@ -14,7 +14,6 @@ from ropewalk.core.exchange import Request
 from ropewalk.core.redact import Redactor
 from ropewalk.net import failures, retry
 from ropewalk.net.credentials import Credentials
-from ropewalk.net.failures import Hidden
 from ropewalk.net.guard import Address
 from ropewalk.net.origin import Target, follow, parse, without_parameter
 from ropewalk.net.transfer import Answer, Broken, Exchange, Wire
@@ -67,7 +66,7 @@ def target_of(request: Request) -> Target:
 
 
 def attempt(
-    request: Request, credentials: Credentials, token: str | None, line: Line, hide: Hidden
+    request: Request, credentials: Credentials, token: str | None, line: Line, redactor: Redactor
 ) -> Reached:
     """A 2xx with a body; anything else raises, as `RetryLater` where another try may help."""
     body = None
@@ -79,26 +78,28 @@ def attempt(
         addresses = line.addresses(hop.target.spelled, hop.target.port)
         if hop.target.user_info:
             raise MustFix(
-                "invalid_url", f"{hide(hop.target.origin)}: a URL holds no user name and no password."
+                "invalid_url",
+                f"{redactor.quote(hop.target.origin)}: a URL holds no user name and no password.",
             )
         if hop.trusted:
             credentials.require(hop.target)
-        url = hide.url(hop.target)
+        url = failures.shown(hop.target, redactor)
         line.reserve()
         seconds = min(request.timeout_ms / 1_000 - spent, line.remaining())
         if seconds <= 0:
-            raise failures.broken(Broken("timeout"), url, hide, spent)
+            raise failures.broken(Broken("timeout"), url, redactor, spent)
         exchange = _exchange(hop, request, credentials, token, addresses)
         try:
             answer = line.wire.send(exchange, seconds, line.cancelled)
         except Broken as error:
-            raise failures.broken(error, url, hide, spent + seconds) from None
+            raise failures.broken(error, url, redactor, spent + seconds) from None
         spent += answer.seconds
         if answer.status not in _REDIRECTS or "location" not in answer.headers:
-            return _usable(hop, answer, int(spent * 1_000), line, hide)
-        hop = _next(hop, answer, credentials, token, hide)
+            return _usable(hop, answer, int(spent * 1_000), line, redactor)
+        hop = _next(hop, answer, credentials, token, redactor)
     raise MustFix(
-        "too_many_redirects", f"{hide.url(hop.target)}: more than {limits.REDIRECTS} redirects in a row."
+        "too_many_redirects",
+        f"{failures.shown(hop.target, redactor)}: more than {limits.REDIRECTS} redirects in a row.",
     )
 
 
@@ -123,12 +124,13 @@ def _exchange(
     )
 
 
-def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None, hide: Hidden) -> _Hop:
+def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None, redactor: Redactor) -> _Hop:
     try:
         target = follow(hop.target, answer.headers["location"])
     except MustFix as error:
         raise MustFix(
-            error.code, f"{hide.url(hop.target)} redirects to a place that can't be read. {error.message}"
+            error.code,
+            f"{failures.shown(hop.target, redactor)} redirects to a place that can't be read. {error.message}",
         ) from None
     method, body = hop.method, hop.body
     if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
@@ -142,15 +144,15 @@ def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None
     if Redactor([*credentials.proofs(), token or ""]).text(target.url) != target.url:
         raise MustFix(
             "redirect_with_secret",
-            f"{hide.url(hop.target)} redirects to {target.origin} with the credential in the URL; it was not "
+            f"{failures.shown(hop.target, redactor)} redirects to {target.origin} with the credential in the URL; it was not "
             "followed. Enter the API's final URL.",
         )
     left = hop.target if hop.trusted else hop.left_behind
     return _Hop(method, target, body, trusted=False, left_behind=left)
 
 
-def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, hide: Hidden) -> Reached:
-    url = hide.url(hop.target)
+def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, redactor: Redactor) -> Reached:
+    url = failures.shown(hop.target, redactor)
     if 200 <= answer.status < 300:
         if answer.size:
             return Reached(hop.target, answer, milliseconds)
@@ -158,13 +160,13 @@ def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, hide: Hidd
     hint = ""
     if hop.left_behind is not None:
         hint = (
-            f" The request was redirected there from {hide(hop.left_behind.origin)}, and credentials are never sent "
+            f" The request was redirected there from {redactor.quote(hop.left_behind.origin)}, and credentials are never sent "
             "along to another origin: enter the final URL."
         )
     raise failures.refusal(
         answer.status,
         url,
-        hide.start(answer.body) if isinstance(answer.body, bytes) else "",
+        failures.start(answer.body, redactor) if isinstance(answer.body, bytes) else "",
         after=retry.retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), line.now()),
         retried=answer.status in retry.RETRIED_STATUSES,
         hint=hint,

@@ -14,11 +14,12 @@ from ropewalk import __version__
 from ropewalk.core import limits
 from ropewalk.core.errors import Cancelled, RetryLater
 from ropewalk.core.exchange import Request, Response
+from ropewalk.core.redact import Redactor
 from ropewalk.net import failures, retry
 from ropewalk.net.ahead import Ahead
 from ropewalk.net.attempt import Line, Reached, attempt, target_of
 from ropewalk.net.credentials import Credentials
-from ropewalk.net.failures import Hidden, TokenRefused
+from ropewalk.net.failures import TokenRefused
 from ropewalk.net.guard import Address, Guard
 from ropewalk.net.lookup import Lookup
 from ropewalk.net.oauth import Tokens
@@ -104,7 +105,7 @@ class BoundFetch:
         self._asked_to_stop = cancelled
         self._retries = retries
         self._closed = False
-        self._hides: tuple[tuple[str, ...], Hidden] | None = None
+        self._redacts: tuple[tuple[str, ...], Redactor] | None = None
         self._ahead = Ahead(self._answer)
         self._files: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
@@ -155,16 +156,16 @@ class BoundFetch:
         """One try; a refused access token is fetched anew once, which doesn't count as another."""
         auth = self._credentials.auth
         if auth.type != "oauth2_client_credentials" or not request.credentials:
-            return attempt(request, self._credentials, None, self._line(request), self._hidden())
+            return attempt(request, self._credentials, None, self._line(request), self._redactor())
         self._credentials.require(target_of(request))
         line, seconds = self._line(request), request.timeout_ms / 1_000
         token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=None)
         try:
-            return attempt(request, self._credentials, token, line, self._hidden())
+            return attempt(request, self._credentials, token, line, self._redactor())
         except TokenRefused:
             pass
         token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=token)
-        return attempt(request, self._credentials, token, line, self._hidden())
+        return attempt(request, self._credentials, token, line, self._redactor())
 
     def _line(self, request: Request) -> Line:
         seconds = request.timeout_ms / 1_000
@@ -189,11 +190,11 @@ class BoundFetch:
                 answer.body.close()
         return Response(answer.status, answer.headers, answer.body, reached.target.url, reached.milliseconds)
 
-    def _hidden(self) -> Hidden:
+    def _redactor(self) -> Redactor:
         secrets = self.secrets()
-        if self._hides is None or self._hides[0] != secrets:
-            self._hides = (secrets, Hidden(secrets))
-        return self._hides[1]
+        if self._redacts is None or self._redacts[0] != secrets:
+            self._redacts = (secrets, Redactor(secrets))
+        return self._redacts[1]
 
     def _reserve(self) -> None:
         if self._budget is None:

@@ -10,8 +10,11 @@ from urllib.parse import quote
 
 from ropewalk.core.auth import AuthSettings
 from ropewalk.core.errors import MustFix
-from ropewalk.net.origin import Target, origin
+from ropewalk.core.origins import origin
+from ropewalk.net.origin import Target
 
+# `Token 9944b0…`, as some vendors want a whole header: the credential is secret without its scheme, too.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}[ =:]+(?=\S{8,}\Z)")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -46,6 +49,9 @@ class Credentials:
         """Raises `MustFix` unless the secrets, if there are any, were entered for the target's origin."""
         if self.auth.secret is None and not self.headers:
             return
+        if self.auth.secret is not None:
+            # One that is missing is bound to no origin either, but that is not what has to be mended.
+            self.secret()
         if target.origin not in {origin(each) for each in self.origins}:
             raise MustFix(
                 "secret_not_bound",
@@ -74,7 +80,8 @@ class Credentials:
 
     def proofs(self) -> Iterator[str]:
         """The secrets, also as they are on the wire."""
-        yield from self.secrets.values()
+        for value in self.secrets.values():
+            yield from _with_and_without_scheme(value)
         if self.auth.type == "basic":
             yield basic(self.auth.username, self.secrets.get("password", ""))
         if self.auth.type == "oauth2_client_credentials":
@@ -83,7 +90,14 @@ class Credentials:
     def values(self) -> Iterator[str]:
         """Every value that no message may hold."""
         yield from self.proofs()
-        yield from self.headers.values()
+        for value in self.headers.values():
+            yield from _with_and_without_scheme(value)
+
+
+def _with_and_without_scheme(value: str) -> Iterator[str]:
+    yield value
+    if scheme := _SCHEME.match(value):
+        yield value[scheme.end() :]
 
 
 def basic(user: str, password: str) -> str:

@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from urllib.parse import unquote
-
 from ropewalk.core import limits
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RetryLater, RopewalkError
-from ropewalk.core.redact import Redactor, is_secret_name
+from ropewalk.core.redact import Redactor
 from ropewalk.net.origin import Target
 from ropewalk.net.transfer import Broken
 
 _QUOTED_CHARS = 300
 _URL_CHARS = 500
 _READ_BYTES = 8 * 1024
-_PARAMETER = re.compile(r"(?P<before>[?&;])(?P<name>[^=&;#\s\"'<>]+)=[^&;#\s\"'<>]*")
 
 
 class TokenRefused(MustFix):
     """A 401 to a request that carried its credential: an access token may have ended before its time."""
 
 
-class Hidden:
-    """Takes secrets out of what messages quote: known ones by value, those of others by their parameter's name."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._redactor = Redactor(secrets)
-
-    def __call__(self, text: str) -> str:
-        return _PARAMETER.sub(self._by_name, self._redactor.text(text))
-
-    def _by_name(self, found: re.Match[str]) -> str:
-        if not is_secret_name(unquote(found["name"])):
-            return found[0]
-        return f"{found['before']}{found['name']}={self._redactor.marker}"
-
-    def url(self, target: Target) -> str:
-        return _cut(self(target.url), _URL_CHARS)
-
-    def start(self, body: bytes) -> str:
-        """The start of a body, on one line. Redacted before it is cut, so that no half of a secret is left."""
-        text = self(body[:_READ_BYTES].decode("utf-8", "replace"))
-        return _cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()), _QUOTED_CHARS)
+def shown(target: Target, redactor: Redactor) -> str:
+    return _cut(redactor.quote(target.url), _URL_CHARS)
 
 
-def broken(error: Broken, url: str, hide: Hidden, seconds: float) -> RopewalkError:
+def start(body: bytes, redactor: Redactor) -> str:
+    """The start of a body, on one line. Redacted before it is cut, so that no half of a secret is left."""
+    text = redactor.quote(body[:_READ_BYTES].decode("utf-8", "replace"))
+    return _cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()), _QUOTED_CHARS)
+
+
+def broken(error: Broken, url: str, redactor: Redactor, seconds: float) -> RopewalkError:
     """What an exchange that gave no whole answer means; `RetryLater` where another try may help."""
-    reason = hide(error.reason)
+    reason = redactor.quote(error.reason)
     if error.trouble == "cancelled":
         return Cancelled()
     if error.trouble == "timeout":

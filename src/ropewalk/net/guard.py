@@ -10,9 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 from urllib.parse import unquote
 
-import idna
-
 from ropewalk.core.errors import MustFix, Problem, Refused, RetryLater
+from ropewalk.core.origins import canonical
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -54,7 +53,6 @@ _REFUSED_V6 = tuple(
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 _LOOKS_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\Z")
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
 _UNKNOWN = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -141,25 +139,6 @@ def public(address: Address) -> bool:
     if address in _NAT64:
         return public(IPv4Address(int(address) & 0xFFFF_FFFF))
     return address in _GLOBAL_V6 and not any(address in network for network in _REFUSED_V6)
-
-
-def canonical(host: str) -> str | None:
-    """Lower case, ASCII (IDN as punycode), no brackets, no zone, no trailing dot; None for what is no host at all."""
-    text = unquote(host)
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    if ":" in text:
-        try:
-            return str(IPv6Address(text.partition("%")[0]))
-        except ValueError:
-            return None
-    if not text.isascii():
-        try:
-            text = idna.encode(text, uts46=True).decode()
-        except (idna.IDNAError, UnicodeError):
-            return None
-    text = text.lower().removesuffix(".")
-    return text if len(text) <= 253 and _HOST_NAME.match(text) else None
 
 
 def _literal(name: str) -> Address | None:

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from ropewalk.core.auth import ClientCredentials
 from ropewalk.core.errors import Cancelled, MustFix, RopewalkError
+from ropewalk.core.redact import Redactor
 from ropewalk.net import failures, retry
 from ropewalk.net.attempt import Line
 from ropewalk.net.credentials import Credentials, basic_form
-from ropewalk.net.failures import Hidden
 from ropewalk.net.origin import Target, parse
 from ropewalk.net.transfer import Answer, Broken, Exchange
 
@@ -87,19 +87,19 @@ class Tokens:
         line: Line,
         seconds: float,
     ) -> _Token:
-        hide = Hidden(credentials.values())
-        answer = _ask(place.in_body, auth, credentials, target, line, seconds, hide)
+        redactor = Redactor(credentials.values())
+        answer = _ask(place.in_body, auth, credentials, target, line, seconds, redactor)
         if answer.status in (400, 401):
             # Servers must take the secret in a header (RFC 6749 §2.3.1), but some know it in the body only.
-            other = _ask(not place.in_body, auth, credentials, target, line, seconds, hide)
+            other = _ask(not place.in_body, auth, credentials, target, line, seconds, redactor)
             if 200 <= other.status < 300:
                 place.in_body = not place.in_body
                 answer = other
         if not 200 <= answer.status < 300:
-            raise _refused(answer, hide.url(target), hide, line)
-        return self._read(answer, hide.url(target), hide)
+            raise _refused(answer, failures.shown(target, redactor), redactor, line)
+        return self._read(answer, failures.shown(target, redactor), redactor)
 
-    def _read(self, answer: Answer, url: str, hide: Hidden) -> _Token:
+    def _read(self, answer: Answer, url: str, redactor: Redactor) -> _Token:
         try:
             found = json.loads(answer.body) if isinstance(answer.body, bytes) else None
         except ValueError:
@@ -109,7 +109,7 @@ class Tokens:
             keys = f" but {', '.join(sorted(map(str, found))[:10])}" if isinstance(found, dict) else ""
             raise MustFix(
                 "token_unusable",
-                f"The token URL {url} answered {answer.status} without an access_token{hide(keys)}; check that it is "
+                f"The token URL {url} answered {answer.status} without an access_token{redactor.quote(keys)}; check that it is "
                 "the API's token endpoint.",
             )
         kind = found.get("token_type", "bearer")
@@ -125,7 +125,7 @@ def _ask(
     target: Target,
     line: Line,
     seconds: float,
-    hide: Hidden,
+    redactor: Redactor,
 ) -> Answer:
     form = {"grant_type": "client_credentials"}
     if auth.scope:
@@ -142,16 +142,16 @@ def _ask(
     line.reserve()
     allowed = min(seconds, line.remaining())
     if allowed <= 0:
-        raise failures.broken(Broken("timeout"), hide.url(target), hide, 0)
+        raise failures.broken(Broken("timeout"), failures.shown(target, redactor), redactor, 0)
     exchange = Exchange("POST", target.url, target.host, target.port, addresses, headers, body)
     try:
         return line.wire.send(exchange, allowed, line.cancelled)
     except Broken as error:
-        raise failures.broken(error, hide.url(target), hide, allowed) from None
+        raise failures.broken(error, failures.shown(target, redactor), redactor, allowed) from None
 
 
-def _refused(answer: Answer, url: str, hide: Hidden, line: Line) -> RopewalkError:
-    said = hide.start(answer.body) if isinstance(answer.body, bytes) else ""
+def _refused(answer: Answer, url: str, redactor: Redactor, line: Line) -> RopewalkError:
+    said = failures.start(answer.body, redactor) if isinstance(answer.body, bytes) else ""
     if answer.status in (400, 401, 403):
         return MustFix(
             "authentication_failed",

@@ -11,7 +11,7 @@ from ropewalk.core.decide import same
 from ropewalk.core.drafts import check_size
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
-from ropewalk.core.mapping import BUILT_IN, INGEST_ONLY, is_field_name
+from ropewalk.core.mapping import BUILT_IN, is_custom_field
 from ropewalk.core.values import JSON
 from ropewalk.store import accounts, fields, people, records
 from ropewalk.store.accounts import Author, ChangeRow
@@ -91,6 +91,17 @@ def edit(
             account.save()
             _record(account, changes, actor, now)
     return account
+
+
+def give_up_owner(organization_id: UUID, member_id: UUID, *, actor: JSON, now: datetime) -> None:
+    """Before the member goes: their accounts, deleted ones too, are without an owner then."""
+    with transaction(organization_id):
+        owned = Account.objects.filter(organization_id=organization_id, owner_id=member_id)
+        change: dict[str, tuple[JSON, JSON]] = {"accountOwnerId": (str(member_id), None)}
+        rows = [ChangeRow(account_id, change) for account_id in owned.values_list("id", flat=True)]
+        owned.update(owner=None, updated_at=now)
+        accounts.write_changes(organization_id, rows, by=Author(actor=actor), now=now)
+        fields.changed(organization_id, change if rows else (), now=now)
 
 
 def delete(organization_id: UUID, account_id: UUID, *, actor: JSON, now: datetime) -> None:
@@ -174,7 +185,7 @@ def _checked(organization_id: UUID, values: Mapping[str, JSON], now: datetime) -
         try:
             if name in BUILT_IN:
                 checked[name] = _built_in(organization_id, name, value)
-            elif not is_field_name(name) or name.casefold() in _TAKEN:
+            elif not is_custom_field(name):
                 problems.append(
                     Problem(name, f"{name} can't be the name of a custom field, as planTier can.")
                 )
@@ -194,9 +205,6 @@ def _checked(organization_id: UUID, values: Mapping[str, JSON], now: datetime) -
         raise MustFix("invalid_account", "The account can't be saved like this.", problems)
     fields.learn(organization_id, types.drain(), now=now)
     return checked
-
-
-_TAKEN = {name.casefold() for name in (*BUILT_IN, *INGEST_ONLY)}
 
 
 def _built_in(organization_id: UUID, name: str, value: JSON) -> JSON:

@@ -39,6 +39,11 @@ def types(organization_id: UUID) -> dict[str, FieldType]:
     return dict(custom.values_list("name", "type"))  # type: ignore[arg-type]
 
 
+def spelling(organization_id: UUID) -> dict[str, str]:
+    """The names of the fields by their folded ones."""
+    return dict(_fields(organization_id).values_list("folded", "name"))
+
+
 def without_periodic(organization_id: UUID) -> frozenset[str]:
     """The names that scheduled runs leave out."""
     return frozenset(_fields(organization_id).filter(periodic=False).values_list("name", flat=True))

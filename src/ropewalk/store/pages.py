@@ -34,7 +34,7 @@ def write_cursor(place: JSON) -> str:
 def read_cursor(text: str) -> Any:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error, msgspec.DecodeError):
+    except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
         raise bad_cursor() from None
 
 
@@ -66,15 +66,20 @@ def _by_id(found: QuerySet[M, M], limit: int, cursor: str | None, *, newest: boo
     if len(rows) <= size:
         return Listing(rows, None)
     last = rows[size - 1].pk
-    return Listing(rows[:size], write_cursor(last if isinstance(last, int) else str(last)))
+    place: list[JSON] = [found.model._meta.db_table, last if isinstance(last, int) else str(last)]
+    return Listing(rows[:size], write_cursor(place))
 
 
-def _place(found: QuerySet[M, M], place: Any) -> Any:
-    if found.model._meta.pk.get_internal_type() != "UUIDField":
-        if type(place) is not int:
-            raise bad_cursor()
-        return place
+def _place(found: QuerySet[M, M], given: Any) -> Any:
+    meta = found.model._meta
     try:
-        return UUID(place)
+        table, place = given
+        if table != meta.db_table:
+            raise bad_cursor()
+        if meta.pk.get_internal_type() == "UUIDField":
+            return UUID(place)
     except (ValueError, TypeError, AttributeError):
         raise bad_cursor() from None
+    if type(place) is not int or not 0 <= place < 2**63:
+        raise bad_cursor()
+    return place

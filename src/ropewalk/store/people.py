@@ -15,7 +15,7 @@ from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Account, Member, Organization, User
+from ropewalk.store.models import Member, Organization, User
 from ropewalk.store.models.people import Role
 from ropewalk.store.pages import Listing
 from ropewalk.store.transactions import transaction
@@ -181,11 +181,10 @@ def set_role(organization_id: UUID, member_id: UUID, role: str) -> Member:
 
 
 def remove_member(organization_id: UUID, member_id: UUID) -> None:
-    """Accounts that they own are without an owner then."""
+    """What they own has to be given up before (`byhand.give_up_owner`)."""
     with transaction(organization_id):
         found = member(organization_id, member_id)
         _keep_an_owner(found)
-        Account.objects.filter(organization_id=organization_id, owner_id=member_id).update(owner=None)
         found.delete()
 
 

@@ -205,6 +205,14 @@ def cancel(organization_id: UUID, run_id: UUID, *, now: datetime) -> Run:
         return get(organization_id, run_id)
 
 
+def end_open(organization_id: UUID, stream_id: UUID, *, now: datetime) -> None:
+    """Where the stream itself goes: its runs are over at once, and whoever carries one out can commit no more."""
+    mine = Run.objects.filter(organization_id=organization_id, stream_id=stream_id, status__in=OPEN)
+    ended = list(mine.values_list("id", flat=True))
+    mine.update(status="cancelled", cancel_requested=True, finished_at=now, lease=None)
+    RunState.objects.filter(run_id__in=ended).delete()
+
+
 def cancel_requested(run_ids: Collection[UUID]) -> list[UUID]:
     """Those of the runs, which one worker holds, that somebody wants to end."""
     if not run_ids:
@@ -230,18 +238,3 @@ def abandoned(now: datetime, *, limit: int = 100) -> list[Run]:
     alive = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
     held = Run.objects.filter(status="running")
     return list(held.filter(Q(worker=None) | ~Q(worker__in=alive.values("id"))).order_by("id")[:limit])
-
-
-def last_finished(organization_id: UUID, stream_ids: Sequence[UUID]) -> dict[UUID, Run]:
-    """The latest finished sync of each stream."""
-    found: dict[UUID, Run] = {}
-    for stream_id in stream_ids:
-        run = (
-            Run.objects.filter(organization_id=organization_id, stream_id=stream_id, mode="sync")
-            .exclude(status__in=OPEN)
-            .order_by("-id")
-            .first()
-        )
-        if run is not None:
-            found[stream_id] = run
-    return found

@@ -46,7 +46,7 @@ def accounts(
         found = found.filter(id__in=gone) if gone_at_source else found.exclude(id__in=gone)
     found = found.annotate(sort_key=key)
     if cursor is not None:
-        found = found.filter(_after(read_cursor(cursor), sort, down))
+        found = found.filter(_after(read_cursor(cursor), sort, down, of_number=types.get(name) == "number"))
     return _page(found, sort, down, size)
 
 
@@ -85,23 +85,37 @@ def _searched(text: str) -> Q:
     )
 
 
-def _after(place: Any, sort: str, down: bool) -> Q:
+def _after(place: Any, sort: str, down: bool, *, of_number: bool) -> Q:
     try:
         of_sort, value, last = place
         last = UUID(last)
+        if of_sort != sort:
+            raise bad_cursor()
         if sort.removeprefix("-") == "updated_at":
             value = datetime.fromisoformat(value)
         elif sort.removeprefix("-") == "created_at":
             value = UUID(value)
-    except (ValueError, TypeError, AttributeError):
+        elif value is not None:
+            value = _number(value) if of_number else _text(value)
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise bad_cursor() from None
-    if of_sort != sort:
-        raise bad_cursor()
     side = "lt" if down else "gt"
     further = Q(**{f"id__{side}": last})
     if value is None:
         return Q(sort_key=None) & further
     return Q(**{f"sort_key__{side}": value}) | (Q(sort_key=value) & further) | Q(sort_key=None)
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise TypeError
+    return value
 
 
 def _page(found: QuerySet[Account, Account], sort: str, down: bool, size: int) -> Listing[Account]:

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
-from ropewalk.core import issues
+from ropewalk.core import remedies
+from ropewalk.core.remedies import Ended
 from ropewalk.store.models import Connector, Run, Secret, Stream
 
 ISSUES = 10
@@ -28,10 +29,11 @@ class Issue:
 
 @dataclass(slots=True)
 class StreamStatus:
-    """`secrets` are names."""
+    """`secrets` are names; `next_run_at` is when the schedule will run it, as things are."""
 
     secrets: list[str] = field(default_factory=list)
     last_run: Run | None = None
+    next_run_at: datetime | None = None
     issues: list[Issue] = field(default_factory=list)
 
 
@@ -58,8 +60,9 @@ def of_connectors(
     for stream in (
         found.annotate(last_run_id=Subquery(last_run)).defer("chain", "chain_seen").order_by("kind")
     ):
-        statuses[stream.id] = StreamStatus()
-        answer[stream.connector_id].streams.append((stream, statuses[stream.id]))
+        found_of = answer[stream.connector_id]
+        statuses[stream.id] = StreamStatus(next_run_at=_next_run_at(found_of.connector, stream))
+        found_of.streams.append((stream, statuses[stream.id]))
         if stream.last_run_id is not None:
             last_runs[stream.last_run_id] = stream.id
     for run in Run.objects.filter(organization_id=organization_id, id__in=last_runs):
@@ -71,6 +74,16 @@ def of_connectors(
     for connector_id, of_stream, name in secrets.values_list("connector_id", "stream_id", "name"):
         (answer[connector_id] if of_stream is None else statuses[of_stream]).secrets.append(name)
     return [*answer.values()]
+
+
+def _next_run_at(connector: Connector, stream: Stream) -> datetime | None:
+    if (
+        stream.next_run_at is None
+        or stream.paused
+        or not (stream.periodic and stream.enabled and connector.enabled)
+    ):
+        return None
+    return max(stream.next_run_at, stream.not_before or stream.next_run_at)
 
 
 def of_connector(organization_id: UUID, connector: Connector, *, now: datetime) -> ConnectorStatus:
@@ -97,9 +110,20 @@ def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) ->
         .filter(place__lte=ISSUES)
         .order_by("-id")
     )
-    for stream_id, run_id, at, error, verdict, reasons in found.values_list(
-        "stream_id", "id", "finished_at", "error", "verdict", "verdict_reasons"
+    for stream_id, run_id, at, *ended in found.values_list(
+        "stream_id",
+        "id",
+        "finished_at",
+        "status",
+        "verdict",
+        "verdict_reasons",
+        "counts",
+        "error",
+        "settings__stream",
+        "reasons",
+        "mode",
+        "trigger",
     ):
-        issue = issues.of_run(error, verdict, reasons)
+        issue = remedies.issue(Ended(*ended))
         if stream_id is not None and at is not None and issue is not None:
-            yield stream_id, Issue(run_id, at, issue.code, issue.message)
+            yield stream_id, Issue(run_id, at, *issue)

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ropewalk.core.errors import NotFound
 from ropewalk.core.values import JSON
 from ropewalk.store import connectors, records, secrets
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Stream
+from ropewalk.store.models import Run, Stream
+from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
 
 SETTABLE = frozenset(
@@ -114,16 +115,6 @@ def _check(values: Mapping[str, Any]) -> None:
         raise TypeError(f"a stream has no {', '.join(sorted(unknown))}")
 
 
-def auth_failed(organization_id: UUID, stream_id: UUID, *, pause_at: int = 2) -> int:
-    """Counts one more authentication failure in a row; at `pause_at` the schedule waits for a new credential."""
-    with transaction(organization_id):
-        change(organization_id, stream_id, auth_failures=F("auth_failures") + 1)
-        _mine(organization_id).filter(id=stream_id, auth_failures__gte=pause_at, paused="").update(
-            paused="reconnect"
-        )
-        return by_id(organization_id, stream_id).auth_failures
-
-
 def delete(organization_id: UUID, connector_id: UUID, kind: str) -> None:
     """Its secrets and its memory of records go; its runs and what they wrote stay."""
     with transaction(organization_id):
@@ -134,8 +125,10 @@ def delete(organization_id: UUID, connector_id: UUID, kind: str) -> None:
 
 
 def due(now: datetime, *, limit: int = 100) -> list[Stream]:
-    """Of all organizations, whatever a schedule wants run by now."""
+    """Of all organizations, whatever a schedule wants run by now, and isn't running."""
+    under_way = Run.objects.filter(stream_id=OuterRef("id"), mode="sync", status__in=OPEN)
     wanted = Stream.objects.filter(
+        ~Exists(under_way),
         Q(not_before=None) | Q(not_before__lte=now),
         periodic=True,
         enabled=True,

@@ -98,11 +98,11 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
             "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes),
             "secrets": _secrets(status.secrets),
             "status": StreamState(
-                tested=row.tested_at is not None or row.last_completed_at is not None,
+                tested=row.tested_at is not None,
                 tested_at=row.tested_at,
                 last_completed_at=row.last_completed_at,
                 last_run=run(status.last_run) if status.last_run else None,
-                next_run_at=row.next_run_at if row.periodic and row.enabled and not paused else None,
+                next_run_at=status.next_run_at,
                 watermark=row.watermark,
                 paused=paused,
                 needs_full=row.needs_full,
