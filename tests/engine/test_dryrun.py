@@ -164,6 +164,33 @@ def test_batches_see_what_those_before_would_have_done(
     assert said(dry) == said(run)
 
 
+def test_a_record_that_comes_back_in_a_later_batch_is_news(
+    world: World, serving: Serving, small_batches: None
+) -> None:
+    source = Source(world, serving)
+    source.sync(A, B)
+    records = [{**A, "name": "AA"}, B, A, B]
+
+    dry, run = source.dry_run(*records), source.sync(*records)
+
+    assert (brief(run)["updated"], brief(run)["unchanged"]) == (2, 2)
+    assert said(dry) == said(run)
+
+
+def test_contacts_of_earlier_batches_are_not_made_twice(
+    world: World, serving: Serving, small_batches: None
+) -> None:
+    source = Source(world, serving)
+    source.sync({"id": "1", "mail": "old@a.example"})
+    new = {"id": "1", "mail": "new@a.example", "users": "x@a.example"}
+    records = [new, {"id": "2"}, {**new, "name": "A"}, {"id": "3"}, {"id": "1", "mail": "newer@a.example"}]
+
+    dry, run = source.dry_run(*records), source.sync(*records)
+
+    assert brief(run)["contacts"] == {"created": 3, "updated": 2}
+    assert said(dry) == said(run)
+
+
 def test_it_takes_the_place_of_no_run(world: World, serving: Serving) -> None:
     source = Source(world, serving)
     dry = world.request(source.connector, mode="dry_run")

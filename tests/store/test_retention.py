@@ -63,9 +63,24 @@ def test_changes_of_fields_without_history_go_after_a_month(org: UUID, stranger:
     byhand.edit(org, account.id, {"plan": "team"}, actor={}, now=later)
     fields.switch(org, "plan", history=False)
 
-    assert sweep(now + timedelta(days=31)) == 0
-    assert sweep(now + timedelta(days=31, seconds=1)) == 2
+    assert sweep(now + timedelta(days=30)) == 0
+    assert sweep(now + timedelta(days=31)) == 2
 
     assert [
         (change.organization_id, sorted(change.fields), change.at) for change in Change.objects.order_by("id")
     ] == [(org, ["seats"], now), (stranger, ["plan", "seats"], now), (org, ["plan"], later)]
+
+
+def test_changes_stay_while_their_run_can_be_undone(org: UUID, run: UUID, now: datetime) -> None:
+    """A run that took a day to its end."""
+    account = byhand.create(org, {"plan": "free"}, actor={}, now=now)
+    fields.switch(org, "plan", history=False)
+    Change.objects.filter(account=account).update(run=run)
+    lease = new_id()
+    runs.claim(run, worker="one", lease=lease, now=now)
+    runs.finish(run, lease=lease, status="succeeded", now=now + timedelta(days=1))
+
+    sweep(now + timedelta(days=31))
+    assert Change.objects.count() == 1
+    sweep(now + timedelta(days=31, seconds=1))
+    assert Change.objects.count() == 0

@@ -14,6 +14,7 @@ from ropewalk.core.mapping import INGEST_ONLY, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
+from ropewalk.store import people
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
@@ -23,6 +24,7 @@ class AccountRows:
 
     def __init__(
         self,
+        organization_id: UUID,
         stage: Stage,
         *,
         types: FieldTypes,
@@ -32,6 +34,7 @@ class AccountRows:
         targets: frozenset[str],
         owners: Owners,
     ) -> None:
+        self._organization = organization_id
         self._stage = stage
         self._mode: Mode = mode
         self._owners = owners

@@ -61,6 +61,8 @@ class Execution(ABC):
         """True once there is nothing left to do for it here; False where somebody has to go on with it."""
         run_id = str(self.run.id)
         try:
+            if self.run.cancel_requested:
+                raise Cancelled
             self.begin()
             self.until_end()
         except Stopped:

@@ -42,7 +42,7 @@ def request_run(
     """A new run and True, or the one of its mode that is under way and False. A dry run is in nobody's way, and
     nobody in its."""
     with transaction(organization_id):
-        run, created = _make(organization_id, actor, connector_id, kind, clock, mode, full, "manual")
+        run, created = _make(organization_id, actor, connector_id, kind, clock, full=full, mode=mode)
     if created:
         _enqueue(run)
     return run, created
@@ -55,7 +55,7 @@ def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run 
         if not streams.take_due(stream, next_run_at=next_run_at):
             return None
         run, created = _make(
-            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, "sync", False, "periodic"
+            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, trigger="periodic"
         )
         if not created:
             raise Conflict("A run of this stream is under way.")
@@ -69,9 +69,10 @@ def _make(
     connector_id: UUID,
     kind: str,
     clock: Clock,
-    mode: Mode,
-    full: bool,
-    trigger: str,
+    *,
+    full: bool = False,
+    mode: Mode = "sync",
+    trigger: str = "manual",
 ) -> tuple[Run, bool]:
     connector = connectors.get(organization_id, connector_id)
     stream = streams.get(organization_id, connector_id, kind)

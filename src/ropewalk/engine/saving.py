@@ -155,9 +155,6 @@ class StreamSaving:
             now = self._clock.now()
             due = schedule.next_run(now, wanted.every_minutes, self._clock.jitter())
             values["next_run_at"] = due if wanted.periodic else None
-            if before is not None and before.paused == "undo" and not wanted.periodic:
-                # Whoever turns it on again does so knowing of the undo.
-                values["paused"] = ""
         return values
 
     def _keep_secrets(self, stream: Stream) -> None:

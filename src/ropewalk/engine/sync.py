@@ -56,8 +56,6 @@ class Sync(Execution):
     # Beginning
 
     def begin(self) -> None:
-        if self.run.cancel_requested:
-            raise Cancelled
         self.frozen = Frozen.load(self.run.settings)
         self.progress = self._take_up()
 
@@ -72,11 +70,6 @@ class Sync(Execution):
         return self.run.trigger == "periodic"
 
     @property
-    def left_out(self) -> frozenset[str]:
-        """As it was when the run began, whatever has been switched since."""
-        return periodic.named(self.progress.opening.scope)
-
-    @property
     def dry(self) -> bool:
         return self.run.mode == "dry_run"
 
@@ -84,6 +77,11 @@ class Sync(Execution):
     def keeps_place(self) -> bool:
         """Whether its end says anything about the stream and its schedule."""
         return not self.dry and self.run.trigger != "retry"
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """As it was when the run began, whatever has been switched since."""
+        return periodic.named(self.progress.opening.scope)
 
     def _take_up(self) -> Progress:
         if self.dry:
@@ -206,10 +204,10 @@ class Sync(Execution):
         return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now())
 
     def _applier(self, stage: Stage) -> Applier:
-        stream = self.frozen.stream
-        left_out = self.left_out
+        stream, left_out = self.frozen.stream, self.left_out
         plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
         subject = AccountRows(
+            self.organization_id,
             stage,
             types=FieldTypes(fields.types(self.organization_id)),
             connector_id=self.run.connector_id,

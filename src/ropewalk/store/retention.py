@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from ropewalk.core import limits
 from ropewalk.store import changes
@@ -20,8 +21,8 @@ LEDGER_DAYS = 30
 DRY_RUN_DAYS = 30
 RUN_DAYS = 400
 AUDIT_DAYS = 400
-CHANGE_DAYS = limits.UNDO_DAYS + 1
-"""Undo reads changes for 30 days from a run's end (§5.5); after them only fields with History on have any."""
+CHANGE_DAYS = limits.UNDO_DAYS
+"""Undo reads changes for 30 days (§5.5); after them only fields with History on have any."""
 
 
 def sweep(now: datetime) -> int:
@@ -51,7 +52,7 @@ def _drop_changes(before: datetime) -> int:
             with transaction(organization_id):
                 old = Change.objects.filter(
                     organization_id=organization_id, contact=None, at__lt=before, fields__has_any_keys=off
-                )
+                ).exclude(run__in=_still_undoable(organization_id, before), run__isnull=False)
                 rows = list(old[:BATCH])
                 for row in rows:
                     row.fields = {name: values for name, values in row.fields.items() if name not in off}
@@ -59,3 +60,11 @@ def _drop_changes(before: datetime) -> int:
                 Change.objects.filter(id__in=[row.id for row in rows if not row.fields]).delete()
             done += len(rows)
     return done
+
+
+def _still_undoable(organization_id: UUID, before: datetime) -> set[UUID]:
+    """Runs that began before, and ended since: thirty days count from their end; and those being undone just now."""
+    mine = Run.objects.filter(organization_id=organization_id)
+    ended = mine.filter(Q(finished_at__gte=before) | Q(finished_at=None), created_at__lt=before)
+    undone = mine.filter(trigger="undo", status__in=OPEN, of_run__isnull=False)
+    return {*ended.values_list("id", flat=True), *undone.values_list("of_run", flat=True)}  # type: ignore[arg-type]

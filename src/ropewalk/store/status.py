@@ -120,6 +120,9 @@ def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) ->
         "counts",
         "error",
         "settings__stream",
+        "reasons",
+        "mode",
+        "trigger",
     ):
         issue = remedies.issue(Ended(*ended))
         if stream_id is not None and at is not None and issue is not None:
