@@ -14,7 +14,6 @@ from ropewalk.core.mapping import INGEST_ONLY, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
-from ropewalk.store import people
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
