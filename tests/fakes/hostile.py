@@ -287,6 +287,13 @@ class MovingRows(Fake):
         self.gone = gone
         self.moved = threading.Event()
 
+    def __call__(self, asked: Asked) -> Answer:
+        if _number(asked, "page", 1) > self.at:
+            # Pages are asked for together; what comes after the move is read after it. Waited for here, since
+            # `answer` runs one at a time, and the move is an answer.
+            self.moved.wait(10)
+        return super().__call__(asked)
+
     def answer(self, asked: Asked) -> Any:
         size, page = _number(asked, "limit", 100), _number(asked, "page", 1)
         if page == self.at and not self.moved.is_set():
@@ -295,9 +302,6 @@ class MovingRows(Fake):
             else:
                 self.records = [*customers(1, 90_001), *self.records]
             self.moved.set()
-        if page > self.at:
-            # Pages are asked for together; what comes after the move is read after it.
-            self.moved.wait(10)
         return {"data": self.records[(page - 1) * size : page * size], "total": len(self.records)}
 
 
