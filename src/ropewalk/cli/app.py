@@ -51,7 +51,7 @@ def ropewalk(
 ) -> None:
     """Ropewalk, a self-hosted customer data hub.
 
-    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, 5 cancelled sync.
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, 4 plan found something, 5 cancelled sync.
     """
     context.obj = Called(data_dir, organization, Output(as_json=as_json))
 
