@@ -187,6 +187,19 @@ def _decrypted(secret: Secret) -> str:
         ) from None
 
 
+def settle_key() -> None:
+    """At a start, once the database is open: keeps a key that was made for it, but never beside credentials that were
+    encrypted with another. Raises `MustFix` (key_missing)."""
+    operated = settings.ROPEWALK
+    if operated.given_keys or operated.key_file.exists():
+        return
+    if Secret.objects.exists():
+        keyring.drop(operated.key_file)
+        keyring.read(operated.key_file)
+    else:
+        keyring.keep(operated.key_file)
+
+
 def check() -> None:
     """Raises `MustFix` (key_missing, key_unreadable, wrong_key) where stored credentials couldn't be read."""
     keys()
