@@ -86,7 +86,7 @@ def _require_whole(folder: Path) -> None:
 def _is_whole(file: Path) -> bool:
     try:
         with closing(_opened(file)) as opened:
-            return opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return bool(opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError:
         return False
 
