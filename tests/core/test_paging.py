@@ -202,7 +202,9 @@ def test_the_first_page_ahead_is_the_next(api: tuple[PagingSettings, Server, lis
             [Ask({"skip": at}) for at in (0, 10, 20)],
         ),
         (
-            settings(type="offset", offset_param="startIndex", size_param="count", page_size=10, first_offset=1),
+            settings(
+                type="offset", offset_param="startIndex", size_param="count", page_size=10, first_offset=1
+            ),
             [Ask({"startIndex": at, "count": 10}) for at in (1, 11, 21)],
         ),
         (

@@ -16,6 +16,7 @@ from cryptography.fernet import InvalidToken
 
 from ropewalk.core.errors import Conflict, MustFix
 from ropewalk.store import keyring
+from ropewalk.store.disk import sync
 
 RECORD = "ropewalk.sqlite"
 JOBS = "jobs.sqlite"
@@ -33,11 +34,11 @@ def back_up(record: Path, jobs: Path, folder: Path) -> int:
         for source, name in ((jobs, JOBS), (record, RECORD)):
             if source.exists():
                 _copy(source, draft / name)
-        _sync(draft)
+        sync(draft)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _sync(folder.parent)
+    sync(folder.parent)
     return sum(each.stat().st_size for each in folder.iterdir())
 
 
@@ -56,7 +57,7 @@ def restore(folder: Path, record: Path, jobs: Path, given_keys: Sequence[str], k
                 draft.rename(target)
             finally:
                 draft.unlink(missing_ok=True)
-            _sync(target.parent)
+            sync(target.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -66,7 +67,7 @@ def _copy(source: Path, target: Path) -> None:
     with closing(_opened(source)) as there, closing(sqlite3.connect(target)) as copy:
         there.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
-    _sync(target)
+    sync(target)
 
 
 def _opened(file: Path) -> sqlite3.Connection:
@@ -110,11 +111,3 @@ def _require_key(record: Path, given_keys: Sequence[str], key_file: Path) -> Non
                 "The credentials in this backup can't be read with this installation's key. Put the key there first "
                 f"that was in use when it was made: as {key_file}, or as ROPEWALK_SECRET_KEY.",
             ) from None
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ropewalk.core.errors import MustFix
+from ropewalk.store.disk import sync
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ def make(path: Path) -> Keyring:
         pass
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
+    sync(path.parent)
     return read(path)
 
 
 def replace(path: Path, keys: Sequence[str]) -> Keyring:
     """At every instant the file holds either the keys of before or these."""
     os.replace(_draft(path, keys), path)
-    _sync_folder(path.parent)
+    sync(path.parent)
     return read(path)
 
 
@@ -112,7 +113,7 @@ def keep(path: Path) -> None:
     with suppress(FileExistsError, FileNotFoundError):
         os.link(fresh_one, path)
     fresh_one.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def drop(path: Path) -> None:
@@ -132,11 +133,3 @@ def _draft(path: Path, keys: Sequence[str]) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return draft
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
