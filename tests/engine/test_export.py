@@ -171,7 +171,7 @@ HEADER_VALUE = st.text(
 SECRET = st.text(st.characters(min_codepoint=33, max_codepoint=0x17F, exclude_categories=["Cc"]), min_size=1)
 HOST = st.sampled_from(["https://api.example.com", "http://b.example.org:8080", "https://müller.example"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.integers(-999, 999).map(lambda number: number / 4) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
@@ -271,7 +271,9 @@ def connector(draw: st.DrawFn, name: str) -> dict[str, Any]:
     return body | ({"streams": {"accounts": stream}} if draw(st.booleans()) or draw(st.booleans()) else {})
 
 
-NAMES = st.lists(TEXT.map(str.strip).filter(bool), max_size=3, unique_by=lambda name: name.casefold())
+# Databases fold the case of some letters in ways of their own.
+NAME = st.text(st.sampled_from("aBc1 -_.:#'\"&{}[]$äÖ客"), max_size=8).map(str.strip).filter(bool)
+NAMES = st.lists(NAME, max_size=3, unique_by=lambda name: name.casefold())
 CONNECTORS = NAMES.flatmap(lambda names: st.tuples(*(connector(name) for name in names)))
 FEW = settings(
     max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
