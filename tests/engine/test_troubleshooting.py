@@ -98,7 +98,16 @@ def test_a_good_test_shows_what_came_and_proposes(world: World, serving: Serving
         "200 records on 2 pages read.",
         10,
     )
-    assert shop.lines == [f"GET /customers?page={number}&limit=100" for number in (1, 2)]
+    assert shop.lines[:2] == [f"GET /customers?page={number}&limit=100" for number in (1, 2)]
+    assert {what: one["proved"] for what, one in found["proposal"].items()} == {
+        "records_path": True,
+        "pagination": True,
+        "total_path": True,
+        "has_more_path": False,
+        "incremental": True,
+        "matching": False,
+        "mapping": False,
+    }
     assert [(field["path"], field["type"], field["fill_rate"]) for field in found["fields"]] == [
         ("id", "text", 1.0),
         ("name", "text", 1.0),

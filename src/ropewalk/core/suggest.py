@@ -228,7 +228,9 @@ _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+")
 
 def _words(path: str) -> list[str]:
     """Each once, without wrappers, numbers and accents."""
-    plain = unicodedata.normalize("NFKD", " ".join(map(str, paths.parse(path))))
+    # Elasticsearch's wrapper; other sources are somebody's.
+    segments = [segment for segment in paths.parse(path) if segment != "_source"]
+    plain = unicodedata.normalize("NFKD", " ".join(segments))
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     words = list(dict.fromkeys(part.casefold() for part in _PARTS.findall(plain)))
     return [word for word in words if word not in synonyms.DROPPED]

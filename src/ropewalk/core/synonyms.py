@@ -25,7 +25,7 @@ _WORDS = {
     "user": "user member employee enduser teammate",
     "end": "end",
     "primary": "primary main default key first preferred",
-    "official": "legal display trading trade registered official common dba entity proper raison",
+    "official": "legal display trading trade registered official common dba entity proper raison verified allowed",
     "full": "full complete formatted real",
     "external": "external ext foreign remote source crm erp object internal unique legacy system",
     "vendor": """hubspot hs salesforce sf sfdc stripe intercom zendesk chargebee netsuite pipedrive zoho dynamics""",
