@@ -23,9 +23,9 @@ class Payments(Vendor):
         pagination=tuple(
             {"type": "cursor", "cursor_param": "starting_after", "size_param": "limit", **last}
             for last in (
-                {"next_cursor_path": "data.-1.id"},
                 {"next_cursor_path": "data.99.id", "page_size": 100},
                 {"next_cursor_path": "data.9.id", "page_size": 10},
+                {"next_cursor_path": "data.-1.id"},
             )
         ),
         has_more_paths=("has_more",),

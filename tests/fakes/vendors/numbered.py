@@ -137,7 +137,7 @@ class Press(Vendor):
     expected = Expected(
         records_path="",
         pagination=(
-            {"type": "page", "page_param": "page", "size_param": "per_page", "first_page": 1},
+            {"type": "page", "page_param": "page", "size_param": ("per_page", None), "first_page": 1},
             {"type": "link_header"},
         ),
         ids=("id", "acf.customer_number"),
