@@ -23,7 +23,7 @@ class Hal(Vendor):
             {"type": "page", "page_param": "page", "size_param": "page_size", "first_page": 1},
         ),
         total_paths=("total_items",),
-        ids=("companyNumber",),
+        ids=("id",),
         domains=("internet_domain",),
         mapping={"legal_name": "companyName"},
         incremental={"param": "modified_since", "format": ("iso8601", "date")},
@@ -31,7 +31,8 @@ class Hal(Vendor):
 
     def record(self, company: Company) -> dict[str, Any]:
         return {
-            "companyNumber": f"HRB {10_000 + company.number}",
+            "id": 10_000 + company.number,
+            "register_entry": f"HRB {52_000 + company.number * 3}",
             "legal_name": company.name,
             "internet_domain": company.domain,
             "sector": company.industry,
