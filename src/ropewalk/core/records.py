@@ -37,7 +37,7 @@ _DIGITS_ALIKE: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _INT64: Final = range(-(2**63), 2**64)
 _INT64_CHARS: Final = 20
 _LAST_WORD = re.compile(rb"[^\s\"'<>,;:{}\[\]()&?]*\Z")
-_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([{\[])|([}\]])', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"|([{\[])|([}\]])', re.DOTALL)
 
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
