@@ -14,7 +14,7 @@ from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
 from ropewalk.core.mapping import compile as compile_mapping
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs, periodic
+from ropewalk.engine import jobs, periodic, retrying
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
@@ -118,7 +118,8 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
             stream_id=stream.id,
             kind=earlier.kind,
             actor=actor.record(),
-            settings=Frozen.record(connector, stream) | {"retry_reason": reason},
+            settings=Frozen.record(connector, stream)
+            | {"retry_reason": reason, "first_run": str(retrying.first_run(earlier))},
             now=clock.now(),
             trigger="retry",
             of_run=earlier.id,
