@@ -327,10 +327,20 @@ class Sync(Execution):
                     if self.run.trigger == "manual" and kept["paused"] == "undo":
                         # Somebody has done again what was undone, and seen it through.
                         kept["paused"] = ""
-                    records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
-                else:
-                    records.mark_back(self.organization_id, stream.id, seen=after.at_source)
+            self._mark(stream, verdict, after, now)
         streams.change(self.organization_id, stream.id, **kept)
+
+    def _mark(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:
+        """Who is gone at the source, and who is back: that is so whatever the verdict."""
+        missing = None
+        if verdict.kind == "complete" and after.opening.full:
+            records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
+        else:
+            records.mark_back(self.organization_id, stream.id, seen=after.at_source)
+        if verdict.kind == "suspicious" and after.opening.full:
+            numbers = records.missing(self.organization_id, stream.id, seen=after.at_source)
+            missing = bytes(numbers.serialize())
+        runs.keep_missing(stream.id, self.run.id, missing)
 
     def tell_others(self, error: RopewalkError, now: datetime) -> None:
         if not self.keeps_place:

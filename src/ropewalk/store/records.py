@@ -188,10 +188,26 @@ def forget_subjects(organization_id: UUID, subject_ids: Sequence[UUID]) -> None:
 def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: datetime) -> int:
     """After a complete full run: what it didn't see is gone at the source since now; what it saw is back."""
     mark_back(organization_id, stream_id, seen=seen)
+    gone = missing(organization_id, stream_id, seen=seen)
+    _set_gone(gone, now)
+    return len(gone)
+
+
+def missing(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> BitMap:
     there = StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id, gone_since=None)
-    missing = BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
-    _set_gone(missing, now)
-    return len(missing)
+    return BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
+
+
+def mark_missing(
+    organization_id: UUID, stream_id: UUID, numbers: BitMap, *, read_at: int, now: datetime
+) -> int:
+    """Long after the run that missed them: but for those that something was taken of since."""
+    there = StreamRecord.objects.filter(
+        organization_id=organization_id, stream_id=stream_id, gone_since=None, read_at__lt=read_at
+    )
+    gone = BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) & numbers
+    _set_gone(gone, now)
+    return len(gone)
 
 
 def mark_back(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> int:
