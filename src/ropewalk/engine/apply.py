@@ -267,7 +267,8 @@ class Applier:
         found = self._subject.find(draft) if draft is not None else None
         if found is not None:
             self._forget(found, part)
-        subjects = {found}
+        # A tombstone is no account to be written, and yet its record came.
+        subjects = {found, decision.account_id}
         if decision.reason == "ambiguous_match":
             subjects |= {candidate.account_id for candidate in decision.candidates}
         for subject in subjects:
