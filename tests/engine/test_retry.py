@@ -56,6 +56,7 @@ def test_a_newer_record_of_the_account_stays(later: Any, world: World, serving: 
         BAD,
         "A later run has read a newer record for this account; this one is not applied over it.",
     )
+    assert [candidate["companyName"] for candidate in row.candidates] == ["Better"]
     assert [account["companyName"] for account in world.accounts()] == ["Better"]
 
 
@@ -191,3 +192,13 @@ def test_nothing_of_the_stream_moves(world: World, serving: Serving) -> None:
         before.last_full_rows,
         before.last_completed_at,
     )
+
+
+def test_a_dry_run_under_way_is_in_nobodys_way(world: World, serving: Serving) -> None:
+    source = sourced(world, serving)
+    run = source.sync(GOOD, {**BAD, "id": "2"})
+    dry = world.request(source.connector, mode="dry_run")
+
+    assert brief(world.retry(run)) == complete(rejected=1, reasons={"invalid_value": 1})
+    assert brief(world.undo(run)) == complete(updated=1)
+    assert brief(world.carry_out(dry))["created"] == 1

@@ -57,11 +57,12 @@ class EarlierRows(AccountRows):
 
     def decide(self, draft: AccountDraft) -> Decision:
         found = self.find(draft)
-        if found not in self._newer:
+        if found is None or found not in self._newer:
             return super().decide(draft)
         return Decision(
             "skipped",
             reasons.CHANGED_SINCE,
             "A later run has read a newer record for this account; this one is not applied over it.",
             account_id=found,
+            candidates=(self._index.by_id[found],),
         )
