@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ropewalk.store.models import StreamRecord
 from tests.engine.conftest import Serving
 from tests.engine.test_matching import DOMAIN, ID, NAME, Source, by_hand
 from tests.engine.world import World
@@ -18,8 +17,7 @@ TWO = {"id": "2", "site": "two.example", "name": "Two", "tier": 1}
 
 def gone(world: World) -> list[str]:
     """The names of the accounts that are."""
-    subjects = StreamRecord.objects.filter(gone_since__isnull=False).values_list("subject_id", flat=True)
-    return sorted(str(row.company_name) for row in world.account_rows() if row.id in set(subjects))
+    return sorted(each["companyName"] for each in world.every("accounts", gone_at_source=True))
 
 
 def test_gone_and_back_again(world: World, serving: Serving) -> None:
