@@ -13,14 +13,14 @@ class Api:
     def __init__(self, key: str | None, **headers: str) -> None:
         self.key = key
         given = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = Client(headers={"Host": "localhost", **given, **headers})
+        self.client = Client(headers={"Host": "localhost", **given, **headers})
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
         more: dict[str, Any] = {}
         if body is not None:
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             more = {"data": raw, "content_type": "application/json"}
-        answer: HttpResponse = self._client.generic(method.upper(), path, headers=headers, **more)
+        answer: HttpResponse = self.client.generic(method.upper(), path, headers=headers, **more)
         if answer.streaming:
             answer.getvalue()
             answer.close()

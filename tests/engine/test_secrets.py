@@ -448,13 +448,78 @@ def test_a_planted_token_is_found_nowhere(auth: str, world: World, serving: Serv
         "tests": repr((tested, failed_test, drafted)).encode(),
         "audit": repr(world.every("audit-log")).encode(),
     }
+    assert found(places) == []
+
+
+def found(places: dict[str, bytes]) -> list[tuple[str, str]]:
     planted = [TOKEN, "h-5ecret-planted", "acc-5ecret-planted"]
-    assert [
+    return [
         (place, secret)
         for place, data in places.items()
         for secret in planted
         if any(form in data for form in forms(secret))
-    ] == []
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("auth", AUTHS)
+def test_nor_in_any_traceback(
+    auth: str, world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever breaks where nobody thought it could, with the secrets in its message and in its variables."""
+    log = io.StringIO()
+    # What this process has learned in other tests would help.
+    monkeypatch.setattr(logs, "KNOWN", logs.KnownSecrets())
+    logs.set_up("debug", json=True, stream=log, known=logs.KNOWN)
+    world.api.client.raise_request_exception = False
+    header = {"X-Tenant": "h-5ecret-planted"}
+    base = serving(Echo())
+    connector = world.connect(base, headers=header, **auth_at(base, auth))
+    made, draft = body_of(base, auth, header)
+    answers: list[Any] = []
+
+    def breaks(*given: Any, **named: Any) -> Any:
+        raise ValueError(f"can't do anything with {given} and {named}")
+
+    def broken(place: str, *requests: tuple[str, str, Any]) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(place, breaks)
+            for method, path, body in requests:
+                answer = world.api(method, f"/v1/{path}", body)
+                answers.append((answer.status_code, answer.content.decode()))
+
+    try:
+        broken(
+            "ropewalk.store.secrets.put",
+            ("POST", "connectors", made),
+            ("PATCH", f"connectors/{connector}", {"secrets": made["secrets"]}),
+            ("PUT", f"connectors/{connector}/streams/accounts", draft["stream"]),
+        )
+        test = f"connectors/{connector}/streams/accounts/test"
+        for place in ("net.transfer.Wire.send", "net.client.attempt", "core.discover.fields"):
+            broken(f"ropewalk.{place}", ("POST", test, None), ("POST", "test", draft))
+        for place in ("net.transfer.Wire.send", "net.client.attempt"):
+            with monkeypatch.context() as patched:
+                patched.setattr(f"ropewalk.{place}", breaks)
+                run = world.sync(connector)
+                answers.append((run["error"]["code"], repr(run)))
+    finally:
+        logs.set_up("warning", stream=io.StringIO())
+        logging.getLogger().handlers.clear()
+
+    written = log.getvalue()
+    assert [code for code, _ in answers] == [500] * 9 + ["internal_error"] * 2
+    assert written.count("can't do anything with") >= len(answers)
+    places = {"log": written.encode(), "answers": repr(answers).encode(), "database": everything(world)}
+    assert found(places) == []
+
+
+def body_of(base: str, auth: str, header: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A connector and a draft that bring their secrets with them."""
+    settings = {"auth": auth_at(base, auth)["auth"]}
+    stream = stream_body(base, headers=header)
+    common = {"source": "custom_api", "settings": settings, "secrets": AUTHS[auth][1]}
+    return common | {"name": "Second"}, common | {"kind": "accounts", "stream": stream}
 
 
 def test_it_is_sent_nevertheless(world: World, serving: Serving) -> None:

@@ -13,7 +13,7 @@ from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.limits import ANY_CEILING
-from ropewalk.engine import bindings
+from ropewalk.engine import bindings, logs
 from ropewalk.engine.bindings import Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.saving import (
@@ -56,6 +56,7 @@ class ConnectorChange(Settings):
 
 
 def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
+    logs.know_named(body)
     trouble: list[Problem] = []
     asked: NewConnector | None = collect(trouble, "", lambda: check(NewConnector, body))
     slug = body.get("source")
@@ -115,6 +116,7 @@ def _create(
 def update_connector(
     organization_id: UUID, actor: Actor, connector_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Connector:
+    logs.know_named(body)
     asked = check(ConnectorChange, body)
     now = clock.now()
     with transaction(organization_id):

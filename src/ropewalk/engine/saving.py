@@ -16,7 +16,7 @@ from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
-from ropewalk.engine import bindings, schedule
+from ropewalk.engine import bindings, logs, schedule
 from ropewalk.engine.bindings import HEADER, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
@@ -71,6 +71,7 @@ class StreamSaving:
             (each for each in streams.of_connector(self._organization, connector.id) if each.kind == kind),
             None,
         )
+        logs.know_named(body)
         trouble: list[Problem] = []
         own = {name: body[name] for name in ("secrets",) if name in body}
         asked = collect(trouble, "", lambda: check(StreamSecrets, own))
@@ -90,6 +91,7 @@ class StreamSaving:
         kept, self._header_values = take_secret_headers(
             self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
         )
+        logs.know(self._header_values.values())
         self._kept = kept
         try:
             auth = merge(connector_settings.auth, self.settings.auth)
