@@ -183,6 +183,12 @@ def test_redaction_leaves_no_secret_inside_base64(secret, user):
         assert len(shown.replace(redactor.marker, "")) <= len(encoded) - len(secret.encode()) * 8 // 6 + 1
 
 
+def test_a_quoted_url_tells_no_parameter_that_is_called_like_a_secret():
+    url = "https://x.example/?api_key=other&page=2&q=s3cret;to%6ben=a#top"
+
+    assert Redactor(["s3cret"]).quote(url) == "https://x.example/?api_key=***&page=2&q=***;to%6ben=***#top"
+
+
 def test_what_a_body_calls_a_secret():
     body = {
         "name": "CRM",
