@@ -207,6 +207,26 @@ def test_a_cancelled_run_leaves_the_watermark(world: World, serving: Serving) ->
     assert (shop.lines[:1], world.watermark(connector)) == ([], None)
 
 
+@pytest.mark.parametrize("when", ["queued", "running"])
+def test_after_a_cancelled_run_the_next_reads_the_same_window(
+    when: str, world: World, serving: Serving
+) -> None:
+    shop = Shop()
+    connector = world.connect(serving(shop), shop.stream, incremental=INCREMENTAL)
+    world.sync(connector)
+    world.clock.advance(hours=1)
+    run = world.request(connector)
+    if when == "queued":
+        world.then("cancel", run)
+
+    cancelled = world.carry_out(run, Flags(cancel=lambda: len(shop.lines) > 1))
+    mended = world.sync(connector)
+
+    assert (cancelled["status"], brief(mended)) == ("cancelled", complete())
+    assert shop.lines == since(*[None, SECOND, SECOND][: 2 if when == "queued" else 3])
+    assert world.watermark(connector) == START + timedelta(hours=1)
+
+
 def test_cancelled_on_the_way(world: World, serving: Serving) -> None:
     shop = Pages(customers(350))
     asked: list[int] = []
