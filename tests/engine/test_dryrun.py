@@ -392,7 +392,7 @@ class TestAgreement(TestCase):
         self.serving = serving
         self.patch = monkeypatch
 
-    @settings(max_examples=100)
+    @settings(max_examples=80)
     @given(case=CASE)
     def test_dry_run_and_run_agree(self, case: Any) -> None:
         from ropewalk.engine import batches

@@ -387,7 +387,7 @@ class TestStateBefore(TestCase):
         self.serving = serving
         monkeypatch.setattr(reversal, "BATCH_ROWS", 3)
 
-    @settings(max_examples=100)
+    @settings(max_examples=80)
     @given(
         case=st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, RECORDS),
         hand=st.one_of(
@@ -430,7 +430,7 @@ class TestStateBefore(TestCase):
             assert edited in ids or kept == {edited}
         world.close()
 
-    @settings(max_examples=100)
+    @settings(max_examples=80)
     @given(case=st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, RECORDS))
     def test_a_later_run_in_between_stays(self, case: Any) -> None:
         stream, there, first, second, third = case
