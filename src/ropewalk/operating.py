@@ -10,11 +10,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ropewalk import __version__
-from ropewalk.engine.clock import SystemClock
+from ropewalk.engine.operated import clock
 from ropewalk.store import figures, schema
 from ropewalk.store.transactions import UNAVAILABLE
 
-_clock = SystemClock()
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -72,7 +71,7 @@ class _Installation(Collector):
 
     def collect(self) -> Iterable[Metric]:
         try:
-            found = figures.figures(_clock.now())
+            found = figures.figures(clock().now())
         except UNAVAILABLE:
             yield GaugeMetricFamily("ropewalk_database_up", "Whether the database answers.", 0)
             return

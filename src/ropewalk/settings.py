@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ropewalk.engine.clock import Clock, SystemClock
 from ropewalk.installation import Installation
 from ropewalk.store import keyring
 
 ROPEWALK = Installation.load()
+CLOCK: Clock = SystemClock()
 
 _keys = keyring.load(ROPEWALK.given_keys, ROPEWALK.key_file, ROPEWALK.data_dir)
 ROPEWALK.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -72,7 +72,7 @@ def test_each_type_and_the_secret_it_needs(
         ({"type": "oauth2_client_credentials", "token_url": TOKEN_URL}, "oauth2_client_credentials.client_id"),
         *(
             ({"type": "oauth2_client_credentials", "token_url": url, "client_id": "id"}, "oauth2_client_credentials.token_url")
-            for url in ("login.example.com", "ftp://login.example.com", "https://me:s3cret@login.example.com/", "https://", "https://[x/")
+            for url in ("login.example.com", "ftp://login.example.com", "https://me:s3cret@login.example.com/", "https://", "https://[x/", "https://login.example.com/a b")
         ),
     ],
 )  # fmt: skip

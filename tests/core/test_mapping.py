@@ -15,6 +15,40 @@ def entries(**targets):
     return [entry(from_, to) for to, from_ in targets.items()]
 
 
+# ---- names ----
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [
+        ("planTier", True),
+        ("f" * 64, True),
+        ("f" * 65, False),
+        ("plan_tier", False),
+        ("1st", False),
+        ("COMPANYNAME", False),
+        ("endusers", False),
+        ("Fields", False),
+    ],
+)
+def test_names_of_custom_fields(name, free):
+    assert mapping.is_custom_field(name) is free
+
+
+@pytest.mark.parametrize(
+    ("mode", "found"),
+    [
+        ("domain", {"companyDomain": "big.example"}),
+        ("external_id", {"externalCustomerId": "7"}),
+        ("domain_and_external_id", {"companyDomain": "big.example", "externalCustomerId": "7"}),
+    ],
+)
+def test_what_rows_are_matched_by(mode, found):
+    rules = entries(companyDomain="site", externalCustomerId="id", companyName="name")
+
+    assert mapping.keys(rules, mode).apply({"site": "big.example", "id": "7", "name": "Big"}) == found
+
+
 # ---- checking ----
 
 NAME_RULE = "A target is camelCase: letters and digits, a letter first, at most 64 characters, as planTier."

@@ -21,6 +21,8 @@ from ropewalk.core.origins import origin
         ("https://api%2eexample.com/x", "https://api.example.com"),
         ("https://evil.example\\.good.example/x", "https://evil.example"),
         ("https://a..b/x", "https://a..b"),
+        ("https://a%3Ab/x", "https://a%3ab"),
+        ("https://[v1.a:b]/x", "https://[v1.a:b]"),
     ],
 )
 def test_origin(url: str, expected: str) -> None:
@@ -37,6 +39,7 @@ def test_origin(url: str, expected: str) -> None:
         ("https://[x/", "this is not a URL; give one like https://api.example.com/v1/accounts"),
         ("https://x.example/a b", "a URL holds no spaces and no control characters"),
         ("https://x.example/\x7f", "a URL holds no spaces and no control characters"),
+        ("https://-ü.example/", "the host of this URL is not a name that can be looked up"),
         ("https://ü\u2028.example/", "the host of this URL is not a name that can be looked up"),
     ],
 )

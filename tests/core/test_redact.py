@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ropewalk.core import redact
-from ropewalk.core.redact import Redactor
+from ropewalk.core.redact import Redactor, named_secrets
 
 TOKEN = "s3cr3t/Töken+ 1"
 
@@ -181,6 +181,29 @@ def test_redaction_leaves_no_secret_inside_base64(secret, user):
         assert redactor.marker in shown
         # What is left besides the marker decodes to the user and a few bits at most.
         assert len(shown.replace(redactor.marker, "")) <= len(encoded) - len(secret.encode()) * 8 // 6 + 1
+
+
+def test_a_quoted_url_tells_no_parameter_that_is_called_like_a_secret():
+    url = "https://x.example/?api_key=other&page=2&q=s3cret;to%6ben=a#top"
+
+    assert Redactor(["s3cret"]).quote(url) == "https://x.example/?api_key=***&page=2&q=***;to%6ben=***#top"
+
+
+def test_what_a_body_calls_a_secret():
+    body = {
+        "name": "CRM",
+        "settings": {
+            "auth": {"type": "api_key", "in": "header", "name": "X-Key", "token": "in the wrong place"}
+        },
+        "secrets": {"token": "a", "tokn": "misspelled", "password": {"set": True}, "client_secret": None},
+        "streams": {
+            "accounts": {"secrets": {"password": "b"}, "headers": {"Authorization": "c", "Accept": "d"}}
+        },
+        "more": [{"apiKey": "e"}, {"secret": ["f"]}, "token"],
+    }
+
+    assert list(named_secrets(body)) == ["in the wrong place", "a", "misspelled", "b", "c", "e"]
+    assert list(named_secrets("token")) == []
 
 
 @given(

@@ -4,7 +4,6 @@ Imports of the store stand inside: this file is read before the database is chos
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,36 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.http import HttpResponse
-from django.test import Client
+
+from tests.calls import Api
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SCOPES = ("read", "write", "ingest", "admin")
-
-
-class Api:
-    """Calls as one key's holder would make them."""
-
-    def __init__(self, key: str | None, **headers: str) -> None:
-        self.key = key
-        given = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = Client(headers={"Host": "localhost", **given, **headers})
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
-        more: dict[str, Any] = {}
-        if body is not None:
-            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-            more = {"data": raw, "content_type": "application/json"}
-        answer: HttpResponse = self._client.generic(method.upper(), path, headers=headers, **more)
-        if answer.streaming:
-            answer.getvalue()
-            answer.close()
-        return answer
-
-    def get(self, path: str) -> Any:
-        answer = self("get", path)
-        assert answer.status_code == 200, answer.content
-        return json.loads(answer.content)
 
 
 @dataclass

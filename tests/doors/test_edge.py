@@ -11,7 +11,6 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from ropewalk.api import auth
 from ropewalk.store import schema
 from tests.doors.conftest import Api, World
 
@@ -95,10 +94,9 @@ def test_the_calls_of_a_minute(world: World, api: Api, settings: Any) -> None:
     assert json.loads(answers[2].content)["error_code"] == "rate_limit_exceeded"
 
 
-def test_a_new_minute_begins(world: World, api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_minute_begins(world: World, api: Api, settings: Any) -> None:
     settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"rate_limit": 1})
-    clock = Moving(auth.clock)
-    monkeypatch.setattr(auth, "clock", clock)
+    settings.CLOCK = clock = Moving(settings.CLOCK)
 
     statuses = []
     for seconds in (0.0, 1.0, 59.0, 60.0, 61.0):

@@ -28,9 +28,15 @@ def queue(django_db_setup: None) -> Iterator[None]:
 
 @pytest.fixture
 def loopback(settings: Any, queue: None) -> Any:
-    """The installation as the test's environment gives it, with leave to reach servers on this machine."""
+    """The installation as the test's environment gives it, with leave to reach servers on this machine, and with a
+    clock that the test moves."""
+    from tests.engine.world import Clock
+
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})
+    settings.ROPEWALK = settings.ROPEWALK.model_copy(
+        update={"allow_networks": ("127.0.0.0/8",), "rate_limit": 10**6}
+    )
+    settings.CLOCK = Clock()
     return settings.ROPEWALK
 
 

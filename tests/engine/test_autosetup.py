@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from ropewalk.core import paths
 from ropewalk.core.pagination import PagingSettings
-from ropewalk.engine import probe
 from tests.engine.conftest import Serving
 from tests.engine.world import World
 from tests.fakes.vendors import VENDORS, Expected, Vendor
@@ -106,7 +105,7 @@ def propose(world: World, vendor: Vendor, url: str) -> tuple[dict[str, Any], Pro
         "stream": {"url": url + vendor.path + vendor.query, "method": vendor.method},
         "secrets": vendor.secrets,
     }
-    answer = probe.test_draft(world.org, body, world.clock)
+    answer = world.post("test", body)
     return body["stream"], proposed(answer)
 
 

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core.errors import MustFix
-from ropewalk.engine import configure
-from ropewalk.store import connectors, fields
-from tests.engine.world import World
+from tests.engine.world import Refused, World
 from tests.fakes import Fake, serve
 
 GOOD: dict[str, Any] = {
@@ -27,10 +24,10 @@ GOOD: dict[str, Any] = {
 
 
 def refusals(world: World, body: dict[str, Any]) -> dict[str, str]:
-    with pytest.raises(MustFix) as caught:
-        configure.create_connector(world.org, world.owner, body, world.clock)
-    assert connectors.every(world.org) == []
-    return {problem.path: problem.message for problem in caught.value.problems}
+    with pytest.raises(Refused) as caught:
+        world.post("connectors", body)
+    assert (caught.value.status, world.every("connectors")) == (422, [])
+    return dict(caught.value.problems)
 
 
 def test_every_floor_of_a_body_is_checked_in_one_go(world: World) -> None:
@@ -76,6 +73,6 @@ def test_a_field_that_a_run_creates_has_changed_then(world: World) -> None:
         connector = world.connect(url, {"records_path": ""}, matching="domain", mapping=mapping)
         world.sync(connector)
 
-    changed = {state.field.name: state.field.last_changed_at for state in fields.listing(world.org)}
+    changed = {field["name"]: field["last_changed_at"] for field in world.get("fields")["items"]}
     assert sorted(changed) == ["companyDomain", "planTier"]
     assert changed["planTier"] == changed["companyDomain"] is not None

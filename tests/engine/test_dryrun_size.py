@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from ropewalk.engine import accounts
 from tests.engine import process
 from tests.engine.conftest import Serving
 from tests.engine.world import MAPPING, World, brief, complete
@@ -89,17 +88,17 @@ def test_many_records(world: World, serving: Serving, settings: Any, tmp_path: P
     connector = world.connect(
         serving(Fake(page)), records_path="", mapping=MAPPING, pagination=paging, max_records=10**7, timeout_ms=60_000
     )  # fmt: skip
-    accounts.create_account(world.org, world.owner, {"companyName": "By hand"}, world.clock)
+    world.post("accounts", {"companyName": "By hand"})
     run = world.request(connector, mode="dry_run")
     on_sqlite = connection.vendor == "sqlite"
 
     with writing(tmp_path) if on_sqlite else nullcontext(lambda: (0.0, 0.0)) as longest:
-        peak = process.carried_out(str(run.id))
+        peak = process.carried_out(run["run_id"])
         waited, alone = longest()
 
     print(
         f"{RECORDS:,} records: {peak / MB:.0f} MB, waited {waited * 1_000:.0f} ms, alone {alone * 1_000:.0f} ms"
     )
-    assert brief(world.run(run.id)) == complete(created=RECORDS)
+    assert brief(world.run(run)) == complete(created=RECORDS)
     assert peak < 250 * MB
     assert waited < 0.2 + alone

@@ -343,7 +343,7 @@ def test_another_host_gets_the_secret_that_stands_beside_it(world: World, servin
     moved('secrets: {token: "${CRM_TOKEN}"}')
     connector = connectors.named(world.org, "CRM")
     assert connector is not None
-    run = world.sync(connector)
+    run = world.sync(str(connector.id))
 
     assert [problem.path for problem in left_out.value.problems] == [
         "crm.yaml: 1.streams.accounts.secrets.token"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.store.models import RunState, StreamRecord
+from ropewalk.store.models import RunState
 from tests.engine.conftest import Serving
 from tests.engine.test_matching import DOMAIN, ID, NAME, Source, by_hand
 from tests.engine.world import World
@@ -18,8 +18,7 @@ TWO = {"id": "2", "site": "two.example", "name": "Two", "tier": 1}
 
 def gone(world: World) -> list[str]:
     """The names of the accounts that are."""
-    subjects = StreamRecord.objects.filter(gone_since__isnull=False).values_list("subject_id", flat=True)
-    return sorted(str(row.company_name) for row in world.account_rows() if row.id in set(subjects))
+    return sorted(each["companyName"] for each in world.every("accounts", gone_at_source=True))
 
 
 def test_gone_and_back_again(world: World, serving: Serving) -> None:
@@ -82,7 +81,7 @@ def test_a_suspicious_run_says_so_once_it_is_accepted(world: World, serving: Ser
 
     run = source.sync()
     before = gone(world)
-    world.accept(run)
+    world.then("accept", run)
 
     assert (run["verdict_reasons"], before, gone(world)) == (["no_rows"], [], ["One", "Two"])
     assert RunState.objects.count() == 0
@@ -100,7 +99,7 @@ def test_what_it_saw_or_met_and_what_came_later_is_not(world: World, serving: Se
     assert run["verdict_reasons"] == ["all_skipped"]
 
     world.retry(run)
-    world.accept(run)
+    world.then("accept", run)
 
     assert gone(world) == ["One", "Three"]
 
@@ -114,9 +113,9 @@ def test_a_run_in_between_has_seen_more(world: World, serving: Serving) -> None:
     world.clock.advance(hours=1)
     later = source.sync({**ONE, "tier": "many"})
 
-    world.accept(run)
+    world.then("accept", run)
     between = gone(world)
-    world.accept(later)
+    world.then("accept", later)
 
     assert (run["verdict"], later["verdict"], between, gone(world)) == (
         "suspicious",
@@ -147,7 +146,7 @@ def test_accepting_the_run_that_does_again_what_was_undone_lets_the_schedule_go_
     world.undo(source.sync({**ONE, "name": "Uno"}))
     run = source.sync({"id": None})
 
-    paused = world.stream(source.connector).paused
-    world.accept(run)
+    paused = world.state(source.connector)["paused"]
+    world.then("accept", run)
 
-    assert (paused, world.stream(source.connector).paused) == ("undo", "")
+    assert (paused, world.state(source.connector)["paused"]) == ("undo", None)

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core.errors import MustFix
-from ropewalk.engine import configure
-from ropewalk.store.models import Connector, Stream
 from tests.engine.conftest import Serving
-from tests.engine.world import World, brief, complete, stream_body, truncated
+from tests.engine.world import Refused, World, brief, complete, stream_body, truncated
 from tests.fakes import customers
 from tests.fakes.shapes import Pages
 
@@ -58,73 +55,67 @@ LIMITS: dict[str, tuple[str, Any, int, int]] = {
 
 
 @pytest.fixture
-def connector(world: World) -> Connector:
-    return configure.create_connector(
-        world.org, world.owner, {"source": "custom_api", "name": "CRM"}, world.clock
-    )
+def connector(world: World) -> str:
+    return str(world.post("connectors", {"source": "custom_api", "name": "CRM"})["connector_id"])
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_minimum_and_maximum_are_taken(name: str, world: World, connector: Connector) -> None:
+def test_minimum_and_maximum_are_taken(name: str, world: World, connector: str) -> None:
     _, settings, low, high = LIMITS[name]
 
     for value in (low, high):
         world.save(connector, body(**settings(value)))
 
-    assert Stream.objects.count() == 1
+    assert list(world.get(f"connectors/{connector}")["streams"]) == ["accounts"]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_one_beyond_is_refused_with_the_range(name: str, world: World, connector: Connector) -> None:
+def test_one_beyond_is_refused_with_the_range(name: str, world: World, connector: str) -> None:
     path, settings, low, high = LIMITS[name]
 
     for value in (low - 1, high + 1):
-        with pytest.raises(MustFix) as caught:
+        with pytest.raises(Refused) as caught:
             world.save(connector, body(**settings(value)))
-        assert [(problem.path, problem.message) for problem in caught.value.problems] == [
-            (path, f"Give a whole number from {low} to {high}.")
-        ]
-    assert Stream.objects.count() == 0
+        assert caught.value.problems == [(path, f"Give a whole number from {low} to {high}.")]
+    assert world.get(f"connectors/{connector}")["streams"] == {}
 
 
 @pytest.mark.parametrize(
     ("per_minute", "taken"), [(1, True), (100_000, True), (0, False), (100_001, False), (None, True)]
 )
-def test_requests_per_minute(per_minute: int | None, taken: bool, world: World, connector: Connector) -> None:
+def test_requests_per_minute(per_minute: int | None, taken: bool, world: World, connector: str) -> None:
     change = {"settings": {"requests_per_minute": per_minute}}
     if taken:
-        configure.update_connector(world.org, world.owner, connector.id, change, world.clock)
+        world.reconfigure(connector, **change)
         return
-    with pytest.raises(MustFix) as caught:
-        configure.update_connector(world.org, world.owner, connector.id, change, world.clock)
-    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
+    with pytest.raises(Refused) as caught:
+        world.reconfigure(connector, **change)
+    assert caught.value.problems == [
         ("settings.requests_per_minute", "Give a whole number from 1 to 100000.")
     ]
 
 
-def test_a_url_of_2048_characters(world: World, connector: Connector) -> None:
+def test_a_url_of_2048_characters(world: World, connector: str) -> None:
     world.save(connector, body(url=long_url(2_048)))
 
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         world.save(connector, body(url=long_url(2_049)))
 
-    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
-        ("url", "A URL has at most 2048 characters.")
-    ]
+    assert caught.value.problems == [("url", "A URL has at most 2048 characters.")]
 
 
 @pytest.mark.parametrize(
     ("length", "taken"),
     [(1, True), (64, True), (65, False)],
 )
-def test_a_field_name_of_64_characters(length: int, taken: bool, world: World, connector: Connector) -> None:
+def test_a_field_name_of_64_characters(length: int, taken: bool, world: World, connector: str) -> None:
     mapping = [{"from": "id", "to": "externalCustomerId"}, {"from": "x", "to": "f" * length}]
     if taken:
-        assert world.save(connector, body(mapping=mapping)).stream is not None
+        assert world.save(connector, body(mapping=mapping))["stream"]["mapping"][1]["to"] == "f" * length
         return
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         world.save(connector, body(mapping=mapping))
-    assert [problem.path for problem in caught.value.problems] == ["mapping.1.to"]
+    assert [path for path, _ in caught.value.problems] == ["mapping.1.to"]
 
 
 @pytest.mark.parametrize(
@@ -138,48 +129,44 @@ def test_a_field_name_of_64_characters(length: int, taken: bool, world: World, c
         ([{"from": "", "to": "planTier"}], ["mapping.1.from"]),
     ],
 )
-def test_target_names(
-    mapping: list[dict[str, str]], places: list[str], world: World, connector: Connector
-) -> None:
-    with pytest.raises(MustFix) as caught:
+def test_target_names(mapping: list[dict[str, str]], places: list[str], world: World, connector: str) -> None:
+    with pytest.raises(Refused) as caught:
         world.save(connector, body(mapping=[{"from": "id", "to": "externalCustomerId"}, *mapping]))
 
-    assert [problem.path for problem in caught.value.problems] == places
+    assert [path for path, _ in caught.value.problems] == places
 
 
-def test_an_installation_may_raise_the_ceilings(world: World, connector: Connector, settings: Any) -> None:
+def test_an_installation_may_raise_the_ceilings(world: World, connector: str, settings: Any) -> None:
     raised = {"max_records": 250_000, "max_pages": 5_000}
     settings.ROPEWALK = settings.ROPEWALK.model_copy(update=raised)
 
     world.save(connector, body(max_records=250_000, **page(max_pages=5_000)))
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         world.save(connector, body(max_records=250_001, **page(max_pages=5_001)))
 
-    assert sorted((problem.path, problem.message) for problem in caught.value.problems) == [
+    assert sorted(caught.value.problems) == [
         ("max_records", "Give a whole number from 1 to 250000."),
         ("pagination.max_pages", "Give a whole number from 1 to 5000."),
     ]
 
 
 def test_all_problems_come_at_once(world: World) -> None:
-    with pytest.raises(MustFix) as caught:
-        configure.create_connector(
-            world.org,
-            world.owner,
+    with pytest.raises(Refused) as caught:
+        world.post(
+            "connectors",
             {
                 "source": "custom_api",
                 "name": "CRM",
                 "settings": {"auth": {"type": "bearer"}, "requests_per_minute": 0},
                 "secrets": {"tokn": "x"},
             },
-            world.clock,
         )
-    assert sorted(problem.path for problem in caught.value.problems) == [
+    assert sorted(path for path, _ in caught.value.problems) == [
         "secrets.tokn",
         "settings.requests_per_minute",
     ]
 
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         world.connect(
             "https://user:pw@api.example",
             {"records_pth": "data", "pagination": {"type": "page", "page_size": 0}},
@@ -187,14 +174,14 @@ def test_all_problems_come_at_once(world: World) -> None:
             matching="domain",
             mapping=[{"from": "id", "to": "externalCustomerId"}],
         )
-    assert sorted(problem.path for problem in caught.value.problems) == [
+    assert sorted(path for path, _ in caught.value.problems) == [
         "streams.accounts.mapping",
         "streams.accounts.pagination.page_size",
         "streams.accounts.records_pth",
         "streams.accounts.timeout_ms",
         "streams.accounts.url",
     ]
-    assert Connector.objects.count() == 0
+    assert world.every("connectors") == []
 
 
 # ---- what a limit does ----

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import logging
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -121,6 +123,32 @@ def test_a_traceback_has_no_locals_and_no_secrets(stream: io.StringIO, as_json: 
     assert written.count("ValueError: no answer for") == 2
     assert SECRET not in written
     assert "only-in-a-local-variable" not in written
+
+
+def test_what_nobody_caught_is_written_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", None)
+    monkeypatch.setattr(threading, "excepthook", None)
+    known = logs.KnownSecrets()
+    known.know([SECRET])
+    logs.redact_tracebacks(known)
+
+    def breaks() -> None:
+        raise ValueError(f"no answer for {quote(SECRET)}")
+
+    for broken in (breaks, sys.exit):
+        thread = threading.Thread(target=broken)
+        thread.start()
+        thread.join()
+    with pytest.raises(ValueError, match="no answer") as caught:
+        breaks()
+    sys.excepthook(ValueError, caught.value, caught.tb)
+
+    written = capsys.readouterr().err
+    assert written.count("Traceback (most recent call last)") == 2
+    assert written.count("ValueError: no answer for ***\n") == 2
+    assert SECRET not in written
 
 
 def test_a_secret_learned_later_counts_from_then_on(stream: io.StringIO) -> None:

@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.engine import accounts, people, requests
-from ropewalk.store.models import AuditEntry, Connector, Contact
 from tests.engine.conftest import Serving
-from tests.engine.world import Flags, World, brief, complete, suspicious, values_of
+from tests.engine.world import Flags, Refused, World, brief, complete, suspicious
 from tests.fakes import Fake, customers
 
 ID = {"from": "id", "to": "externalCustomerId"}
@@ -29,7 +26,7 @@ class Source:
         self.records: list[Any] = []
         defaults = {"records_path": "", "mapping": [ID, DOMAIN, NAME]}
         base = serving(Fake(lambda asked: list(self.records)))
-        self.connector: Connector = world.connect(base, defaults, name=name, **settings)
+        self.connector = world.connect(base, defaults, name=name, **settings)
 
     def sync(self, *records: Any, **options: Any) -> dict[str, Any]:
         self.records = list(records)
@@ -39,8 +36,8 @@ class Source:
         return brief(self.sync(*records, **options))
 
 
-def by_hand(world: World, **values: Any) -> Any:
-    return accounts.create_account(world.org, world.owner, values, world.clock).id
+def by_hand(world: World, **values: Any) -> str:
+    return str(world.post("accounts", values)["account_id"])
 
 
 # ---- three modes, create on and off ----
@@ -169,8 +166,8 @@ def test_an_id_that_another_account_holds(world: World, serving: Serving) -> Non
 
     assert brief(run) == complete(created=1, skipped=1, reasons={"external_id_conflict": 1})
     row = world.rows(run)[0]
-    assert (row.position, [each["account_id"] for each in row.candidates]) == (1, [str(holder)])
-    assert row.message == (
+    assert (row["position"], [each["account_id"] for each in row["candidates"]]) == (1, [holder])
+    assert row["message"] == (
         'The external id "1" already belongs to the account "Holder". '
         "Match by external id, or correct the id there or at the source."
     )
@@ -221,21 +218,21 @@ def test_an_ambiguous_row_is_settled_for_good(world: World, serving: Serving) ->
 
     run = source.sync(BIG)
     row = world.rows(run)[0]
-    candidates = [each["account_id"] for each in row.candidates]
-    requests.link_row(world.org, world.owner, run["run_id"], 1, two, world.clock)
+    candidates = [each["account_id"] for each in row["candidates"]]
+    world.then("rows/1/link", run, {"account_id": two})
     retried = world.retry(run, "ambiguous_match")
     later = source.sync({**BIG, "name": "Bigger"})
 
     assert brief(run)["reasons"] == {"ambiguous_match": 1}
-    assert candidates == [str(one), str(two)]
-    assert row.message == (
+    assert candidates == [one, two]
+    assert row["message"] == (
         '2 accounts have the domain "big.example". Choose the right one here, or match by external id.'
     )
     assert (brief(retried), retried["trigger"]) == (complete(updated=1), "retry")
     assert brief(later) == complete(updated=1)
     assert [row["companyName"] for row in world.accounts()] == ["One", "Bigger"]
-    assert list(AuditEntry.objects.filter(verb="run.row_linked").values_list("detail", flat=True)) == [
-        {"position": 1, "account_id": str(two), "connector_id": str(source.connector.id)}
+    assert world.audited("run.row_linked") == [
+        {"position": 1, "account_id": two, "connector_id": source.connector}
     ]
 
 
@@ -249,14 +246,11 @@ def test_only_an_ambiguous_row_is_settled_and_only_by_an_account_of_ours(
     stranger = World.new("Elsewhere", "eve@else.example")
     foreign = by_hand(stranger, companyName="Foreign")
 
-    with pytest.raises(Conflict, match="Only a row that could be several accounts"):
-        requests.link_row(world.org, world.owner, run["run_id"], 2, one, world.clock)
-    with pytest.raises(NotFound):
-        requests.link_row(world.org, world.owner, run["run_id"], 1, foreign, world.clock)
-    with pytest.raises(NotFound):
-        requests.link_row(world.org, world.owner, run["run_id"], 7, one, world.clock)
-    with pytest.raises(NotFound):
-        requests.link_row(stranger.org, stranger.owner, run["run_id"], 1, foreign, world.clock)
+    with pytest.raises(Refused, match="409: Only a row that could be several accounts"):
+        world.then("rows/2/link", run, {"account_id": one})
+    for whose, position, account in ((world, 1, foreign), (world, 7, one), (stranger, 1, foreign)):
+        with pytest.raises(Refused, match="404: "):
+            whose.then(f"rows/{position}/link", run, {"account_id": account})
 
 
 # ---- deleted here ----
@@ -266,8 +260,8 @@ def test_only_an_ambiguous_row_is_settled_and_only_by_an_account_of_ours(
 def test_deleted_here_stays_deleted_until_restored(mode: str, world: World, serving: Serving) -> None:
     source = Source(world, serving, matching=mode)
     source.sync(BIG)
-    account = world.account_rows()[0].id
-    accounts.delete_account(world.org, world.owner, account, world.clock)
+    account = world.listed()[0]["account_id"]
+    world.delete(f"accounts/{account}")
 
     skipped = [
         source.sync(BIG),
@@ -275,11 +269,11 @@ def test_deleted_here_stays_deleted_until_restored(mode: str, world: World, serv
         source.sync({**BIG, "name": "Bigger"}, full=True),
     ]
     gone = world.accounts()
-    accounts.restore_account(world.org, world.owner, account, world.clock)
+    world.post(f"accounts/{account}/restore")
     back = source.outcome({**BIG, "name": "Biggest"})
 
     assert [run["reasons"] for run in skipped] == [{"deleted_here": 1}] * 3
-    assert world.rows(skipped[0])[0].message == (
+    assert world.rows(skipped[0])[0]["message"] == (
         'The account "Big" was deleted by hand. Restore it, and the next change at the source is taken again.'
     )
     assert (gone, back) == ([], complete(updated=1))
@@ -329,8 +323,8 @@ def test_two_connectors_with_different_values_do_not_flip_flop(world: World, ser
 def test_a_hand_edit_stays_until_the_record_changes(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id", mapping=WITH_TIER)
     source.sync({**BIG, "tier": "gold"})
-    account = world.account_rows()[0].id
-    accounts.edit_account(world.org, world.owner, account, {"fields": {"planTier": "mine"}}, world.clock)
+    account = world.listed()[0]["account_id"]
+    world.patch(f"accounts/{account}", {"fields": {"planTier": "mine"}})
 
     kept = source.outcome({**BIG, "tier": "gold"}), world.accounts()[0]["planTier"]
     # The record changes elsewhere: it speaks for all its fields.
@@ -343,9 +337,8 @@ def test_a_hand_edit_stays_until_the_record_changes(world: World, serving: Servi
 def test_what_is_not_mapped_says_nothing(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id", mapping=WITH_TIER)
     source.sync({**BIG, "tier": "gold"})
-    accounts.edit_account(
-        world.org, world.owner, world.account_rows()[0].id, {"fields": {"planTier": "mine"}}, world.clock
-    )
+    account = world.listed()[0]["account_id"]
+    world.patch(f"accounts/{account}", {"fields": {"planTier": "mine"}})
 
     run = source.outcome({**BIG, "tier": "gold", "seen_at": "2026-03-02"})
 
@@ -411,13 +404,13 @@ USERS = {"from": "users", "to": "endUsers"}
 
 
 def contacts(world: World) -> list[tuple[str, str, bool]]:
-    found = Contact.objects.filter(organization_id=world.org).order_by("id")
-    return [(each.email, each.source, each.is_primary) for each in found]
+    """Oldest first."""
+    return [(each["email"], each["source"], each["isPrimary"]) for each in world.every("contacts")[::-1]]
 
 
 def test_owners(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id", mapping=[ID, OWNER, OWNER_ID])
-    member = str(world.member_id)
+    member = world.member_id
 
     run = source.sync(
         {"id": 1, "owner": " Olga@ACME.example "},
@@ -466,7 +459,7 @@ def test_contact_emails_and_end_users(world: World, serving: Serving) -> None:
         ("bob@big.example", "sync", False),
         ("cid@big.example", "sync", False),
     ]
-    assert [sorted(values_of(row)) for row in world.account_rows()] == [["externalCustomerId"]]
+    assert [sorted(row) for row in world.accounts()] == [["externalCustomerId"]]
 
 
 def test_a_new_contact_email_takes_the_mark_of_a_synced_one_only(world: World, serving: Serving) -> None:
@@ -487,9 +480,7 @@ def test_a_new_contact_email_takes_the_mark_of_a_synced_one_only(world: World, s
 def test_a_primary_made_by_hand_keeps_its_mark(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id", mapping=[ID, CONTACT])
     account = by_hand(world, externalCustomerId="1")
-    accounts.create_contact(
-        world.org, world.owner, account, {"email": "boss@big.example", "isPrimary": True}, world.clock
-    )
+    world.post("contacts", {"account_id": account, "email": "boss@big.example", "isPrimary": True})
 
     run = source.outcome({"id": 1, "contact": "ann@big.example"})
 
@@ -520,13 +511,11 @@ def test_a_primary_made_by_hand_keeps_its_mark(world: World, serving: Serving) -
 def test_required_mappings(
     mode: str, mapping: list[dict[str, Any]], message: str, world: World, serving: Serving
 ) -> None:
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         Source(world, serving, matching=mode, mapping=mapping)
 
-    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
-        ("streams.accounts.mapping", message)
-    ]
-    assert Connector.objects.count() == 0
+    assert caught.value.problems == [("streams.accounts.mapping", message)]
+    assert world.every("connectors") == []
 
 
 @pytest.mark.parametrize("mapping", [[ID], [DOMAIN]])
@@ -556,7 +545,7 @@ def test_rows_are_retried_after_a_fix(world: World, serving: Serving) -> None:
     assert brief(some) == complete(created=2)
     assert brief(every) == complete(unchanged=2, rejected=1, reasons={"missing_match_value": 1})
     assert world.watermark(source.connector) is None
-    assert [row.reason for row in world.rows(every)] == ["missing_match_value"]
+    assert [row["reason"] for row in world.rows(every)] == ["missing_match_value"]
 
 
 def test_retrying_needs_a_run_that_has_ended(world: World, serving: Serving) -> None:
@@ -564,18 +553,18 @@ def test_retrying_needs_a_run_that_has_ended(world: World, serving: Serving) -> 
     run = source.sync({"id": None})
     open_run = world.request(source.connector)
 
-    with pytest.raises(Conflict, match="This run is still under way"):
-        requests.retry_rows(world.org, world.owner, open_run.id, None, world.clock)
-    with pytest.raises(Conflict, match="A run of this stream is under way"):
-        requests.retry_rows(world.org, world.owner, run["run_id"], None, world.clock)
+    with pytest.raises(Refused, match="409: This run is still under way"):
+        world.then("retry-rows", open_run)
+    with pytest.raises(Refused, match="409: A run of this stream is under way"):
+        world.then("retry-rows", run)
 
 
 def test_while_rows_are_retried_no_sync_begins(world: World, serving: Serving) -> None:
     source = Source(world, serving, matching="external_id")
     run = source.sync({"id": None})
-    requests.retry_rows(world.org, world.owner, run["run_id"], None, world.clock)
+    world.then("retry-rows", run)
 
-    with pytest.raises(Conflict, match="A run that retries rows is under way; sync once it has ended"):
+    with pytest.raises(Refused, match="409: A run that retries rows is under way; sync once it has ended"):
         world.request(source.connector)
 
 
@@ -586,8 +575,8 @@ def test_the_ledger_keeps_1000_rows_a_reason_and_counts_them_all(world: World, s
 
     assert run["reasons"] == {"missing_match_value": 1_001, "not_an_object": 999}
     rows = world.rows(run)
-    assert (len(rows), rows[999].position, rows[1000].position) == (1_999, 1_000, 1_002)
-    assert (rows[3].record, rows[1000].record) == ({"id": None, "n": 3}, "7")
+    assert (len(rows), rows[999]["position"], rows[1000]["position"]) == (1_999, 1_000, 1_002)
+    assert (rows[3]["record"], rows[1000]["record"]) == ({"id": None, "n": 3}, "7")
 
 
 def test_positions_count_over_all_pages(world: World, serving: Serving) -> None:
@@ -597,7 +586,7 @@ def test_positions_count_over_all_pages(world: World, serving: Serving) -> None:
 
     run = world.sync(connector)
 
-    assert [(row.position, row.outcome, row.reason) for row in world.rows(run)] == [
+    assert [(row["position"], row["outcome"], row["reason"]) for row in world.rows(run)] == [
         (3, "rejected", "missing_match_value"),
         (4, "rejected", "not_an_object"),
     ]
@@ -615,7 +604,7 @@ def test_nothing_crosses_organizations(world: World, serving: Serving) -> None:
 
 
 def test_a_member_who_leaves_while_a_run_goes(world: World, serving: Serving) -> None:
-    member = people.add_user(world.org, world.owner, "max@acme.example", "member", world.clock).member
+    member = world.post("members", {"email": "max@acme.example", "role": "member"})
     source = Source(world, serving, matching="external_id", mapping=[ID, NAME, OWNER])
     source.records = [BIG | {"owner": "max@acme.example"}]
     here, left = threading.current_thread(), []
@@ -623,7 +612,7 @@ def test_a_member_who_leaves_while_a_run_goes(world: World, serving: Serving) ->
     def leave() -> bool:
         if threading.current_thread() is here and not left:
             left.append(1)
-            people.remove_member(world.org, world.owner, member.id, world.clock)
+            world.delete(f"members/{member['member_id']}")
         return False
 
     run = world.sync(source.connector, flags=Flags(cancel=leave))

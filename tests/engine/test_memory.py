@@ -18,7 +18,7 @@ def test_a_page_of_200_mb(world: World, serving: Serving) -> None:
     connector = world.connect(serving(fake), fake.stream)
     run = world.request(connector)
 
-    peak = process.carried_out(str(run.id))
+    peak = process.carried_out(run["run_id"])
 
-    assert brief(world.run(run.id)) == complete(created=2_000)
+    assert brief(world.run(run)) == complete(created=2_000)
     assert peak < 300 * MB

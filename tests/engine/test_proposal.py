@@ -419,7 +419,7 @@ def test_a_draft_needs_no_more_than_a_url(world: World, serving: Serving) -> Non
     shop = Pages(customers(60), records_key="items", total_key="total")
     draft = {"source": "custom_api", "stream": {"url": f"{serving(shop)}/customers"}}
 
-    answer = probe.test_draft(world.org, draft, world.clock)
+    answer = world.post("test", draft)
 
     assert (answer["ok"], answer["message"]) == (True, "60 records on 1 page read.")
     assert answer["request"]["params"] == {}
@@ -432,7 +432,7 @@ def test_what_a_draft_says_is_tested_as_it_is(world: World, serving: Serving) ->
     shop = Pages(customers(60), records_key="items")
     draft = {"source": "custom_api", "stream": {"url": f"{serving(shop)}/customers", "records_path": "rows"}}
 
-    answer = probe.test_draft(world.org, draft, world.clock)
+    answer = world.post("test", draft)
 
     assert (answer["ok"], answer["error"]["code"], answer["fields"]) == (False, "records_path", [])
     assert answer["proposal"]["records_path"]["value"] == "items"
@@ -442,7 +442,7 @@ def test_a_test_keeps_to_the_connectors_budget(world: World, serving: Serving) -
     shop = Pages(customers(60))
     connector = world.connect(serving(shop), shop.stream, requests_per_minute=6)
 
-    answer = probe.test_stream(world.org, world.owner, connector.id, "accounts", world.clock)
+    answer = world.test(connector)
 
     assert answer["ok"]
     assert world.clock.waited <= probe.DEADLINE_SECONDS

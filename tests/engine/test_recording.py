@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, strategies as st
@@ -13,22 +14,21 @@ from ropewalk.core.errors import MustFix, RetryLater
 from ropewalk.core.exchange import Request, Response
 from ropewalk.core.recording import Exchanged, Replay
 from ropewalk.engine import probe
-from ropewalk.store.models import AuditEntry
 from tests.engine.conftest import Serving
 from tests.engine.test_hostile import AUTHS, TOKEN, auth_at
 from tests.engine.test_secrets import Echo, forms
-from tests.engine.world import START, World
+from tests.engine.world import START, World, iso
 from tests.fakes import Asked, Fake, customers
 from tests.fakes.shapes import Pages
 
 
-def recorded(world: World, connector: Any) -> tuple[dict[str, Any], str]:
-    answer, made = probe.record_stream(world.org, world.owner, connector.id, "accounts", world.clock)
+def recorded(world: World, connector: str) -> tuple[dict[str, Any], str]:
+    answer, made = probe.record_stream(world.org, world.owner, UUID(connector), "accounts", world.clock)
     return answer, made.dump()
 
 
-def replayed(world: World, connector: Any, text: str) -> dict[str, Any]:
-    return probe.replay_stream(world.org, connector.id, "accounts", recording.load(text))
+def replayed(world: World, connector: str, text: str) -> dict[str, Any]:
+    return probe.replay_stream(world.org, UUID(connector), "accounts", recording.load(text))
 
 
 @pytest.mark.parametrize("auth", AUTHS)
@@ -52,20 +52,20 @@ def test_a_replay_gives_the_same_test_without_the_network(world: World, serving:
     connector = world.connect(serving(shop), shop.stream)
 
     answer, text = recorded(world, connector)
-    live = probe.test_stream(world.org, world.owner, connector.id, "accounts", world.clock)
-    asked, audited = len(shop.seen), AuditEntry.objects.count()
+    live = world.test(connector)
+    asked, audited = len(shop.seen), world.every("audit-log")
     world.clock.advance(days=3)
     again = replayed(world, connector, text)
 
     assert again == answer
     assert again["proposal"]["pagination"]["proved"]
-    assert (len(shop.seen), AuditEntry.objects.count()) == (asked, audited)
+    assert (len(shop.seen), world.every("audit-log")) == (asked, audited)
     for one in (answer, live):
         one["response"].pop("milliseconds")
         one["response"].pop("clock_skew_seconds")
         one["response"]["headers"].pop("date", None)
     assert answer == live
-    assert world.stream(connector).tested_at == START
+    assert world.state(connector)["tested_at"] == iso(START)
 
 
 def test_what_is_called_a_secret_has_a_stand_in_that_still_leads_on(world: World, serving: Serving) -> None:

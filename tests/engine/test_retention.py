@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from ropewalk.engine import people
 from ropewalk.store import ledger, retention, transactions
 from ropewalk.store.ledger import Entry
 from ropewalk.store.models import Change, LedgerRow, Run
@@ -22,6 +22,10 @@ from tests.engine.world import World, brief, complete
 TIER = {"from": "tier", "to": "planTier"}
 REASONS = ("no_match", "ambiguous_match", "deleted_here")
 MANY = 1_500
+
+
+def ids(rows: Any, name: str) -> set[str]:
+    return {str(value) for value in rows.values_list(name, flat=True)}
 
 
 def records(tier: str) -> list[dict[str, Any]]:
@@ -62,9 +66,9 @@ def test_it_goes_on_beside_a_sync_and_its_undo(
     old = source.sync(*records("free"))
     dry = world.dry_run(source.connector)
     rows = [Entry(at, "skipped", reason) for reason in REASONS for at in range(1_000)]
-    ledger.write(world.org, old["run_id"], rows)
+    ledger.write(world.org, UUID(old["run_id"]), rows)
     last = source.sync(*records("team"), 7)
-    people.set_field(world.org, world.owner, "planTier", {"history": False}, world.clock)
+    world.patch("fields/planTier", {"history": False})
     world.clock.advance(days=31)
 
     with sweeping(world.clock.now()) as took:
@@ -75,9 +79,9 @@ def test_it_goes_on_beside_a_sync_and_its_undo(
     assert (brief(run), brief(undo)) == (complete(updated=MANY), complete(updated=MANY))
     assert {account["planTier"] for account in world.accounts()} == {"team"}
     kept = Run.objects.filter(id__in=[old["run_id"], dry["run_id"], last["run_id"], run["run_id"]])
-    assert set(kept.values_list("id", flat=True)) == {old["run_id"], last["run_id"], run["run_id"]}
+    assert ids(kept, "id") == {old["run_id"], last["run_id"], run["run_id"]}
     # The undone run is not a month old; those before it have rows and changes that nobody can ask for.
-    assert set(LedgerRow.objects.values_list("run_id", flat=True)) == {undo["run_id"]}
-    told = Change.objects.filter(fields__has_key="planTier").values_list("run", flat=True)
-    assert set(told) == {run["run_id"], undo["run_id"]}
+    assert ids(LedgerRow.objects, "run_id") == {undo["run_id"]}
+    told = Change.objects.filter(fields__has_key="planTier")
+    assert ids(told, "run") == {run["run_id"], undo["run_id"]}
     assert Change.objects.filter(run=old["run_id"], fields__has_key="companyName").count() == MANY

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import accounts, requests
-from ropewalk.store import streams
 from tests.engine.conftest import Serving
 from tests.engine.test_matching import DOMAIN, ID, NAME, Source, by_hand
 from tests.engine.world import World, brief, complete
@@ -51,12 +49,12 @@ def test_a_newer_record_of_the_account_stays(later: Any, world: World, serving: 
 
     assert brief(retry) == complete(**NEWER)
     [row] = world.rows(retry)
-    assert (row.reason, row.record, row.message) == (
+    assert (row["reason"], row["record"], row["message"]) == (
         "changed_since",
         BAD,
         "A later run has read a newer record for this account; this one is not applied over it.",
     )
-    assert [candidate["companyName"] for candidate in row.candidates] == ["Better"]
+    assert [candidate["companyName"] for candidate in row["candidates"]] == ["Better"]
     assert [account["companyName"] for account in world.accounts()] == ["Better"]
 
 
@@ -150,10 +148,10 @@ def test_what_can_never_be_taken_is_refused_for_the_same_reason(
 def test_an_account_restored_takes_the_row_that_met_its_tombstone(world: World, serving: Serving) -> None:
     source = sourced(world, serving)
     source.sync(GOOD)
-    account = world.account(external_customer_id="1")
-    accounts.delete_account(world.org, world.owner, account.id, world.clock)
+    account = world.listed()[0]["account_id"]
+    world.delete(f"accounts/{account}")
     run = source.sync({**GOOD, "name": "Better"})
-    accounts.restore_account(world.org, world.owner, account.id, world.clock)
+    world.post(f"accounts/{account}/restore")
 
     assert brief(world.retry(run, "deleted_here")) == complete(updated=1)
 
@@ -165,7 +163,7 @@ def test_a_row_linked_once_is_never_asked_about_again(world: World, serving: Ser
     source = Source(world, serving, matching="domain", mapping=[DOMAIN, NAME])
     record = {"site": "big.example", "name": "Big"}
     run = source.sync(record)
-    requests.link_row(world.org, world.owner, run["run_id"], 1, two, world.clock)
+    world.then("rows/1/link", run, {"account_id": two})
 
     retry = world.retry(run)
     again = [source.sync(record), source.sync(record, full=True), source.sync({**record, "name": "Bigger"})]
@@ -181,12 +179,12 @@ def test_a_row_linked_once_is_never_asked_about_again(world: World, serving: Ser
 def test_nothing_of_the_stream_moves(world: World, serving: Serving) -> None:
     source = sourced(world, serving, incremental={"param": "since"})
     run = source.sync(GOOD, {**BAD, "id": "2"})
-    before = streams.by_id(world.org, world.stream(source.connector).id)
+    before = world.kept(source.connector)
     world.clock.advance(hours=1)
 
     world.retry(run)
 
-    after = streams.by_id(world.org, before.id)
+    after = world.kept(source.connector)
     assert (after.watermark, after.last_full_rows, after.last_completed_at) == (
         before.watermark,
         before.last_full_rows,

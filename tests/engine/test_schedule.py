@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core.errors import Conflict
-from ropewalk.engine import configure, schedule
-from ropewalk.store import connectors
-from ropewalk.store.models import Connector, Run
+from ropewalk.engine import schedule
 from tests.engine.conftest import Serving
-from tests.engine.world import START, World, brief, complete, failed
+from tests.engine.world import START, Refused, World, brief, complete, failed, iso
 from tests.fakes import Answer, Asked, Fake, customers
 from tests.fakes.hostile import Busy
 
@@ -25,26 +22,26 @@ def shop() -> Fake:
     return Fake(lambda asked: {"data": customers(3)})
 
 
-def periodic(world: World) -> list[Run]:
-    return list(Run.objects.filter(trigger="periodic").order_by("id"))
+def periodic(world: World) -> list[dict[str, Any]]:
+    return [run for run in world.every("runs") if run["trigger"] == "periodic"]
 
 
 def run_due(world: World) -> list[dict[str, Any]]:
     """Starts what is due, and carries it out."""
     schedule.start_due(world.clock)
-    return [world.carry_out(run) for run in periodic(world) if run.status == "queued"]
+    return [world.carry_out(run) for run in periodic(world) if run["status"] == "queued"]
 
 
 def test_off_until_it_is_turned_on(world: World, serving: Serving) -> None:
     connector = world.connect(serving(shop()))
     world.clock.advance(days=30)
 
-    assert (run_due(world), world.stream(connector).next_run_at) == ([], None)
+    assert (run_due(world), world.kept(connector).next_run_at) == ([], None)
 
 
 def test_due_a_little_early_and_again_after_that(world: World, serving: Serving) -> None:
     connector = world.connect(serving(shop()), schedule=HOURLY)
-    due = world.stream(connector).next_run_at
+    due = world.kept(connector).next_run_at
     world.clock.advance(minutes=56)
     before = run_due(world)
     world.clock.advance(minutes=1)
@@ -54,7 +51,7 @@ def test_due_a_little_early_and_again_after_that(world: World, serving: Serving)
     assert (due, before) == (START + EARLY, [])
     assert [brief(run) for run in runs] == [complete(created=3)]
     assert runs[0]["trigger"] == "periodic"
-    assert world.stream(connector).next_run_at == START + 2 * EARLY
+    assert world.kept(connector).next_run_at == START + 2 * EARLY
 
 
 def test_missed_times_are_made_up_for_once(world: World, serving: Serving) -> None:
@@ -64,7 +61,7 @@ def test_missed_times_are_made_up_for_once(world: World, serving: Serving) -> No
     first, second = run_due(world), run_due(world)
 
     assert (len(first), len(second)) == (1, 0)
-    assert world.stream(connector).next_run_at == late + EARLY
+    assert world.kept(connector).next_run_at == late + EARLY
 
 
 def test_an_overlapping_time_starts_no_second_run(world: World, serving: Serving) -> None:
@@ -88,7 +85,7 @@ def test_a_time_that_came_while_a_run_went_is_made_up_for(world: World, serving:
     first, second = run_due(world), run_due(world)
 
     assert ([brief(run) for run in first], second) == ([complete(unchanged=3)], [])
-    assert world.stream(connector).next_run_at == late + EARLY
+    assert world.kept(connector).next_run_at == late + EARLY
 
 
 def test_killed_between_its_time_and_its_run_it_is_still_due(
@@ -96,7 +93,7 @@ def test_killed_between_its_time_and_its_run_it_is_still_due(
 ) -> None:
     connector = world.connect(serving(shop()), schedule=HOURLY)
     world.clock.advance(hours=1)
-    due = world.stream(connector).next_run_at
+    due = world.kept(connector).next_run_at
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -106,7 +103,7 @@ def test_killed_between_its_time_and_its_run_it_is_still_due(
         with pytest.raises(KeyboardInterrupt):
             schedule.start_due(world.clock)
 
-    assert (world.stream(connector).next_run_at, len(run_due(world))) == (due, 1)
+    assert (world.kept(connector).next_run_at, len(run_due(world))) == (due, 1)
 
 
 def test_turned_on_again_it_is_no_longer_paused(world: World, serving: Serving) -> None:
@@ -116,9 +113,9 @@ def test_turned_on_again_it_is_no_longer_paused(world: World, serving: Serving) 
         run_due(world)
 
     world.change(connector, schedule=HOURLY | {"periodic": False})
-    off = world.stream(connector)
+    off = world.kept(connector)
     world.change(connector, schedule=HOURLY)
-    on = world.stream(connector)
+    on = world.kept(connector)
 
     assert (off.paused, off.next_run_at) == ("reconnect", None)
     assert (on.paused, on.auth_failures, on.next_run_at) == ("", 0, world.clock.now() + EARLY)
@@ -127,7 +124,7 @@ def test_turned_on_again_it_is_no_longer_paused(world: World, serving: Serving) 
 def test_two_schedulers_start_one_run(world: World, serving: Serving) -> None:
     connector = world.connect(serving(shop()), schedule=HOURLY)
     world.clock.advance(hours=1)
-    seen = world.stream(connector)
+    seen = world.kept(connector)
 
     from ropewalk.store import streams
 
@@ -142,14 +139,14 @@ def test_disabled_has_no_schedule_and_no_sync_now(what: str, world: World, servi
     if what == "stream":
         world.change(connector, enabled=False)
     else:
-        configure.update_connector(world.org, world.owner, connector.id, {"enabled": False}, world.clock)
+        world.reconfigure(connector, enabled=False)
     world.clock.advance(hours=2)
 
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(Refused) as caught:
         world.request(connector)
 
     assert run_due(world) == []
-    assert (caught.value.code, caught.value.message) == (
+    assert (caught.value.reason, caught.value.message) == (
         "disabled",
         "The accounts stream of CRM is disabled; enable it to sync."
         if what == "stream"
@@ -159,7 +156,7 @@ def test_disabled_has_no_schedule_and_no_sync_now(what: str, world: World, servi
 
 def test_a_deleted_connector_has_no_schedule(world: World, serving: Serving) -> None:
     connector = world.connect(serving(shop()), schedule=HOURLY)
-    configure.delete_connector(world.org, world.owner, connector.id, world.clock)
+    world.delete(f"connectors/{connector}")
     world.clock.advance(hours=2)
 
     assert run_due(world) == []
@@ -170,17 +167,17 @@ def test_saving_the_same_schedule_keeps_its_time(world: World, serving: Serving)
     world.clock.advance(minutes=30)
 
     world.change(connector, timeout_ms=5_000)
-    same = world.stream(connector).next_run_at
+    same = world.kept(connector).next_run_at
     world.change(connector, schedule={"periodic": True, "every_minutes": 5})
 
     assert same == START + EARLY
-    assert world.stream(connector).next_run_at == START + timedelta(minutes=34, seconds=45)
+    assert world.kept(connector).next_run_at == START + timedelta(minutes=34, seconds=45)
 
 
 # ---- reconnect ----
 
 
-def locked(world: World, serving: Serving) -> Connector:
+def locked(world: World, serving: Serving) -> str:
     def answer(asked: Asked) -> Any:
         good = asked.headers.get("authorization") == "Bearer good-token"
         return {"data": customers(3)} if good else Answer({"error": "who are you?"}, 401)
@@ -196,7 +193,7 @@ def test_two_authentication_failures_pause_the_schedule(world: World, serving: S
     for _ in range(3):
         world.clock.advance(hours=1)
         runs = run_due(world)
-        stream = world.stream(connector)
+        stream = world.kept(connector)
         states.append((len(runs), stream.auth_failures, stream.paused))
 
     assert states == [(1, 1, ""), (1, 2, "reconnect"), (0, 2, "reconnect")]
@@ -210,12 +207,10 @@ def test_a_new_secret_resumes_it(place: str, world: World, serving: Serving) -> 
         run_due(world)
 
     if place == "connector":
-        configure.update_connector(
-            world.org, world.owner, connector.id, {"secrets": {"token": "good-token"}}, world.clock
-        )
+        world.reconfigure(connector, secrets={"token": "good-token"})
     else:
         world.change(connector, secrets={"token": "good-token"})
-    resumed = world.stream(connector)
+    resumed = world.kept(connector)
     world.clock.advance(hours=1)
 
     assert (resumed.paused, resumed.auth_failures) == ("", 0)
@@ -230,10 +225,10 @@ def test_another_failure_between_them_counts_anew(world: World, serving: Serving
     failures = []
     while answers:
         world.sync(connector)
-        failures.append(world.stream(connector).auth_failures)
+        failures.append(world.kept(connector).auth_failures)
         answers.pop(0)
 
-    assert (failures, world.stream(connector).paused) == ([1, 0, 1], "")
+    assert (failures, world.kept(connector).paused) == ([1, 0, 1], "")
 
 
 def test_a_refusal_by_hand_counts_too_and_a_success_ends_it(world: World, serving: Serving) -> None:
@@ -246,7 +241,7 @@ def test_a_refusal_by_hand_counts_too_and_a_success_ends_it(world: World, servin
     states = []
     for _ in range(3):
         world.sync(connector)
-        states.append(world.stream(connector).paused)
+        states.append(world.kept(connector).paused)
 
     assert states == ["", "reconnect", ""]
 
@@ -257,13 +252,13 @@ def test_a_refusal_by_hand_counts_too_and_a_success_ends_it(world: World, servin
 def test_the_next_run_is_told_as_it_will_be(world: World, serving: Serving) -> None:
     fake = Busy(wait=7200, times=1)
     connector = world.connect(serving(fake), fake.stream, schedule=HOURLY)
-    told = [world.state(connector).next_run_at]
+    told = [world.state(connector)["next_run_at"]]
     world.sync(connector)
-    told.append(world.state(connector).next_run_at)
-    configure.update_connector(world.org, world.owner, connector.id, {"enabled": False}, world.clock)
-    told.append(world.state(connectors.get(world.org, connector.id)).next_run_at)
+    told.append(world.state(connector)["next_run_at"])
+    world.reconfigure(connector, enabled=False)
+    told.append(world.state(connector)["next_run_at"])
 
-    assert told == [START + EARLY, START + timedelta(hours=2), None]
+    assert told == [iso(START + EARLY), iso(START + timedelta(hours=2)), None]
 
 
 # ---- Retry-After ----
@@ -276,7 +271,7 @@ def test_a_wait_of_301_s_schedules_no_earlier(world: World, serving: Serving) ->
     failed_at = world.clock.now()
 
     first = run_due(world)
-    until = world.stream(connector).not_before
+    until = world.kept(connector).not_before
     world.clock.advance(seconds=300)
     early = run_due(world)
     world.clock.advance(seconds=1)
@@ -285,7 +280,7 @@ def test_a_wait_of_301_s_schedules_no_earlier(world: World, serving: Serving) ->
     assert [brief(run) for run in first] == [failed("rate_limited")]
     assert (until, early) == (failed_at + timedelta(seconds=301), [])
     assert [brief(run) for run in later] == [complete(created=150)]
-    assert (len(fake.lines), world.stream(connector).not_before) == (3, None)
+    assert (len(fake.lines), world.kept(connector).not_before) == (3, None)
 
 
 # ---- the request budget ----

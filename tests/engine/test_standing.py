@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import event, given, note, settings, strategies as st
 from hypothesis.extra.django import TestCase
 
-from ropewalk.core.errors import Conflict
-from ropewalk.engine import accounts, requests
+from ropewalk.store import byhand
 from ropewalk.store.models import Account, StreamRecord
 from tests.engine import cases
 from tests.engine.cases import Vendor
 from tests.engine.conftest import Serving
-from tests.engine.world import World, values_of
+from tests.engine.world import Refused, World
 
 IDS = ("1", "2", "3")
 FIELDS = {"name": "companyName", "tier": "planTier"}
@@ -207,21 +205,19 @@ class TestStanding(TestCase):
         if account is not None:
             custom = {"fields": {"planTier": said["tier"]}} if "tier" in said else {}
             body = {"companyName": said["name"]} if "name" in said else {}
-            accounts.edit_account(
-                self.world.org, self.world.owner, account.id, body | custom, self.world.clock
-            )
+            self.world.patch(f"accounts/{account.id}", body | custom)
             self.model.edit(key, said)
 
     def delete(self, key: str) -> None:
         account = self._account(key, deleted=False)
         if account is not None:
-            accounts.delete_account(self.world.org, self.world.owner, account.id, self.world.clock)
+            self.world.delete(f"accounts/{account.id}")
             self.model.delete(key, deleted=True)
 
     def restore(self, key: str) -> None:
         account = self._account(key, deleted=True)
         if account is not None:
-            accounts.restore_account(self.world.org, self.world.owner, account.id, self.world.clock)
+            self.world.post(f"accounts/{account.id}/restore")
             self.model.delete(key, deleted=False)
 
     def undo(self, back: int) -> None:
@@ -229,22 +225,24 @@ class TestStanding(TestCase):
             return
         run, number = self.model.runs[-1 - back]
         if run in self.model.undone:
-            with pytest.raises(Conflict):
-                requests.undo(self.world.org, self.world.owner, run, self.world.clock)
+            with pytest.raises(Refused, match="409: "):
+                self.world.then("undo", {"run_id": run})
             return
         kept = self.model.undo(run, number)
         ids = {str(account.id): account.external_customer_id for account in cases.accounts_of(self.world)}
         done = self.world.undo({"run_id": run})
         event("undone, kept something" if kept else "undone")
         listed = {
-            ids[row.record["account_id"]] for row in self.world.rows(done) if row.reason == "changed_since"
+            ids[row["record"]["account_id"]]
+            for row in self.world.rows(done)
+            if row["reason"] == "changed_since"
         }
         assert (done["verdict"], listed) == ("complete", kept)
 
     def accept(self, number: int) -> None:
         run, self.suspicious[number] = self.suspicious[number], None
         if run is not None and self.model.feeds[number].missing is not None:
-            self.world.accept(run)
+            self.world.then("accept", run)
             self.model.accept(number)
             event("accepted")
 
@@ -258,12 +256,12 @@ class TestStanding(TestCase):
         every = cases.accounts_of(self.world)
         keys = {account.id: account.external_customer_id for account in every}
         return {
-            "accounts": {account.external_customer_id: values_of(account) for account in every},
+            "accounts": {account.external_customer_id: byhand.values_of(account) for account in every},
             "deleted": {account.external_customer_id for account in every if account.deleted_at},
-            "gone": [self._gone(connector.id, keys) for connector in self.connectors],
+            "gone": [self._gone(connector, keys) for connector in self.connectors],
         }
 
-    def _gone(self, connector: UUID, keys: dict[UUID, Any]) -> set[Any]:
+    def _gone(self, connector: str, keys: dict[Any, Any]) -> set[Any]:
         found = StreamRecord.objects.filter(stream__connector_id=connector, gone_since__isnull=False)
         return {keys[subject] for subject in found.values_list("subject_id", flat=True)}
 

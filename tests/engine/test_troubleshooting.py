@@ -7,26 +7,17 @@ from typing import Any
 import pytest
 
 from ropewalk.core import remedies
-from ropewalk.core.errors import Conflict, MustFix
 from ropewalk.core.remedies import Ended
-from ropewalk.engine import accounts, probe, requests
-from ropewalk.store import status
 from tests.engine.conftest import Serving
-from tests.engine.world import MAPPING, World, brief, complete
+from tests.engine.world import MAPPING, Refused, World, brief, complete, iso
 from tests.fakes import Answer, Asked, Fake, customers
 from tests.fakes.hostile import Busy, SlowDrip
 from tests.fakes.shapes import Pages
 
 
-def tried(world: World, connector: Any) -> dict[str, Any]:
-    return probe.test_stream(world.org, world.owner, connector.id, "accounts", world.clock)
-
-
-def sentences(world: World, run: dict[str, Any], connector: Any) -> list[str]:
+def sentences(world: World, run: dict[str, Any], connector: str) -> list[str]:
     names = ("status", "verdict", "verdict_reasons", "counts", "error")
-    return remedies.sentences(
-        Ended(**{name: run[name] for name in names}, settings=world.stream(connector).settings)
-    )
+    return remedies.sentences(Ended(**{name: run[name] for name in names}, settings=world.stream(connector)))
 
 
 # ---- Test Connection fails; no fields discovered ----
@@ -68,17 +59,17 @@ def test_a_failed_test_says_which_and_what_came_back(
     base = serving(Fake(lambda asked: answer))
     connector = world.connect(base, auth={"type": "bearer"}, secrets={"token": "t-oken"})
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert (found["ok"], found["fields"], found["error"]["about"]) == (False, [], about)
     assert found["error"]["message"] == message.format(base=base)
-    assert world.stream(connector).tested_at is None
+    assert world.state(connector)["tested"] is False
 
 
 def test_a_server_that_is_not_there_is_about_the_url(world: World, serving: Serving) -> None:
     connector = world.connect("http://127.0.0.1:9")
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert (found["ok"], found["error"]["code"], found["error"]["about"]) == (
         False,
@@ -91,7 +82,7 @@ def test_a_good_test_shows_what_came_and_proposes(world: World, serving: Serving
     shop = Pages(customers(250), total_key="total")
     connector = world.connect(serving(shop), shop.stream)
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert (found["ok"], found["message"], len(found["records"])) == (
         True,
@@ -117,13 +108,13 @@ def test_a_good_test_shows_what_came_and_proposes(world: World, serving: Serving
         ("updated_at", "date-time", 1.0),
     ]
     assert {one["from"]: one["to"] for one in found["suggestions"]}["website"] == "companyDomain"
-    assert world.stream(connector).tested_at == world.clock.now()
+    assert world.state(connector)["tested_at"] == iso(world.clock.now())
 
 
 def test_no_records_yet_passes(world: World, serving: Serving) -> None:
     connector = world.connect(serving(Fake(lambda asked: {"data": []})))
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert (found["ok"], found["message"]) == (
         True,
@@ -135,7 +126,7 @@ def test_a_test_never_waits_beyond_its_deadline(world: World, serving: Serving) 
     fake = Busy(wait=100, times=None)
     connector = world.connect(serving(fake), fake.stream)
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert (found["ok"], found["error"]["code"], world.clock.waited) == (False, "rate_limited", 0)
 
@@ -146,10 +137,10 @@ def test_a_test_never_waits_beyond_its_deadline(world: World, serving: Serving) 
 def test_saving_names_the_mode_and_the_mapping_it_requires(world: World, serving: Serving) -> None:
     connector = world.connect(serving(Fake(lambda asked: {"data": []})))
 
-    with pytest.raises(MustFix) as caught:
+    with pytest.raises(Refused) as caught:
         world.change(connector, matching="domain", mapping=MAPPING[:2])
 
-    assert [problem.message for problem in caught.value.problems] == [
+    assert [message for _, message in caught.value.problems] == [
         "Matching by domain needs a mapping to companyDomain; add it, or choose another way of matching."
     ]
 
@@ -163,15 +154,15 @@ def test_too_many_rows_skipped(world: World, serving: Serving) -> None:
     )
     first = world.sync(connector)
     for domain in ("one.example", "two.example"):
-        accounts.create_account(world.org, world.owner, {"companyDomain": domain}, world.clock)
+        world.post("accounts", {"companyDomain": domain})
 
     run = world.sync(connector)
 
     assert run["reasons"] == {"no_match": 3}
-    assert world.rows(first)[0].message.startswith(
+    assert world.rows(first)[0]["message"].startswith(
         'No account has the domain "company-1.example"; no account has any domain yet. Turn on '
     )
-    assert world.rows(run)[0].message == (
+    assert world.rows(run)[0]["message"] == (
         'No account has the domain "company-1.example"; accounts have domains like "one.example", "two.example". '
         'Turn on "Create new accounts when no match is found", or fix the match field.'
     )
@@ -193,7 +184,7 @@ def test_a_timeout_says_which_page_how_long_and_what_to_do(world: World, serving
         base, {"records_path": "data", "pagination": {"type": "page"}}, timeout_ms=1_000
     )
 
-    found = tried(world, connector)
+    found = world.test(connector)
 
     assert found["error"] == {
         "code": "timeout",
@@ -229,22 +220,20 @@ def test_rate_limited(world: World, serving: Serving) -> None:
 def test_sync_now_while_it_is_disabled(world: World, serving: Serving) -> None:
     connector = world.connect(serving(Fake(lambda asked: {"data": []})), enabled=False)
 
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(Refused) as caught:
         world.request(connector)
 
+    assert caught.value.status == 409
     assert caught.value.message == "The accounts stream of CRM is disabled; enable it to sync."
 
 
 def test_sync_now_while_it_runs_answers_with_that_run(world: World, serving: Serving) -> None:
-
     connector = world.connect(serving(Fake(lambda asked: {"data": []})))
     first = world.request(connector)
 
-    run, created = requests.request_run(
-        world.org, world.owner, connector.id, "accounts", world.clock, full=True
-    )
+    again = world.ask(connector, full=True)
 
-    assert (run.id, created) == (first.id, False)
+    assert again == (first, False)
 
 
 # ---- truncated ----
@@ -272,10 +261,10 @@ def test_truncated(limit: str, limits: dict[str, Any], says: str, world: World, 
     connector = world.connect(serving(shop), shop.stream, **limits)
 
     run = world.sync(connector)
-    issues = status.of_connector(world.org, connector, now=world.clock.now()).streams[0][1].issues
+    issues = world.state(connector)["recent_issues"]
 
     assert sentences(world, run, connector) == ["Truncated: not everything was read.", says]
-    assert [(issue.code, issue.message) for issue in issues] == [
+    assert [(issue["code"], issue["message"]) for issue in issues] == [
         (limit, f"Truncated: not everything was read. {says}")
     ]
 

@@ -10,16 +10,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.django import TestCase
 
-from ropewalk.core.actors import SYSTEM
-from ropewalk.core.errors import Conflict
-from ropewalk.engine import accounts, configure, people, requests, schedule
-from ropewalk.store import changes, reversal
-from ropewalk.store.models import Account, AuditEntry, Change, Contact, Run, TrackedField
+from ropewalk.engine import schedule
+from ropewalk.store import reversal
+from ropewalk.store.models import Account, Change, Contact, Run
 from tests.engine import cases
 from tests.engine.cases import PEOPLE, RECORDS, STREAM, Vendor
 from tests.engine.conftest import Serving
-from tests.engine.test_dryrun import Source, brief
-from tests.engine.world import Flags, World, complete, values_of
+from tests.engine.test_dryrun import Source, brief, told
+from tests.engine.world import Flags, Refused, World, complete, values_of
 
 A = {
     "id": "1",
@@ -33,19 +31,19 @@ B = {"id": "2", "site": "b.example", "name": "B", "tier": "team"}
 SINCE = {"changed_since": 1}
 
 
-def edit(world: World, account_id: UUID, **values: Any) -> None:
-    accounts.edit_account(world.org, world.owner, account_id, values, world.clock)
+def edit(world: World, account: dict[str, Any], **values: Any) -> None:
+    world.patch(f"accounts/{account['account_id']}", values)
 
 
 def state(world: World) -> Any:
     """Accounts with their contacts, whatever their ids."""
     answer = []
-    for account in world.account_rows():
-        contacts = Contact.objects.filter(account=account).order_by("email")
+    setters = dict(Account.objects.values_list("id", "external_id_connector"))
+    for account in world.listed():
+        account_id = account["account_id"]
+        contacts = Contact.objects.filter(account=account_id).order_by("email")
         columns = ("email", "name", "source", "is_primary")
-        answer.append(
-            (values_of(account), account.external_id_connector, list(contacts.values_list(*columns)))
-        )
+        answer.append((values_of(account), setters[UUID(account_id)], list(contacts.values_list(*columns))))
     return answer
 
 
@@ -62,20 +60,20 @@ def test_fields_go_back_and_what_was_created_goes_away(world: World, serving: Se
     assert brief(undo) == complete(updated=4)
     assert (undo["trigger"], undo["of_run"], undo["expected_total"]) == ("undo", run["run_id"], 4)
     gone = "The run had created this {}; it is gone again."
-    assert [(row.message, row.record["name"], row.changes) for row in world.rows(undo)] == [
+    assert [(row["message"], row["record"]["name"], row["changes"]) for row in world.rows(undo)] == [
         (gone.format("contact"), "AA", {
             "email": {"old": "abe@a.example", "new": None},
             "source": {"old": "sync", "new": None},
             "isPrimary": {"old": True, "new": None},
         }),
-        ("", "AA", {"isPrimary": {"old": False, "new": True}}),
+        (None, "AA", {"isPrimary": {"old": False, "new": True}}),
         (gone.format("account"), "B", {
             "externalCustomerId": {"old": "2", "new": None},
             "companyDomain": {"old": "b.example", "new": None},
             "companyName": {"old": "B", "new": None},
             "planTier": {"old": "team", "new": None},
         }),
-        ("", "A", {
+        (None, "A", {
             "companyName": {"old": "AA", "new": "A"},
             "planTier": {"old": None, "new": "free"},
         }),
@@ -86,9 +84,9 @@ def test_a_later_hand_stays_and_is_listed(world: World, serving: Serving) -> Non
     source = Source(world, serving, mapping=[{"from": "id", "to": "externalCustomerId"}, {"from": "name", "to": "companyName"}, {"from": "tier", "to": "planTier"}])  # fmt: skip
     source.sync({"id": "1", "name": "A", "tier": 1})
     run = source.sync({"id": "1", "name": "AA", "tier": 2}, {"id": "2", "name": "B"})
-    one, two = world.account_rows()
-    edit(world, one.id, companyName="By hand")
-    edit(world, two.id, fields={"note": "ours"})
+    one, two = world.listed()
+    edit(world, one, companyName="By hand")
+    edit(world, two, fields={"note": "ours"})
 
     undo = world.undo(run)
 
@@ -97,7 +95,7 @@ def test_a_later_hand_stays_and_is_listed(world: World, serving: Serving) -> Non
         {"externalCustomerId": "2", "companyName": "B", "note": "ours"},
     ]
     assert brief(undo) == complete(updated=1, skipped=1, reasons={"changed_since": 2})
-    assert [(row.outcome, row.reason, row.message, row.changes) for row in world.rows(undo)] == [
+    assert [told(row, "outcome", "reason", "message", "changes") for row in world.rows(undo)] == [
         ("skipped", "changed_since", "The run had created this account, which has been used since, by hand; it stays.", None),
         ("updated", "changed_since", "companyName changed since, by hand: kept as it is.", {"planTier": {"old": 2, "new": 1}}),
     ]  # fmt: skip
@@ -111,7 +109,7 @@ def test_a_later_run_stays_until_it_is_undone_itself(world: World, serving: Serv
 
     first_try = world.undo(second)
     assert brief(first_try) == complete(skipped=2, reasons={"changed_since": 2})
-    assert {row.message for row in world.rows(first_try)} == {
+    assert {row["message"] for row in world.rows(first_try)} == {
         f"companyName changed since, by run {third['run_id']}: kept as it is.",
         f"The run had created this account, which has been used since, by run {third['run_id']}; it stays.",
     }
@@ -146,7 +144,7 @@ def test_what_another_source_knows_too_stays(world: World, serving: Serving) -> 
 def test_what_was_deleted_by_hand_stays_deleted(world: World, serving: Serving) -> None:
     source = Source(world, serving)
     run = source.sync({"id": "1", "name": "A"})
-    accounts.delete_account(world.org, world.owner, world.account_rows()[0].id, world.clock)
+    world.delete(f"accounts/{world.listed()[0]['account_id']}")
 
     assert brief(world.undo(run)) == complete(skipped=1, reasons=SINCE)
 
@@ -160,13 +158,13 @@ def test_contacts_that_somebody_has_worked_on_stay(world: World, serving: Servin
     source.sync({"id": "1", "name": "A"})
     run = source.sync({"id": "1", "name": "A", "mail": "ann@a.example", "users": "al@a.example"})
     contact = Contact.objects.get(email="ann@a.example")
-    accounts.edit_contact(world.org, world.owner, contact.id, {"phone": "1"}, world.clock)
+    world.patch(f"contacts/{contact.id}", {"phone": "1"})
 
     undo = world.undo(run)
 
     assert [contact.email for contact in Contact.objects.all()] == ["ann@a.example"]
     assert brief(undo) == complete(updated=1, skipped=1, reasons=SINCE)
-    assert [row.message for row in world.rows(undo) if row.reason] == [
+    assert [row["message"] for row in world.rows(undo) if row["reason"]] == [
         "The run had created this contact, which has been used since, by hand; it stays."
     ]
 
@@ -176,7 +174,7 @@ def test_one_contact_stays_the_primary(world: World, serving: Serving) -> None:
     source.sync({"id": "1", "mail": "old@a.example"})
     run = source.sync({"id": "1", "mail": "new@a.example"})
     contact = Contact.objects.get(email="new@a.example")
-    accounts.edit_contact(world.org, world.owner, contact.id, {"phone": "1"}, world.clock)
+    world.patch(f"contacts/{contact.id}", {"phone": "1"})
 
     undo = world.undo(run)
 
@@ -196,8 +194,8 @@ def test_the_next_run_by_hand_is_a_full_one_that_brings_everything_back(
     run = source.sync({**A, "name": "AA"}, B)
     after = state(world)
     world.undo(run)
-    stream = world.stream(source.connector)
-    assert (stream.paused, stream.watermark, stream.needs_full) == ("undo", None, True)
+    state_of_stream = world.state(source.connector)
+    assert told(state_of_stream, "paused", "watermark", "needs_full") == ("undo", None, True)
 
     world.clock.advance(hours=1)
     schedule.start_due(world.clock)
@@ -207,7 +205,7 @@ def test_the_next_run_by_hand_is_a_full_one_that_brings_everything_back(
     assert (again["since"], brief(again)) == (None, complete(created=1, updated=1))
     assert state(world) == after
     # Somebody has done it again, and seen it through: the schedule goes on.
-    assert world.stream(source.connector).paused == ""
+    assert world.state(source.connector)["paused"] is None
 
 
 def test_the_schedule_goes_on_when_it_is_turned_off_and_on(world: World, serving: Serving) -> None:
@@ -216,10 +214,10 @@ def test_the_schedule_goes_on_when_it_is_turned_off_and_on(world: World, serving
     world.undo(source.sync(A))
 
     world.change(source.connector, schedule=on)
-    assert world.stream(source.connector).paused == "undo"
+    assert world.state(source.connector)["paused"] == "undo"
     world.change(source.connector, schedule=off)
     world.change(source.connector, schedule=on)
-    assert world.stream(source.connector).paused == ""
+    assert world.state(source.connector)["paused"] is None
 
 
 def test_types_and_custom_fields_stay(world: World, serving: Serving) -> None:
@@ -227,15 +225,14 @@ def test_types_and_custom_fields_stay(world: World, serving: Serving) -> None:
 
     world.undo(source.sync({"id": "1", "tier": 1}, {"id": "2", "tier": "x"}))
 
-    assert (TrackedField.objects.get(name="planTier").type, world.accounts()) == ("text", [])
+    types = {field["name"]: field["type"] for field in world.get("fields")["items"]}
+    assert (types["planTier"], world.accounts()) == ("text", [])
 
 
 def test_fields_without_history_go_back_too(world: World, serving: Serving) -> None:
-    from ropewalk.store import fields
-
     source = Source(world, serving)
     source.sync({"id": "1", "tier": 1})
-    fields.switch(world.org, "planTier", history=False)
+    world.patch("fields/planTier", {"history": False})
 
     world.undo(source.sync({"id": "1", "tier": 2}))
 
@@ -247,18 +244,19 @@ def test_history_says_who(world: World, serving: Serving) -> None:
     source.sync({"id": "1", "name": "A"})
     undo = world.undo(source.sync({"id": "1", "name": "B"}))
 
-    [last, *_] = changes.history(world.org, world.account_rows()[0].id).items
+    account = world.listed()[0]["account_id"]
+    [last, *_] = world.every(f"accounts/{account}/history")
 
-    assert (last.run, last.connector) == (UUID(str(undo["run_id"])), source.connector.id)
-    assert last.fields == {"companyName": {"old": "B", "new": "A"}}
+    assert (last["run_id"], last["connector_id"]) == (undo["run_id"], source.connector)
+    assert last["changes"] == {"companyName": {"old": "B", "new": "A"}}
 
 
 def test_an_owner_who_has_left_is_not_put_back(world: World, serving: Serving) -> None:
-    added = people.add_user(world.org, world.owner, "eve@acme.example", "member", world.clock)
+    added = world.post("members", {"email": "eve@acme.example", "role": "member"})
     source = Source(world, serving)
     source.sync({"id": "1", "owner": "eve@acme.example"})
     run = source.sync({"id": "1", "owner": "olga@acme.example"})
-    people.remove_member(world.org, world.owner, added.member.id, world.clock)
+    world.delete(f"members/{added['member_id']}")
 
     world.undo(run)
 
@@ -269,8 +267,9 @@ def test_an_owner_who_has_left_is_not_put_back(world: World, serving: Serving) -
 
 
 def code(world: World, run: dict[str, Any]) -> str:
-    with pytest.raises(Conflict) as refused:
-        requests.undo(world.org, world.owner, run["run_id"], world.clock)
+    with pytest.raises(Refused) as refused:
+        world.then("undo", run)
+    assert refused.value.status == 409
     return refused.value.message
 
 
@@ -279,9 +278,9 @@ def test_what_cannot_be_undone(world: World, serving: Serving) -> None:
     run = source.sync(A)
     waiting = world.request(source.connector)
 
-    assert code(world, world.run(waiting.id)).startswith("This run is still under way")
+    assert code(world, world.run(waiting)).startswith("This run is still under way")
     assert code(world, run).startswith("A run of this stream is under way")
-    requests.cancel(world.org, world.owner, waiting.id, world.clock)
+    world.then("cancel", waiting)
     undo = world.undo(run)
     assert code(world, run) == "This run has been undone already."
     assert code(world, undo).startswith("An undo can't be undone.")
@@ -301,19 +300,19 @@ def test_thirty_days(world: World, serving: Serving) -> None:
 def test_nothing_else_runs_meanwhile(world: World, serving: Serving) -> None:
     source = Source(world, serving)
     run = source.sync("no object", A)
-    undo = requests.undo(world.org, world.owner, run["run_id"], world.clock)
+    undo = world.then("undo", run)
 
     for verb in (
         lambda: world.request(source.connector),
-        lambda: requests.retry_rows(world.org, world.owner, run["run_id"], None, world.clock),
-        lambda: requests.undo(world.org, world.owner, run["run_id"], world.clock),
+        lambda: world.then("retry-rows", run),
+        lambda: world.then("undo", run),
     ):
-        with pytest.raises(Conflict):
+        with pytest.raises(Refused, match="409: "):
             verb()
     dry = world.dry_run(source.connector)
     assert brief(dry)["verdict"] == "complete"
     assert brief(world.carry_out(undo)) == complete(updated=3)
-    assert AuditEntry.objects.filter(verb="run.undone").count() == 1
+    assert len(world.audited("run.undone")) == 1
 
 
 def test_a_disabled_stream_can_be_undone(world: World, serving: Serving) -> None:
@@ -327,7 +326,7 @@ def test_a_disabled_stream_can_be_undone(world: World, serving: Serving) -> None
 def test_a_deleted_streams_run_can_be_undone(world: World, serving: Serving) -> None:
     source = Source(world, serving)
     run = source.sync({"id": "1"})
-    configure.delete_stream(world.org, SYSTEM, source.connector.id, "accounts", world.clock)
+    world.delete(f"connectors/{source.connector}/streams/accounts")
 
     assert (brief(world.undo(run)), world.accounts()) == (complete(updated=1), [])
 
@@ -344,15 +343,15 @@ def test_a_stopped_undo_goes_on_where_it_was(world: World, serving: Serving, sma
     source = Source(world, serving)
     records = [{"id": str(n), "name": "x"} for n in range(7)]
     run = source.sync(*records)
-    asked = requests.undo(world.org, world.owner, run["run_id"], world.clock)
+    asked = world.then("undo", run)
     looks = itertools.count()
 
     world.carry_out(asked, Flags(stop=lambda: next(looks) > 1))
-    assert (world.run(asked.id)["status"], Account.objects.count()) == ("running", 3)
+    assert (world.run(asked)["status"], Account.objects.count()) == ("running", 3)
     undo = world.carry_out(asked, worker="w-2")
 
     assert (brief(undo), Account.objects.count()) == (complete(updated=7), 0)
-    assert [row.position for row in world.rows(undo)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [row["position"] for row in world.rows(undo)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_cancelled_undo_can_be_taken_up_by_another(
@@ -409,31 +408,33 @@ class TestStateBefore(TestCase):
         sync(first)
         cases.act(world, there)
         before = state(world)
-        ids = {account.id for account in world.account_rows()}
+        ids = [account["account_id"] for account in world.listed()]
 
         run = sync(second)
         later = sync(third)
         world.undo(later)
         edited = None
-        if hand and hand[0] < len(world.account_rows()):
-            edited = world.account_rows()[hand[0]]
-            name = hand[1]
+        here = world.listed()
+        if hand and hand[0] < len(here):
+            edited, name = here[hand[0]]["account_id"], hand[1]
             body = {"companyName": "Edited"} if name == "companyName" else {"fields": {name: "Edited"}}
-            accounts.edit_account(world.org, world.owner, edited.id, body, world.clock)
+            world.patch(f"accounts/{edited}", body)
         undo = world.undo(run)
 
         if edited is None:
             assert state(world) == before
         else:
-            left = {each.id: values_of(each) for each in world.account_rows()}
-            assert left[edited.id][name] == "Edited"
-            others = {key for key in left if key != edited.id}
-            assert others == ids - {edited.id}
-            expected = dict(zip(sorted(ids), before, strict=True))
+            left = values(world)
+            assert left[edited][name] == "Edited"
+            others = {key for key in left if key != edited}
+            assert others == set(ids) - {edited}
+            expected = dict(zip(ids, before, strict=True))
             assert all(left[key] == expected[key][0] for key in others)
-            told = {row.record["account_id"] for row in world.rows(undo) if row.reason == "changed_since"}
-            assert told <= {str(edited.id)}
-            assert edited.id in ids or told == {str(edited.id)}
+            kept = {
+                row["record"]["account_id"] for row in world.rows(undo) if row["reason"] == "changed_since"
+            }
+            assert kept <= {edited}
+            assert edited in ids or kept == {edited}
         world.close()
 
     @settings(max_examples=cases.examples(25))
@@ -455,12 +456,14 @@ class TestStateBefore(TestCase):
         later = sync(third)
         after = values(world)
         log = Change.objects.filter(run=later["run_id"])
-        touched = {change.account_id for change in log}
-        changed = {(change.account_id, name) for change in log.filter(contact=None) for name in change.fields}
+        touched = {str(change.account_id) for change in log}
+        changed = {
+            (str(change.account_id), name) for change in log.filter(contact=None) for name in change.fields
+        }
 
         undo = world.undo(run)
 
-        expected: dict[UUID, dict[str, Any]] = {}
+        expected: dict[str, dict[str, Any]] = {}
         for account_id, now in after.items():
             if account_id in before:
                 old = before[account_id]
@@ -472,11 +475,11 @@ class TestStateBefore(TestCase):
             elif account_id in touched:
                 expected[account_id] = now
         assert values(world) == expected
-        listed = {row.record["account_id"] for row in world.rows(undo) if row.reason == "changed_since"}
-        assert listed >= {str(one) for one in (between.keys() - before.keys()) & touched}
-        assert listed <= {str(one) for one in touched}
+        listed = {row["record"]["account_id"] for row in world.rows(undo) if row["reason"] == "changed_since"}
+        assert listed >= (between.keys() - before.keys()) & touched
+        assert listed <= touched
         world.close()
 
 
-def values(world: World) -> dict[UUID, dict[str, Any]]:
-    return {account.id: values_of(account) for account in world.account_rows()}
+def values(world: World) -> dict[str, dict[str, Any]]:
+    return {account["account_id"]: values_of(account) for account in world.listed()}

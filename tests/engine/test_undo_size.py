@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import requests
 from ropewalk.store.models import Account
 from tests.engine import process
 from tests.engine.conftest import Serving
@@ -32,11 +31,11 @@ def test_many_changes(world: World, serving: Serving, settings: Any) -> None:
     run = world.sync(connector)
     before = time.monotonic()
 
-    undo = requests.undo(world.org, world.owner, run["run_id"], world.clock)
-    peak = process.carried_out(str(undo.id))
+    undo = world.then("undo", run)
+    peak = process.carried_out(undo["run_id"])
 
     print(f"{RECORDS:,} changes: {peak / MB:.0f} MB, {time.monotonic() - before:.1f} s")
-    assert brief(world.run(undo.id)) == complete(updated=RECORDS)
+    assert brief(world.run(undo)) == complete(updated=RECORDS)
     assert Account.objects.filter(company_name__endswith="Sons").count() == 0
     assert Account.objects.count() == RECORDS
     assert peak < 150 * MB

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from ropewalk.core.errors import Conflict
-from ropewalk.engine import configure, requests
-from ropewalk.store.models import AuditEntry, StreamRecord
+from ropewalk.engine import batches
+from ropewalk.store.models import Account, Stream, StreamRecord
 from tests.engine.conftest import Serving
 from tests.engine.world import (
     INCREMENTAL,
     MAPPING,
     START,
     Flags,
+    Refused,
     World,
     brief,
     complete,
@@ -153,7 +153,7 @@ def test_full_by_hand_reads_everything_and_says_it_again(world: World, serving: 
     shop = Shop()
     connector = world.connect(serving(shop), shop.stream, incremental=INCREMENTAL)
     world.sync(connector)
-    world.account_rows()[0].__class__.objects.update(company_name="Renamed by hand")
+    Account.objects.update(company_name="Renamed by hand")
 
     again = world.sync(connector)
     full = world.sync(connector, full=True)
@@ -180,14 +180,15 @@ def test_after_a_failed_run_the_next_reads_the_same_window(world: World, serving
     assert world.watermark(connector) == START + timedelta(hours=1)
 
 
-def test_what_a_failed_run_applied_stays(world: World, serving: Serving) -> None:
+def test_what_a_failed_run_applied_stays(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_ROWS", 100)
     shop = Pages(customers(150))
     fake = Fake(lambda asked: Answer("", 404) if asked.params["page"] == "2" else shop(asked))
     connector = world.connect(serving(fake), shop.stream)
-    # A batch waits for a second at most.
-    flags = Flags(stop=lambda: bool(world.clock.advance(seconds=1)) and False)
 
-    run = world.sync(connector, flags=flags)
+    run = world.sync(connector)
 
     assert brief(run) == failed("not_found_there", created=100)
     assert (len(world.accounts()), world.watermark(connector)) == (100, None)
@@ -197,14 +198,33 @@ def test_a_cancelled_run_leaves_the_watermark(world: World, serving: Serving) ->
     shop = Pages(customers(350))
     connector = world.connect(serving(shop), shop.stream, incremental=INCREMENTAL)
     run = world.request(connector)
-    requests.cancel(world.org, world.owner, run.id, world.clock)
+    world.then("cancel", run)
 
     cancelled = world.carry_out(run)
     world.sync(connector, flags=Flags(cancel=lambda: True))
 
     assert brief(cancelled) == {"status": "cancelled", "verdict": None}
     assert (shop.lines[:1], world.watermark(connector)) == ([], None)
-    assert [run["status"] for run in [world.run(run.id)]] == ["cancelled"]
+
+
+@pytest.mark.parametrize("when", ["queued", "running"])
+def test_after_a_cancelled_run_the_next_reads_the_same_window(
+    when: str, world: World, serving: Serving
+) -> None:
+    shop = Shop()
+    connector = world.connect(serving(shop), shop.stream, incremental=INCREMENTAL)
+    world.sync(connector)
+    world.clock.advance(hours=1)
+    run = world.request(connector)
+    if when == "queued":
+        world.then("cancel", run)
+
+    cancelled = world.carry_out(run, Flags(cancel=lambda: len(shop.lines) > 1))
+    mended = world.sync(connector)
+
+    assert (cancelled["status"], brief(mended)) == ("cancelled", complete())
+    assert shop.lines == since(*[None, SECOND, SECOND][: 2 if when == "queued" else 3])
+    assert world.watermark(connector) == START + timedelta(hours=1)
 
 
 def test_cancelled_on_the_way(world: World, serving: Serving) -> None:
@@ -236,7 +256,7 @@ def test_a_suspicious_run_leaves_the_watermark_until_it_is_accepted(world: World
     run = world.sync(connector)
     before = world.watermark(connector)
     world.clock.advance(minutes=10)
-    accepted = world.accept(run)
+    accepted = world.then("accept", run)
     world.sync(connector)
 
     assert (brief(run), before) == (suspicious("page_repeated", created=100), None)
@@ -251,20 +271,18 @@ def test_a_suspicious_run_leaves_the_watermark_until_it_is_accepted(world: World
         "GET /customers?updated_since=2026-03-01T12%3A00%3A00Z",
         "GET /customers?updated_since=2026-03-01T12%3A00%3A00Z",
     ]
-    assert list(AuditEntry.objects.filter(verb="run.accepted").values_list("detail", flat=True)) == [
-        {"reasons": ["page_repeated"], "connector_id": str(connector.id)}
-    ]
+    assert world.audited("run.accepted") == [{"reasons": ["page_repeated"], "connector_id": connector}]
 
 
 def test_only_a_suspicious_run_is_accepted_and_only_once(world: World, serving: Serving) -> None:
     fake = Fake(lambda asked: {"data": customers(100 if len(fake.seen) < 3 else 3)})
     connector = world.connect(serving(fake), PAGED)
     run, good = world.sync(connector), world.sync(connector)
-    world.accept(run)
+    world.then("accept", run)
 
     for each in (run, good):
-        with pytest.raises(Conflict, match=r"Only a suspicious run can be accepted, and only once\."):
-            world.accept(each)
+        with pytest.raises(Refused, match=r"409: Only a suspicious run can be accepted, and only once\."):
+            world.then("accept", each)
 
 
 def test_accepting_an_old_run_does_not_move_the_watermark_back(world: World, serving: Serving) -> None:
@@ -274,7 +292,7 @@ def test_accepting_an_old_run_does_not_move_the_watermark_back(world: World, ser
     later = world.clock.advance(hours=1)
     world.sync(connector)
 
-    world.accept(run)
+    world.then("accept", run)
 
     assert world.watermark(connector) == later
 
@@ -285,9 +303,9 @@ def test_a_run_of_other_settings_is_not_accepted(world: World, serving: Serving)
     run = world.sync(connector)
     world.change(connector, mapping=MAPPING[:2])
 
-    with pytest.raises(Conflict, match="settings have changed since this run"):
-        world.accept(run)
-    assert (world.watermark(connector), world.run(run["run_id"])["accepted_at"]) == (None, None)
+    with pytest.raises(Refused, match="settings have changed since this run"):
+        world.then("accept", run)
+    assert (world.watermark(connector), world.run(run)["accepted_at"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +329,7 @@ def test_a_reason_can_be_switched_off(
     connector = world.connect(
         serving(fake), {"records_path": "data", "pagination": paging}, incremental=INCREMENTAL
     )
-    world.stream(connector).__class__.objects.update(last_full_rows=5)
+    Stream.objects.update(last_full_rows=5)
 
     doubted = world.sync(connector)
     world.change(connector, ignore_reasons=ignored)
@@ -392,7 +410,7 @@ def test_total_and_rows_are_judged_over_the_chain(world: World, serving: Serving
     runs = [world.sync(connector) for _ in range(2)]
 
     assert [brief(run) for run in runs] == [truncated("max_records", created=20), complete(created=10)]
-    assert world.stream(connector).last_full_rows == 30
+    assert world.kept(connector).last_full_rows == 30
 
 
 def test_a_failed_run_of_a_chain_is_made_up_for_at_its_place(world: World, serving: Serving) -> None:
@@ -514,21 +532,21 @@ def test_what_resets_the_baseline(name: str, world: World, serving: Serving) -> 
     connector = world.connect(base, PAGED, incremental=INCREMENTAL, **BEFORE.get(name, {}))
     run = world.sync(connector)
     if run["verdict"] == "suspicious":
-        world.accept(run)
-    body = dict(world.stream(connector).settings)
+        world.then("accept", run)
+    body = world.stream(connector)
     body |= {
         key: value.format(base=base) if isinstance(value, str) else value for key, value in change.items()
     }
 
     checked = world.save(connector, body, validate=True)
-    untouched = world.stream(connector)
+    untouched = world.watermark(connector)
     saved = world.save(connector, body)
-    after = world.stream(connector)
+    after = world.state(connector)
 
-    assert (checked.stream, checked.baseline_reset, untouched.watermark) == (None, resets, START)
-    assert (saved.baseline_reset, after.needs_full) == (resets, resets)
-    assert after.watermark == (None if resets else START)
-    assert (after.tested_at is None) is resets
+    assert (checked, untouched) == ({"stream": None, "baseline_reset": resets}, START)
+    assert (saved["baseline_reset"], after["needs_full"]) == (resets, resets)
+    assert after["watermark"] == (None if resets else iso(START))
+    assert after["tested"] is not resets
 
 
 def test_the_connectors_name_and_budget_reset_nothing(world: World, serving: Serving) -> None:
@@ -536,20 +554,15 @@ def test_the_connectors_name_and_budget_reset_nothing(world: World, serving: Ser
     connector = world.connect(serving(shop), PAGED, incremental=INCREMENTAL)
     world.sync(connector)
 
-    configure.update_connector(
-        world.org,
-        world.owner,
-        connector.id,
-        {
-            "name": "New",
-            "enabled": True,
-            "settings": {"requests_per_minute": 1_000},
-            "secrets": {"token": "x-token"},
-        },
-        world.clock,
+    world.reconfigure(
+        connector,
+        name="New",
+        enabled=True,
+        settings={"requests_per_minute": 1_000},
+        secrets={"token": "x-token"},
     )
 
-    assert (world.watermark(connector), world.stream(connector).needs_full) == (START, False)
+    assert (world.watermark(connector), world.state(connector)["needs_full"]) == (START, False)
 
 
 def test_after_a_reset_the_next_run_is_full_and_compares_every_record(world: World, serving: Serving) -> None:
@@ -575,7 +588,7 @@ def test_settings_saved_while_a_run_goes_do_not_get_its_watermark(world: World, 
     assert sorted(world.accounts()[0]) == [
         "companyDomain", "companyName", "externalCustomerId", "planTier", "seats",
     ]  # fmt: skip
-    assert (world.watermark(connector), world.stream(connector).needs_full) == (None, True)
+    assert (world.watermark(connector), world.state(connector)["needs_full"]) == (None, True)
 
 
 def test_a_stream_deleted_under_its_run_ends_it(world: World, serving: Serving) -> None:
@@ -586,7 +599,7 @@ def test_a_stream_deleted_under_its_run_ends_it(world: World, serving: Serving) 
     def delete() -> bool:
         if not looks and threading.current_thread() is threading.main_thread():
             looks.append(1)
-            configure.delete_stream(world.org, world.owner, connector.id, "accounts", world.clock)
+            world.delete(f"connectors/{connector}/streams/accounts")
         return False
 
     done = world.carry_out(run, Flags(stop=delete))
@@ -599,12 +612,12 @@ def test_settings_saved_while_a_run_goes_are_not_tested_by_it(world: World, serv
     connector = world.connect(serving(Fake(lambda asked: {"data": customers(3)})))
     world.sync(connector)
     run = world.request(connector)
-    tested = world.state(connector).tested
+    tested = world.state(connector)["tested"]
     world.change(connector, records_path="elsewhere")
 
     world.carry_out(run)
 
-    assert (tested, world.state(connector).tested) == (True, False)
+    assert (tested, world.state(connector)["tested"]) == (True, False)
 
 
 # ---- gone and vanished ----

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection as database
 from pydantic import SecretStr
 
-from ropewalk.engine import jobs, requests
+from ropewalk.engine import batches, jobs
 from ropewalk.engine.worker import Worker
 from ropewalk.store import runs, transactions, workers
 from ropewalk.store.models import Run, Worker as WorkerRow
@@ -66,8 +66,8 @@ def working(world: World, jobs_url: str, name: str = "w-1") -> Iterator[Worker]:
         worker.stop(seconds=5.0)
 
 
-def ended(world: World, run: Run) -> Callable[[], bool]:
-    return lambda: Run.objects.get(id=run.id).status not in ("queued", "running")
+def ended(run: dict[str, Any]) -> Callable[[], bool]:
+    return lambda: Run.objects.get(id=run["run_id"]).status not in ("queued", "running")
 
 
 class Held(Pages):
@@ -111,9 +111,9 @@ def test_a_run_is_taken_from_the_queue(world: World, serving: Serving, jobs_url:
     with working(world, jobs_url):
         alive = [row.id for row in workers.alive(world.clock.now())]
         run = world.request(connector)
-        until(ended(world, run))
+        until(ended(run))
 
-    assert brief(world.run(run.id)) == complete(created=3)
+    assert brief(world.run(run)) == complete(created=3)
     assert (alive, list(WorkerRow.objects.all())) == (["w-1"], [])
 
 
@@ -123,9 +123,9 @@ def test_a_queued_run_without_a_job_is_picked_up(world: World, serving: Serving,
     run = world.request(connector)
 
     with working(world, jobs_url):
-        until(ended(world, run))
+        until(ended(run))
 
-    assert brief(world.run(run.id)) == complete(created=3)
+    assert brief(world.run(run)) == complete(created=3)
 
 
 def test_a_schedule_is_kept(world: World, serving: Serving, jobs_url: str) -> None:
@@ -137,7 +137,7 @@ def test_a_schedule_is_kept(world: World, serving: Serving, jobs_url: str) -> No
         world.clock.advance(minutes=5)
         until(lambda: Run.objects.filter(status="succeeded").exists())
 
-    assert [run.trigger for run in Run.objects.filter(connector_id=connector.id)] == ["periodic"]
+    assert [run.trigger for run in Run.objects.filter(connector_id=connector)] == ["periodic"]
 
 
 def test_cancel(world: World, held: Any, jobs_url: str) -> None:
@@ -147,10 +147,10 @@ def test_cancel(world: World, held: Any, jobs_url: str) -> None:
     with working(world, jobs_url):
         run = world.request(connector)
         until(fake.reached.is_set)
-        requests.cancel(world.org, world.owner, run.id, world.clock)
-        until(ended(world, run))
+        world.then("cancel", run)
+        until(ended(run))
 
-    assert (world.run(run.id)["status"], world.watermark(connector)) == ("cancelled", None)
+    assert (world.run(run)["status"], world.watermark(connector)) == ("cancelled", None)
 
 
 def test_a_worker_that_stops_hands_its_run_over(world: World, held: Any, jobs_url: str) -> None:
@@ -161,17 +161,19 @@ def test_a_worker_that_stops_hands_its_run_over(world: World, held: Any, jobs_ur
     with working(world, jobs_url, "w-1"):
         run = world.request(connector)
         until(fake.reached.is_set)
-        until(lambda: bool(Run.objects.get(id=run.id).counts))
-    left = world.run(run.id)
+        until(lambda: bool(Run.objects.get(id=run["run_id"]).counts))
+    left = world.run(run)
     fake.go.set()
     with working(world, jobs_url, "w-2"):
-        until(ended(world, run))
+        until(ended(run))
 
     assert (left["status"], left["counts"]["created"]) == ("running", 5_000)
-    assert brief(world.run(run.id)) == complete(created=6_100)
+    assert brief(world.run(run)) == complete(created=6_100)
 
 
-def test_a_killed_workers_run_is_resumed_from_its_checkpoint(world: World, held: Any, jobs_url: str) -> None:
+def test_a_killed_workers_run_is_resumed_from_its_checkpoint(
+    world: World, held: Any, jobs_url: str, settings: Any
+) -> None:
     fake, url = held(6_100, at=2)
     paging = fake.stream["pagination"] | {"page_size": 6_000}
     connector = world.connect(url, fake.stream, pagination=paging, mapping=ONLY_ID)
@@ -179,37 +181,37 @@ def test_a_killed_workers_run_is_resumed_from_its_checkpoint(world: World, held:
     with process.worker("dies", jobs_url) as other:
         run = world.request(connector)
         until(fake.reached.is_set, 30)
-        until(lambda: bool(Run.objects.get(id=run.id).counts), 30)
+        until(lambda: bool(Run.objects.get(id=run["run_id"]).counts), 30)
         os.kill(other.pid, 9)
         other.wait()
-    left = world.run(run.id)
+    left = world.run(run)
     fake.go.set()
     # The dead worker's heart last beat in the time of day.
-    world.clock = Clock(datetime.now(UTC) + timedelta(seconds=31))
+    settings.CLOCK = Clock(datetime.now(UTC) + timedelta(seconds=31))
     with working(world, jobs_url):
-        until(ended(world, run))
+        until(ended(run))
 
-    done = world.run(run.id)
+    done = world.run(run)
     assert (left["status"], left["counts"]["created"], len(world.accounts())) == ("running", 5_000, 6_100)
     assert (brief(done), done["restarts"], done["pages"]) == (complete(created=6_100), 0, 2)
     assert fake.lines == [f"GET /customers?page={page}&limit=6000" for page in (1, 2, 1, 2)]
 
 
-def test_two_workers_share_what_there_is(world: World, held: Any, jobs_url: str) -> None:
+def test_two_workers_share_what_there_is(world: World, held: Any, jobs_url: str, settings: Any) -> None:
     """Each run is carried out once, whoever takes it."""
     fakes = [held(150, at=99) for _ in range(6)]
     connectors = [
         world.connect(url, fake.stream, name=f"CRM {number}", mapping=ONLY_ID)
         for number, (fake, url) in enumerate(fakes)
     ]
-    world.clock = Clock(datetime.now(UTC))
+    settings.CLOCK = Clock(datetime.now(UTC))
 
     with process.worker("other", jobs_url), working(world, jobs_url):
         open_runs = [world.request(connector) for connector in connectors]
         for run in open_runs:
-            until(ended(world, run), 30)
+            until(ended(run), 30)
 
-    assert [Run.objects.get(id=run.id).status for run in open_runs] == ["succeeded"] * 6
+    assert [Run.objects.get(id=run["run_id"]).status for run in open_runs] == ["succeeded"] * 6
     assert [sorted(fake.lines) for fake, _ in fakes] == [
         ["GET /customers?page=1&limit=100", "GET /customers?page=2&limit=100"]
     ] * 6
@@ -223,13 +225,13 @@ def test_a_run_whose_job_has_ended_is_taken_up_all_the_same(
     connector = world.connect(serving(Fake(lambda asked: {"data": customers(3)})))
     run = world.request(connector)
     with working(world, jobs_url):
-        until(ended(world, run))
+        until(ended(run))
     Run.objects.update(status="running", worker="gone", verdict=None, finished_at=None)
 
     with working(world, jobs_url, "w-2"):
-        until(ended(world, run))
+        until(ended(run))
 
-    assert brief(world.run(run.id)) == complete(unchanged=3)
+    assert brief(world.run(run)) == complete(unchanged=3)
 
 
 # ---- without a queue ----
@@ -241,7 +243,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing(world: World, serving: Ser
 
     def taken_over() -> bool:
         if threading.current_thread() is threading.main_thread():
-            runs.claim(run.id, worker="w-2", lease=uuid4(), now=world.clock.now())
+            runs.claim(UUID(run["run_id"]), worker="w-2", lease=uuid4(), now=world.clock.now())
         return False
 
     left = world.carry_out(run, Flags(stop=taken_over))
@@ -271,8 +273,11 @@ def test_a_run_that_cannot_begin_ends(world: World, serving: Serving) -> None:
     assert (done["status"], done["error"]["code"]) == ("failed", "internal_error")
 
 
-def test_every_batch_is_a_place_to_go_on_from(world: World, serving: Serving) -> None:
+def test_every_batch_is_a_place_to_go_on_from(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Stopped before any batch and taken up by another: as if it had not been stopped."""
+    monkeypatch.setattr(batches, "BATCH_ROWS", 10)
     shop = Pages(customers(60))
     paging = shop.stream["pagination"] | {"page_size": 10}
     connector = world.connect(serving(shop), shop.stream, pagination=paging)
@@ -280,15 +285,13 @@ def test_every_batch_is_a_place_to_go_on_from(world: World, serving: Serving) ->
     stops = [True, False] * 3
 
     def stop() -> bool:
-        if threading.current_thread() is not threading.main_thread():
-            world.clock.advance(seconds=2)
-            return False
-        return stops.pop() if stops else False
+        here = threading.current_thread() is threading.main_thread()
+        return stops.pop() if here and stops else False
 
     tries = 0
-    while Run.objects.get(id=run.id).status in ("queued", "running"):
+    while Run.objects.get(id=run["run_id"]).status in ("queued", "running"):
         world.carry_out(run, Flags(stop=stop), worker=f"w-{tries}")
         tries += 1
 
-    assert (brief(world.run(run.id)), tries) == (complete(created=60), 4)
+    assert (brief(world.run(run)), tries) == (complete(created=60), 4)
     transactions.close()

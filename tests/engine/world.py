@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
-from ropewalk.api import schemas
 from ropewalk.core.actors import Actor
-from ropewalk.engine import configure, connection, requests, sync
-from ropewalk.engine.saving import Saved
-from ropewalk.store import people, runs, status, streams
-from ropewalk.store.models import Account, Connector, LedgerRow, Run, Stream
+from ropewalk.engine import connection, operated, sync
+from ropewalk.store import keys, people, streams
+from ropewalk.store.models import Stream
+from tests.calls import Api
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -75,23 +76,82 @@ class Flags:
         return self.stop()
 
 
-@dataclass
+class Refused(Exception):
+    """The API's answer where it doesn't do what was asked."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {body['message']}")
+        details = body.get("details", {})
+        self.status = status
+        self.message = body["message"]
+        self.reason = details.get("reason")
+        self.problems = [(each["path"], each["message"]) for each in details.get("errors", ())]
+
+
+@dataclass(frozen=True)
 class World:
+    """What people ask for goes over the JSON API, and so does what they see; what a worker does is done here.
+    Connectors, runs and accounts go by the ids and shapes that the API gives them."""
+
     org: UUID
     owner: Actor
-    member_id: UUID
-    clock: Clock = field(default_factory=Clock)
+    member_id: str
+    api: Api
 
     @classmethod
     def new(cls, name: str = "Acme", email: str = "olga@acme.example") -> World:
         organization, member, _ = people.init(
             organization=name, owner=email, now=START, password="tall-ship-9"
         )
-        return cls(organization.id, Actor("user", str(member.user_id), email, "192.0.2.7"), member.id)
+        owner = Actor("user", str(member.user_id), email, "192.0.2.7")
+        _, key = keys.create(
+            organization.id,
+            name="Tests",
+            scopes=keys.SCOPES,
+            created_by_type=owner.type,
+            created_by_id=owner.id,
+            now=START,
+        )
+        return cls(organization.id, owner, str(member.id), Api(key))
 
     def close(self) -> None:
         connection.client(self.clock).close()
         connection.client.cache_clear()
+
+    @property
+    def clock(self) -> Clock:
+        """The one of the installation."""
+        return cast(Clock, operated.clock())
+
+    # Calling
+
+    def call(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any]:
+        answer = self.api(method, f"/v1/{path}{'?' * bool(query)}{urlencode(query)}", body)
+        said = json.loads(answer.content or b"null")
+        if answer.status_code >= 400:
+            raise Refused(answer.status_code, said)
+        return answer.status_code, said
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.call("GET", path, **query)[1]
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.call("POST", path, body)[1]
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.call("PATCH", path, body)[1]
+
+    def delete(self, path: str) -> None:
+        self.call("DELETE", path)
+
+    def every(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """A list, from all its pages."""
+        found = self.get(path, limit=500, **query)
+        items: list[dict[str, Any]] = found["items"]
+        while found["next_cursor"]:
+            found = self.get(path, limit=500, cursor=found["next_cursor"], **query)
+            items += found["items"]
+        return items
 
     # Configuring
 
@@ -105,7 +165,7 @@ class World:
         secrets: dict[str, Any] | None = None,
         requests_per_minute: int | None = None,
         **settings: Any,
-    ) -> Connector:
+    ) -> str:
         """A connector with an accounts stream; `stream` is what its server says it needs, `settings` go over that."""
         body = {
             "source": "custom_api",
@@ -114,88 +174,96 @@ class World:
             "secrets": secrets or {},
             "streams": {"accounts": stream_body(url, stream, **settings)},
         }
-        return configure.create_connector(self.org, self.owner, body, self.clock)
+        return str(self.post("connectors", body)["connector_id"])
 
-    def save(
-        self, connector: Connector, body: dict[str, Any], *, send_secret_to: str = "", **options: Any
-    ) -> Saved:
-        confirmed = [send_secret_to] if send_secret_to else []
-        return configure.save_stream(
-            self.org,
-            self.owner,
-            connector.id,
-            "accounts",
-            body,
-            self.clock,
-            send_secret_to=confirmed,
-            **options,
-        )
+    def reconfigure(self, connector: str, **changes: Any) -> Any:
+        return self.patch(f"connectors/{connector}", changes)
 
-    def change(self, connector: Connector, **settings: Any) -> Saved:
+    def save(self, connector: str, body: dict[str, Any], **options: Any) -> Any:
+        return self.call("PUT", f"connectors/{connector}/streams/accounts", body, **options)[1]
+
+    def change(self, connector: str, **settings: Any) -> Any:
         """The stream as it is saved, with other `settings`."""
-        return self.save(connector, dict(self.stream(connector).settings) | settings)
+        return self.save(connector, self.stream(connector) | settings)
+
+    def test(self, connector: str) -> Any:
+        return self.post(f"connectors/{connector}/streams/accounts/test")
 
     # Running
 
-    def request(self, connector: Connector, **options: Any) -> Run:
-        run, created = requests.request_run(
-            self.org, self.owner, connector.id, "accounts", self.clock, **options
-        )
+    def ask(self, connector: str, **options: Any) -> tuple[dict[str, Any], bool]:
+        """The run, and whether it is a new one."""
+        path = f"connectors/{connector}/streams/accounts/runs"
+        status, run = self.call("POST", path, {"mode": "sync", **options})
+        return run, status == 202
+
+    def request(self, connector: str, **options: Any) -> dict[str, Any]:
+        run, created = self.ask(connector, **options)
         assert created
         return run
 
-    def carry_out(self, run: Run, flags: Flags | None = None, worker: str = "w-1") -> dict[str, Any]:
-        sync.carry_out(run.id, worker=worker, clock=self.clock, flags=flags or Flags())
-        return self.run(run.id)
+    def carry_out(
+        self, run: dict[str, Any], flags: Flags | None = None, worker: str = "w-1"
+    ) -> dict[str, Any]:
+        sync.carry_out(UUID(run["run_id"]), worker=worker, clock=self.clock, flags=flags or Flags())
+        return self.run(run)
 
-    def sync(self, connector: Connector, *, flags: Flags | None = None, **options: Any) -> dict[str, Any]:
+    def sync(self, connector: str, *, flags: Flags | None = None, **options: Any) -> dict[str, Any]:
         return self.carry_out(self.request(connector, **options), flags)
 
-    def retry(self, run: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
-        return self.carry_out(requests.retry_rows(self.org, self.owner, run["run_id"], reason, self.clock))
-
-    def dry_run(self, connector: Connector, **options: Any) -> dict[str, Any]:
+    def dry_run(self, connector: str, **options: Any) -> dict[str, Any]:
         return self.sync(connector, mode="dry_run", **options)
 
+    def then(self, verb: str, run: dict[str, Any], body: Any = None) -> Any:
+        """What can be asked of a run: retry-rows, apply, undo, accept, cancel."""
+        return self.post(f"runs/{run['run_id']}/{verb}", body)
+
+    def retry(self, run: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+        return self.carry_out(self.then("retry-rows", run, {"reason": reason}))
+
     def apply(self, dry: dict[str, Any]) -> dict[str, Any]:
-        run, created = requests.apply_dry_run(self.org, self.owner, dry["run_id"], self.clock)
-        assert created
-        return self.carry_out(run)
+        return self.carry_out(self.then("apply", dry))
 
     def undo(self, run: dict[str, Any], *, flags: Flags | None = None) -> dict[str, Any]:
-        return self.carry_out(requests.undo(self.org, self.owner, run["run_id"], self.clock), flags)
-
-    def accept(self, run: dict[str, Any]) -> dict[str, Any]:
-        return shown(requests.accept(self.org, self.owner, run["run_id"], self.clock))
+        return self.carry_out(self.then("undo", run), flags)
 
     # Looking
 
-    def run(self, run_id: UUID) -> dict[str, Any]:
-        return shown(runs.get(self.org, run_id))
+    def run(self, run: dict[str, Any]) -> dict[str, Any]:
+        """As it is now."""
+        found: dict[str, Any] = self.get(f"runs/{run['run_id']}")
+        return found
 
-    def stream(self, connector: Connector) -> Stream:
-        return streams.get(self.org, connector.id, "accounts")
+    def rows(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        return self.every(f"runs/{run['run_id']}/rows")
 
-    def state(self, connector: Connector) -> schemas.StreamState:
-        """Its status as the API shows it."""
-        found = status.of_connector(self.org, connector, now=self.clock.now())
-        return schemas.connector(found.connector, found.secrets, found.streams).streams["accounts"].status
+    def audited(self, verb: str) -> list[dict[str, Any]]:
+        """What the audit log says of each time that this was done, newest first."""
+        return [entry["detail"] for entry in self.every("audit-log") if entry["verb"] == verb]
 
-    def watermark(self, connector: Connector) -> datetime | None:
-        return self.stream(connector).watermark
+    def stream(self, connector: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"connectors/{connector}/streams/accounts")
+        return found
+
+    def state(self, connector: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.stream(connector)["status"]
+        return found
+
+    def watermark(self, connector: str) -> datetime | None:
+        told = self.state(connector)["watermark"]
+        return told and datetime.fromisoformat(told)
+
+    def kept(self, connector: str) -> Stream:
+        """The stream's row, for what the API doesn't tell."""
+        return streams.get(self.org, UUID(connector), "accounts")
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every account that is not deleted, in the order they were made."""
+        return self.every("accounts", sort="created_at")
 
     def accounts(self) -> list[dict[str, Any]]:
-        """Every account that is not deleted, in the order they were made; fields without a value are left out."""
-        return [values_of(each) for each in self.account_rows()]
-
-    def account_rows(self) -> list[Account]:
-        return list(Account.objects.filter(organization_id=self.org, deleted_at=None).order_by("id"))
-
-    def account(self, **having: Any) -> Account:
-        return Account.objects.get(organization_id=self.org, deleted_at=None, **having)
-
-    def rows(self, run: dict[str, Any]) -> list[LedgerRow]:
-        return list(LedgerRow.objects.filter(run_id=run["run_id"]).order_by("position"))
+        """Their values alone; fields without one are left out."""
+        return [values_of(each) for each in self.listed()]
 
 
 def stream_body(url: str, stream: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
@@ -203,19 +271,9 @@ def stream_body(url: str, stream: dict[str, Any] | None = None, **settings: Any)
     return defaults | (stream or {"records_path": "data"}) | settings
 
 
-def values_of(account: Account) -> dict[str, Any]:
-    built_in = {
-        "companyName": account.company_name,
-        "companyDomain": account.company_domain,
-        "externalCustomerId": account.external_customer_id,
-        "accountOwnerId": account.owner_id,
-    }
-    return {name: value for name, value in built_in.items() if value is not None} | account.fields
-
-
-def shown(run: Run) -> dict[str, Any]:
-    """As the API shows it (api.md §1)."""
-    return schemas.run(run).model_dump()
+def values_of(account: dict[str, Any]) -> dict[str, Any]:
+    names = ("companyName", "companyDomain", "externalCustomerId", "accountOwnerId")
+    return {name: account[name] for name in names if account[name] is not None} | account["fields"]
 
 
 def iso(moment: datetime) -> str:

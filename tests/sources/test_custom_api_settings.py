@@ -57,6 +57,29 @@ def test_the_documented_settings() -> None:
     assert load(AccountStream, made.model_dump(mode="json", by_alias=True)) == made
 
 
+@pytest.mark.parametrize(
+    ("incremental", "overlap"),
+    [(None, None), ({"param": "since"}, 0), ({"param": "since", "overlap_seconds": 90}, 90)],
+)
+def test_the_overlap_of_incremental_runs(incremental: Any, overlap: int | None) -> None:
+    assert stream(incremental=incremental).overlap_seconds == overlap
+
+
+@pytest.mark.parametrize(
+    ("pagination", "expires"),
+    [
+        ({"type": "none"}, False),
+        ({"type": "page"}, False),
+        ({"type": "offset"}, False),
+        ({"type": "cursor", "next_cursor_path": "next"}, True),
+        ({"type": "next_url", "next_url_path": "next"}, True),
+        ({"type": "link_header"}, True),
+    ],
+)
+def test_which_places_expire(pagination: Any, expires: bool) -> None:
+    assert stream(pagination=pagination).place_expires is expires
+
+
 def test_what_is_left_out() -> None:
     made = stream().model_dump(mode="json", by_alias=True)
     assert made == {

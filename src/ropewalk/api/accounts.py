@@ -8,9 +8,10 @@ from uuid import UUID
 from ninja import Body, Query, Router, Status
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads
 from ropewalk.engine import accounts
+from ropewalk.engine.operated import clock
 from ropewalk.store import byhand, changes, contacts, models, pages, records, search
 from ropewalk.store.filters import Filter
 
@@ -58,7 +59,7 @@ def list_accounts(
 def create_account(request: Keyed, body: Body[AccountBody]) -> Any:
     """By hand, and recorded in its history as such. Custom fields lie in `fields`."""
     caller = request.auth
-    made = accounts.create_account(caller.organization_id, caller.actor, body, clock)
+    made = accounts.create_account(caller.organization_id, caller.actor, body, clock())
     return Status(201, schemas.account(made))
 
 
@@ -71,21 +72,21 @@ def get_account(request: Keyed, account_id: UUID) -> Any:
 def edit_account(request: Keyed, account_id: UUID, body: Body[AccountBody]) -> Any:
     """Sets what is given, null clears, what is left out stays; in `fields` likewise."""
     caller = request.auth
-    return _shown(accounts.edit_account(caller.organization_id, caller.actor, account_id, body, clock))
+    return _shown(accounts.edit_account(caller.organization_id, caller.actor, account_id, body, clock()))
 
 
 @router.delete("/accounts/{account_id}", auth=write, response={204: None})
 def delete_account(request: Keyed, account_id: UUID) -> Any:
     """Leaves a tombstone with its keys: syncs skip it as `deleted_here` until it is restored."""
     caller = request.auth
-    accounts.delete_account(caller.organization_id, caller.actor, account_id, clock)
+    accounts.delete_account(caller.organization_id, caller.actor, account_id, clock())
     return Status(204, None)
 
 
 @router.post("/accounts/{account_id}/restore", auth=write, response=schemas.Account)
 def restore_account(request: Keyed, account_id: UUID) -> Any:
     caller = request.auth
-    return _shown(accounts.restore_account(caller.organization_id, caller.actor, account_id, clock))
+    return _shown(accounts.restore_account(caller.organization_id, caller.actor, account_id, clock()))
 
 
 @router.get("/accounts/{account_id}/contacts", auth=read, response=schemas.Items[schemas.Contact])

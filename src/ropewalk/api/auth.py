@@ -12,13 +12,11 @@ from ninja.security.base import AuthBase
 from ropewalk.api import rate
 from ropewalk.api.refusals import MissingScopes, TooManyCalls, Unauthenticated
 from ropewalk.core.actors import Actor
-from ropewalk.engine.clock import Clock, SystemClock
-from ropewalk.engine.operated import installation
+from ropewalk.engine.operated import clock, installation
 from ropewalk.store import keys
 
 Scope = Literal["read", "write", "ingest", "admin"]
 
-clock: Clock = SystemClock()
 calls = rate.Counter()
 
 
@@ -48,11 +46,11 @@ class ApiKey(AuthBase):
 
     def __call__(self, request: HttpRequest) -> Caller:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        now = clock.now()
+        now = clock().now()
         key = keys.authenticate(text.strip(), now=now) if scheme.lower() == "bearer" else None
         if key is None:
             raise Unauthenticated
-        standing = calls.take(key.id, installation().rate_limit, clock.monotonic())
+        standing = calls.take(key.id, installation().rate_limit, clock().monotonic())
         request.rate = standing  # type: ignore[attr-defined]
         if not standing.allowed:
             raise TooManyCalls(standing.reset)

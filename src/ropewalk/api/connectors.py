@@ -8,9 +8,10 @@ from uuid import UUID
 from ninja import Body, Router, Status
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.engine import configure, connector_saving, probe
+from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, models, pages, status
 
@@ -31,7 +32,7 @@ def list_sources(request: Keyed) -> Any:  # noqa: ARG001
 def create_connector(request: Keyed, body: Body[NewConnector]) -> Any:
     """Keeps the secrets encrypted; they never come back."""
     caller = request.auth
-    made = configure.create_connector(caller.organization_id, caller.actor, body, clock)
+    made = configure.create_connector(caller.organization_id, caller.actor, body, clock())
     return Status(201, _shown(made))
 
 
@@ -39,7 +40,7 @@ def create_connector(request: Keyed, body: Body[NewConnector]) -> Any:
 def list_connectors(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = None) -> Any:
     organization_id = request.auth.organization_id
     found = connectors.listing(organization_id, limit=limit, cursor=cursor)
-    listed = status.of_connectors(organization_id, found.items, now=clock.now())
+    listed = status.of_connectors(organization_id, found.items, now=clock().now())
     return {
         "items": [schemas.connector(each.connector, each.secrets, each.streams) for each in listed],
         "next_cursor": found.next_cursor,
@@ -55,24 +56,26 @@ def get_connector(request: Keyed, connector_id: UUID) -> Any:
 def change_connector(request: Keyed, connector_id: UUID, body: Body[ConnectorChange]) -> Any:
     """What is left out stays; `settings` are replaced as a whole; a secret that is null is erased."""
     caller = request.auth
-    return _shown(configure.update_connector(caller.organization_id, caller.actor, connector_id, body, clock))
+    return _shown(
+        configure.update_connector(caller.organization_id, caller.actor, connector_id, body, clock())
+    )
 
 
 @router.delete("/connectors/{connector_id}", auth=write, response={204: None})
 def delete_connector(request: Keyed, connector_id: UUID) -> Any:
     """Erases its secrets; accounts, history and runs stay under its name."""
     caller = request.auth
-    configure.delete_connector(caller.organization_id, caller.actor, connector_id, clock)
+    configure.delete_connector(caller.organization_id, caller.actor, connector_id, clock())
     return Status(204, None)
 
 
-@router.post("/test", auth=write, response=schemas.Test)
+@router.post("/test", auth=write, response=schemas.Test, by_alias=True)
 def test_draft(request: Keyed, body: Body[Draft]) -> Any:
     """Tests settings that nothing keeps. A secret that is left out is the saved one of `connector_id`; a records path
     and a pagination that are left out are found."""
-    return probe.test_draft(request.auth.organization_id, body, clock)
+    return probe.test_draft(request.auth.organization_id, body, clock())
 
 
 def _shown(row: models.Connector) -> schemas.Connector:
-    found = status.of_connector(row.organization_id, row, now=clock.now())
+    found = status.of_connector(row.organization_id, row, now=clock().now())
     return schemas.connector(row, found.secrets, found.streams)

@@ -8,10 +8,11 @@ from uuid import UUID
 from ninja import Body, Query, Router, Status
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.checking import check
 from ropewalk.engine import accounts
+from ropewalk.engine.operated import clock
 from ropewalk.store import contacts, pages
 
 router = Router(tags=["contacts"])
@@ -42,7 +43,7 @@ def create_contact(request: Keyed, body: Body[Annotated[dict[str, Any], Document
     caller = request.auth
     account_id = check(NewContact, body).account_id
     own = {name: value for name, value in body.items() if name != "account_id"}
-    made = accounts.create_contact(caller.organization_id, caller.actor, account_id, own, clock)
+    made = accounts.create_contact(caller.organization_id, caller.actor, account_id, own, clock())
     return Status(201, schemas.contact(made))
 
 
@@ -59,12 +60,12 @@ def edit_contact(
 ) -> Any:
     """Sets what is given, null clears, what is left out stays."""
     caller = request.auth
-    edited = accounts.edit_contact(caller.organization_id, caller.actor, contact_id, body, clock)
+    edited = accounts.edit_contact(caller.organization_id, caller.actor, contact_id, body, clock())
     return schemas.contact(edited)
 
 
 @router.delete("/contacts/{contact_id}", auth=write, response={204: None})
 def delete_contact(request: Keyed, contact_id: UUID) -> Any:
     caller = request.auth
-    accounts.delete_contact(caller.organization_id, caller.actor, contact_id, clock)
+    accounts.delete_contact(caller.organization_id, caller.actor, contact_id, clock())
     return Status(204, None)

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from ninja import Body, Router
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
 from ropewalk.engine import people
+from ropewalk.engine.operated import clock
 from ropewalk.store import fields
 
 router = Router(tags=["fields"])
@@ -28,6 +29,6 @@ def switch_field(
 ) -> Any:
     """Periodic off: scheduled runs don't write it. History off: only its latest value is kept."""
     caller = request.auth
-    switched = people.set_field(caller.organization_id, caller.actor, name, body, clock)
+    switched = people.set_field(caller.organization_id, caller.actor, name, body, clock())
     found = fields.listing(caller.organization_id)
     return schemas.field(next(each for each in found if each.field.id == switched.id))

@@ -9,11 +9,12 @@ from ninja import Body, Router, Status
 from pydantic import AwareDatetime, StrictStr
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, admin, clock
+from ropewalk.api.auth import Keyed, admin
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.api.refusals import MissingScopes
 from ropewalk.core.checking import Settings, check
 from ropewalk.engine import people
+from ropewalk.engine.operated import clock
 from ropewalk.store import keys, pages
 
 router = Router(tags=["API keys"])
@@ -40,7 +41,7 @@ def create_key(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy
     if lacking := sorted(set(asked.scopes) - caller.scopes):
         raise MissingScopes(*lacking)
     key, text = people.create_key(
-        caller.organization_id, caller.actor, asked.name, asked.scopes, asked.expires_at, clock
+        caller.organization_id, caller.actor, asked.name, asked.scopes, asked.expires_at, clock()
     )
     return Status(201, schemas.new_api_key(key, text))
 
@@ -54,4 +55,4 @@ def get_key(request: Keyed, key_id: UUID) -> Any:
 def revoke_key(request: Keyed, key_id: UUID) -> Any:
     """Works at once, in every process."""
     caller = request.auth
-    return schemas.api_key(people.revoke_key(caller.organization_id, caller.actor, key_id, clock))
+    return schemas.api_key(people.revoke_key(caller.organization_id, caller.actor, key_id, clock()))

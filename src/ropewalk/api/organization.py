@@ -9,10 +9,11 @@ from ninja import Body, Router, Status
 from pydantic import StrictStr
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, admin, clock, read, write
+from ropewalk.api.auth import Keyed, admin, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.checking import Settings, check
 from ropewalk.engine import people as verbs
+from ropewalk.engine.operated import clock
 from ropewalk.store import audit, pages, people
 
 router = Router(tags=["organization"])
@@ -38,7 +39,9 @@ def change_organization(
     request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(verbs.OrganizationBody)]]
 ) -> Any:
     caller = request.auth
-    return schemas.organization(verbs.update_organization(caller.organization_id, caller.actor, body, clock))
+    return schemas.organization(
+        verbs.update_organization(caller.organization_id, caller.actor, body, clock())
+    )
 
 
 @router.get("/members", auth=admin, response=schemas.Items[schemas.Member])
@@ -53,7 +56,7 @@ def add_member(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy
     caller = request.auth
     asked = check(NewMember, body)
     member, password = verbs.add_user(
-        caller.organization_id, caller.actor, asked.email, asked.role, clock, name=asked.name
+        caller.organization_id, caller.actor, asked.email, asked.role, clock(), name=asked.name
     )
     return Status(201, schemas.new_member(member, password))
 
@@ -70,14 +73,14 @@ def change_member(
     """An owner alone changes owners: no key can."""
     caller = request.auth
     role = check(RoleChange, body).role
-    return schemas.member(verbs.set_role(caller.organization_id, caller.actor, member_id, role, clock))
+    return schemas.member(verbs.set_role(caller.organization_id, caller.actor, member_id, role, clock()))
 
 
 @router.delete("/members/{member_id}", auth=admin, response={204: None})
 def remove_member(request: Keyed, member_id: UUID) -> Any:
     """Accounts that they own are without an owner then."""
     caller = request.auth
-    verbs.remove_member(caller.organization_id, caller.actor, member_id, clock)
+    verbs.remove_member(caller.organization_id, caller.actor, member_id, clock())
     return Status(204, None)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from ninja import Body, Path, Router, Status
+from ninja import Body, BodyEx, P, Path, Router, Status
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.reasons import REJECTED, SKIPPED
 from ropewalk.engine import requests
+from ropewalk.engine.operated import clock
 from ropewalk.store import ledger, pages, runs
 
 router = Router(tags=["runs"])
@@ -77,7 +78,7 @@ def list_rows(
 def cancel_run(request: Keyed, run_id: UUID) -> Any:
     """Rows that were already applied stay."""
     caller = request.auth
-    return schemas.run(requests.cancel(caller.organization_id, caller.actor, run_id, clock))
+    return schemas.run(requests.cancel(caller.organization_id, caller.actor, run_id, clock()))
 
 
 @router.post("/runs/{run_id}/apply", auth=write, response={202: schemas.Run, 200: schemas.Run})
@@ -85,7 +86,7 @@ def apply_dry_run(request: Keyed, run_id: UUID) -> Any:
     """Of a dry run: a sync over the same window, decided anew; `preview` says what came out differently.
     200: the one that does so already."""
     caller = request.auth
-    run, created = requests.apply_dry_run(caller.organization_id, caller.actor, run_id, clock)
+    run, created = requests.apply_dry_run(caller.organization_id, caller.actor, run_id, clock())
     return Status(202 if created else 200, schemas.run(run))
 
 
@@ -94,19 +95,19 @@ def undo_run(request: Keyed, run_id: UUID) -> Any:
     """A run that takes back what this one changed, but for what somebody has changed since: its rows list what was
     kept. The stream's schedule is paused, and its next run is a full one."""
     caller = request.auth
-    return Status(202, schemas.run(requests.undo(caller.organization_id, caller.actor, run_id, clock)))
+    return Status(202, schemas.run(requests.undo(caller.organization_id, caller.actor, run_id, clock())))
 
 
 @router.post("/runs/{run_id}/retry-rows", auth=write, response={202: schemas.Run})
 def retry_rows(
     request: Keyed,
     run_id: UUID,
-    body: Body[Annotated[dict[str, Any] | None, DocumentedBy(Retry)]] = None,
+    body: BodyEx[Annotated[dict[str, Any] | None, DocumentedBy(Retry)], P(default=None)],
 ) -> Any:
     """A run that takes the kept rows of this one (of one reason, or all) once more, under the settings of now."""
     caller = request.auth
     reason = check(Retry, body or {}).reason
-    run = requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock)
+    run = requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock())
     return Status(202, schemas.run(run))
 
 
@@ -115,7 +116,7 @@ def accept_run(request: Keyed, run_id: UUID) -> Any:
     """Takes a suspicious run's word, as if it were complete: its watermark moves, and of a full one, accounts that it
     didn't see are gone at the source."""
     caller = request.auth
-    return schemas.run(requests.accept(caller.organization_id, caller.actor, run_id, clock))
+    return schemas.run(requests.accept(caller.organization_id, caller.actor, run_id, clock()))
 
 
 @router.post("/runs/{run_id}/rows/{position}/link", auth=write, response=schemas.Link)
@@ -128,5 +129,5 @@ def link_row(
     """Settles an ambiguous row for good."""
     caller = request.auth
     account_id = check(Choice, body).account_id
-    requests.link_row(caller.organization_id, caller.actor, run_id, position, account_id, clock)
+    requests.link_row(caller.organization_id, caller.actor, run_id, position, account_id, clock())
     return {"run_id": run_id, "position": position, "account_id": account_id}

@@ -9,11 +9,12 @@ from ninja import Body, Query, Router, Status
 from pydantic import BaseModel, StrictBool, create_model
 
 from ropewalk.api import schemas
-from ropewalk.api.auth import Keyed, clock, read, write
+from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.engine import configure, probe, requests, saving
+from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
 from ropewalk.store import models, status, streams
 
@@ -68,7 +69,7 @@ def save_stream(
         connector_id,
         kind,
         {name: value for name, value in body.items() if name not in _READ_ONLY},
-        clock,
+        clock(),
         send_secret_to=[send_secret_to] if send_secret_to else [],
         validate=only_validate,
     )
@@ -81,16 +82,18 @@ def save_stream(
 @router.delete("/connectors/{connector_id}/streams/{kind}", auth=write, response={204: None})
 def delete_stream(request: Keyed, connector_id: UUID, kind: schemas.Kind) -> Any:
     caller = request.auth
-    configure.delete_stream(caller.organization_id, caller.actor, connector_id, kind, clock)
+    configure.delete_stream(caller.organization_id, caller.actor, connector_id, kind, clock())
     return Status(204, None)
 
 
-@router.post("/connectors/{connector_id}/streams/{kind}/test", auth=write, response=schemas.Test)
+@router.post(
+    "/connectors/{connector_id}/streams/{kind}/test", auth=write, response=schemas.Test, by_alias=True
+)
 def test_stream(request: Keyed, connector_id: UUID, kind: schemas.Kind) -> Any:
     """Reads two pages, says what their records could be mapped to, and proposes how to set the stream up; for that it
     asks for more, 40 requests at the most."""
     caller = request.auth
-    return probe.test_stream(caller.organization_id, caller.actor, connector_id, kind, clock)
+    return probe.test_stream(caller.organization_id, caller.actor, connector_id, kind, clock())
 
 
 @router.post(
@@ -111,10 +114,10 @@ def request_run(
         message = "An event stream is read live, when an account's events are looked at; it has no runs."
         raise MustFix("no_runs", message, [Problem("", message)])
     run, created = requests.request_run(
-        caller.organization_id, caller.actor, connector_id, kind, clock, full=asked.full, mode=asked.mode
+        caller.organization_id, caller.actor, connector_id, kind, clock(), full=asked.full, mode=asked.mode
     )
     return Status(202 if created else 200, schemas.run(run))
 
 
 def _shown(row: models.Stream) -> schemas.Stream:
-    return schemas.stream(row, status.of_stream(row.organization_id, row, now=clock.now()))
+    return schemas.stream(row, status.of_stream(row.organization_id, row, now=clock().now()))

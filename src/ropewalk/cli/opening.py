@@ -83,6 +83,7 @@ class Called:
         level = installation.log_level
         logs.know(_secrets(installation))
         logs.set_up("error" if logging_as is None and level == "info" else level)
+        logs.redact_tracebacks()
         django.setup()
         return installation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -38,8 +38,7 @@ class _Tally:
         if value is None or value == "" or value == [] or value == {}:
             return
         self.filled += 1
-        if (found := infer(value)) is not None:
-            self.types[found] += 1
+        self.types[cast(FieldType, infer(value))] += 1
         if len(self.examples) < EXAMPLES:
             example = _example(value)
             self.examples.setdefault(canonical(example), example)

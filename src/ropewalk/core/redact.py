@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +25,22 @@ _MARKERS = ("***", "•••")
 def is_secret_name(name: str) -> bool:
     """Whether a header, a parameter or a key of this name holds a credential."""
     return _NAME.search(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
+
+
+def named_secrets(value: Any) -> Iterator[str]:
+    """The texts in a structure that are called like a secret, and whatever stands under `secrets`."""
+    if isinstance(value, list):
+        for item in value:
+            yield from named_secrets(item)
+    if not isinstance(value, Mapping):
+        return
+    for name, item in value.items():
+        if isinstance(item, str) and is_secret_name(str(name)):
+            yield item
+        elif name == "secrets" and isinstance(item, Mapping):
+            yield from (text for text in item.values() if isinstance(text, str))
+        else:
+            yield from named_secrets(item)
 
 
 class Redactor:

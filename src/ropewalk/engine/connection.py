@@ -53,6 +53,7 @@ def client(clock: Clock) -> Client:
         now=lambda: clock.now().timestamp(),
         sleep=clock.sleep,
         random=clock.jitter,
+        learned=logs.know,
     )
 
 

@@ -12,6 +12,7 @@ from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.limits import ANY_CEILING
+from ropewalk.engine import logs
 from ropewalk.engine.bindings import Bindings, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.saving import (
@@ -68,6 +69,7 @@ class ConnectorSaving:
         self._organization = organization_id
         self._clock = clock
         self.before = before
+        logs.know_named(body)
         trouble: list[Problem] = []
         asked: Any = collect(trouble, "", lambda: check(model, body))
         self._bodies = _part(body, "streams") if model is NewConnector else {}

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import traceback
 from collections import OrderedDict
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
-from ropewalk.core.redact import Redactor
+from ropewalk.core.redact import Redactor, named_secrets
 
 REMEMBERED = 256
 """Sets of credentials, the ones opened last. Each costs time at every line."""
@@ -71,6 +73,25 @@ KNOWN = KnownSecrets()
 def know(secrets: Iterable[str]) -> None:
     """From here on, no line has any of these values in it."""
     KNOWN.know(secrets)
+
+
+def know_named(body: object) -> None:
+    """What a body brings in under names of secrets, wherever they stand in it."""
+    KNOWN.know(named_secrets(body))
+
+
+def redact_tracebacks(known: KnownSecrets = KNOWN) -> None:
+    """Of errors that nobody caught, in any thread: Python writes them itself, past every handler."""
+
+    def write(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        sys.stderr.write(known.text("".join(traceback.format_exception(kind, error, trace))))
+
+    def write_of_thread(given: threading.ExceptHookArgs) -> None:
+        if given.exc_type is not SystemExit:
+            write(given.exc_type, given.exc_value, given.exc_traceback)
+
+    sys.excepthook = write
+    threading.excepthook = write_of_thread
 
 
 def set_up(

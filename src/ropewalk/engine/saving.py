@@ -16,7 +16,7 @@ from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
-from ropewalk.engine import schedule
+from ropewalk.engine import logs, schedule
 from ropewalk.engine.bindings import HEADER, Bindings, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
@@ -87,6 +87,7 @@ class StreamSaving:
         self._clock = clock
         source = REGISTRY[connector.source]
         self._kind = _kind(source, kind)
+        logs.know_named(body)
         self.kind = kind
         self._there = there or There.of(connector, kind)
         self.before = self._there.before
@@ -109,6 +110,7 @@ class StreamSaving:
         kept, self.header_values = take_secret_headers(
             self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
         )
+        logs.know(self.header_values.values())
         self.kept = kept
         try:
             auth = merge(connector_settings.auth, self.settings.auth)

@@ -6,7 +6,7 @@ import logging
 import random as chance
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -34,8 +34,13 @@ def _never() -> bool:
     return False
 
 
+def _nobody(_: Iterable[str]) -> None:
+    pass
+
+
 class Client:
-    """Holds connections and access tokens. `clock` is monotonic, `now` the time of day; tests give their own."""
+    """Holds connections and access tokens. `clock` is monotonic, `now` the time of day; tests give their own.
+    `learned` hears of each access token before it is used."""
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Client:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = chance.random,
+        learned: Callable[[Iterable[str]], None] = _nobody,
     ) -> None:
         self.clock = clock
         self.now = now
@@ -54,7 +60,7 @@ class Client:
         self.random = random
         self.proxy_secrets = Proxy(proxy).secrets if proxy else ()
         self.lookup = Lookup(guard, clock)
-        self.tokens = Tokens(clock)
+        self.tokens = Tokens(clock, learned)
         self.wire = Wire(
             agent=f"Ropewalk/{__version__}", proxy=Proxy(proxy) if proxy else None, ca_bundle=ca_bundle
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -36,10 +36,12 @@ class _Place:
 
 
 class Tokens:
-    """One place per client, so that two of its requests never fetch at once. `clock` is monotonic."""
+    """One place per client, so that two of its requests never fetch at once. `clock` is monotonic; `learned` hears of
+    each token before anybody uses it."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], learned: Callable[[Iterable[str]], None]) -> None:
         self._clock = clock
+        self._learned = learned
         self._places: dict[bytes, _Place] = {}
         self._lock = threading.Lock()
 
@@ -115,6 +117,7 @@ class Tokens:
         kind = found.get("token_type", "bearer")
         if str(kind).lower() != "bearer":
             raise MustFix("token_unusable", f"The token URL {url} gives tokens of another type than bearer.")
+        self._learned([value])
         return _Token(value, self._clock() + _lifetime(found.get("expires_in")) - EARLY_SECONDS)
 
 

@@ -1,0 +1,134 @@
+import pytest
+
+from ropewalk.core import remedies
+from ropewalk.core.reasons import REJECTED, SKIPPED, UNDO
+from ropewalk.core.remedies import AGAIN, UNWRITTEN, Ended, issue, remedy, sentences
+
+ACCEPT = f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (Ended("running"), ["The run is running."]),
+        (Ended("succeeded", "complete"), ["Complete."]),
+        (Ended("succeeded", "complete", mode="dry_run"), [UNWRITTEN, "Complete."]),
+        (Ended("failed"), ["Failed. The run failed.", f"Rows already applied stay. {AGAIN}"]),
+        (Ended("failed", error={"message": "No."}, mode="dry_run"), ["Failed. No.", UNWRITTEN]),
+        (
+            Ended("failed", error={"message": "No."}, trigger="undo"),
+            ["Failed. No.", "What has gone back stays so; undo the run once more to go on."],
+        ),
+        (
+            Ended("cancelled"),
+            ["Cancelled. Rows already applied stay; the next run reads the same window again."],
+        ),
+        (Ended("cancelled", mode="dry_run"), [f"Cancelled. {UNWRITTEN}"]),
+        (
+            Ended("succeeded", "complete", trigger="undo"),
+            ["Undone. The stream's schedule is paused, and its next run by hand is a full one."],
+        ),
+        (
+            Ended("succeeded", "complete", trigger="undo", reasons={"changed_since": 1_200}),
+            [
+                "Undone. The stream's schedule is paused, and its next run by hand is a full one.",
+                "Kept, because somebody has changed it since: 1,200. The rows of this run list what.",
+            ],
+        ),
+        (
+            Ended("succeeded", "truncated", ["max_records"], settings={"max_records": 500}),
+            [
+                "Truncated: not everything was read.",
+                "It stopped at max_records, 500 records. The next run goes on from there. To read more in one run, raise "
+                "max_records (Advanced settings), up to 100,000; ROPEWALK_MAX_RECORDS raises that ceiling.",
+            ],
+        ),
+        (
+            Ended("succeeded", "truncated", ["max_pages"], settings={"pagination": None}),
+            [
+                "Truncated: not everything was read.",
+                "It stopped at max_pages, 100 pages. The next run goes on from there. To read more in one run, raise "
+                "max_pages (Advanced settings), up to 1,000; ROPEWALK_MAX_PAGES raises that ceiling.",
+            ],
+        ),
+        (
+            Ended("succeeded", "suspicious", ["no_rows"], mode="dry_run"),
+            [
+                UNWRITTEN,
+                "Suspicious: what was read can't be all there is.",
+                "No rows came, where the last full run had some: check the URL, its filters and records_path (the whole "
+                "body).",
+            ],
+        ),
+    ],
+)
+def test_what_an_end_means(run, told):
+    assert sentences(run) == told
+
+
+PAGING = {"type": "page", "page_param": "p", "size_param": "n", "total_path": "total", "has_more_path": None}
+SUSPICIONS = {
+    "page_repeated": "A page came again that was there before: check page_param (p).",
+    "cursor_cycle": "A cursor, or the next page's URL, came again: check the pagination settings.",
+    "fewer_than_total": "Fewer rows came than the API's total says: check total_path (total) and size_param (n).",
+    "empty_page": "Two pages in a row were empty while more was promised: check total_path (total).",
+    "all_skipped": "Not one row could be taken; the reasons are listed by number. Fix the match field (companyDomain).",
+    "no_rows": "No rows came, where the last full run had some: check the URL, its filters and records_path (data).",
+}
+
+
+def test_every_suspicion_has_its_way_out():
+    settings = {"pagination": PAGING, "records_path": "data"}
+    for reason, told in SUSPICIONS.items():
+        assert sentences(Ended("succeeded", "suspicious", [reason], settings=settings)) == [
+            "Suspicious: what was read can't be all there is.",
+            told,
+            f"{ACCEPT}(ignore_reasons: [{reason}]).",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("run", "code"),
+    [
+        (Ended("succeeded", "complete"), None),
+        (Ended("cancelled"), None),
+        (Ended("failed"), None),
+        (Ended("failed", error={"code": "timeout", "message": "Too slow."}), "timeout"),
+        (Ended("succeeded", "suspicious", ["no_rows", "all_skipped"]), "no_rows"),
+    ],
+)
+def test_what_somebody_should_look_at(run, code):
+    assert issue(run) == (None if code is None else (code, " ".join(sentences(run))))
+
+
+def test_every_reason_of_a_row_has_a_remedy_of_its_own():
+    known = [*SKIPPED, *REJECTED, *UNDO]
+    told = {reason: remedy(reason, {}) for reason in known}
+
+    assert len(set(told.values())) == len(set(known))
+    assert told["invalid_value"] == remedy("some_day", {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "Fix the match field (companyDomain)."),
+        ({"matching": "external_id", "create_missing": True}, "Fix the match field (externalCustomerId)."),
+        (
+            {"match_by": "external_id", "create_missing": False},
+            "Turn on “Create new accounts when no match is found” (create_missing: true), or fix the match field "
+            "(externalCustomerId).",
+        ),
+        ({"matching": "some_day"}, "Fix the match field (companyDomain)."),
+    ],
+)
+def test_the_match_field_is_named(settings, said):
+    assert remedy("no_match", settings) == said
+
+
+def test_a_missing_match_value_names_all_that_would_do():
+    fields = " or ".join(remedies.MATCH_FIELDS["domain_and_external_id"])
+
+    assert remedy("missing_match_value", {"matching": "domain_and_external_id"}) == (
+        f"These records have no {fields}: map it from a path that every record has."
+    )
