@@ -13,11 +13,12 @@ ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
 .PHONY: .venv/.ready .venv/.ready-dev
 endif
 
-.PHONY: help demo setup test lint format lock clean
+.PHONY: help demo setup test kills lint format lock clean
 help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
+	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
 	@echo 'make format   puts the style right'
 	@echo 'make lock     resolves the dependencies anew (needs uv)'
@@ -42,6 +43,15 @@ test: .venv/.ready-dev
 	if [ -n "$(rooms_with_a_database)" ]; then \
 	    $(bin)/python -m pytest -n 2 --dist loadfile --db postgres $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
+	exit $$status
+
+# Both databases at once, in ten minutes or not at all.
+kills: export KILLS ?= 50
+kills: export SEED ?= $(shell shuf -i 1-999999 -n 1)
+kills: .venv/.ready-dev
+	@timeout 600 $(bin)/python -m pytest tests/e2e/at_length.py $(ARGS) & sqlite=$$!; status=0; \
+	timeout 600 $(bin)/python -m pytest --db postgres tests/e2e/at_length.py $(ARGS) || status=$$?; \
+	wait $$sqlite || status=$$?; \
 	exit $$status
 
 # The types of Django's models come from the settings, which want a place and a key.
