@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tests.e2e.vendor import FULL, Size
 KILLS = int(os.environ.get("KILLS") or 50)
 SEED = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
 RECORDS = int(os.environ.get("RECORDS") or FULL.records)
-RUN = FULL if FULL.records == RECORDS else replace(FULL, records=RECORDS, batch_rows=RECORDS // 20)
+RUN = Size(RECORDS, RECORDS // 100, 0 if FULL.records == RECORDS else RECORDS // 20)
 EXTRA_RUNS = 4
 MEDIUM = Size(10_000, 500, 1_000)
 
