@@ -19,12 +19,13 @@ def main(what: str, url: str, connector: str) -> None:
     from ropewalk.core.actors import SYSTEM
     from ropewalk.engine import accounts, configure, requests, sync
     from ropewalk.engine.clock import SystemClock
-    from ropewalk.store import people, schema
+    from ropewalk.store import people, schema, secrets
     from ropewalk.store.models import Account, Run
     from tests.engine.world import Flags
 
     clock = SystemClock()
     schema.migrate()
+    secrets.settle_key()
     made, *_ = people.init(organization="Acme", owner="ada@acme.example", now=clock.now(), password=None)
     crm = configure.create_connector(made.id, SYSTEM, json.loads(connector), clock)
 
