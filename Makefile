@@ -45,13 +45,15 @@ test: .venv/.ready-dev
 	fi; \
 	exit $$status
 
-# Both databases at once, in ten minutes or not at all.
+# All at once, and in ten minutes or not at all.
 kills: export KILLS ?= 50
 kills: export SEED ?= $(shell shuf -i 1-999999 -n 1)
 kills: .venv/.ready-dev
-	@timeout 600 $(bin)/python -m pytest tests/e2e/at_length.py $(ARGS) & sqlite=$$!; status=0; \
-	timeout 600 $(bin)/python -m pytest --db postgres tests/e2e/at_length.py $(ARGS) || status=$$?; \
-	wait $$sqlite || status=$$?; \
+	@pytest='timeout 600 $(bin)/python -m pytest'; status=0; pids=; \
+	$$pytest tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/leases_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	for pid in $$pids; do wait $$pid || status=$$?; done; \
 	exit $$status
 
 # The types of Django's models come from the settings, which want a place and a key.

@@ -1,4 +1,4 @@
-"""What takes minutes: `make kills` runs it, `make test` a little of each (test_kills, test_lease).
+"""What takes minutes: `make kills` runs it, `make test` a little of it (test_kills).
 
 KILLS in the environment says how many there are, of runs of RECORDS; SEED repeats those of an earlier time.
 """
@@ -10,23 +10,20 @@ import secrets
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.kills import Moment, Trial, moments, trial
-from tests.e2e.two_workers import died, stopped
-from tests.e2e.vendor import FULL, Size
+from tests.e2e.kills import Moment, moments, trial
+from tests.e2e.vendor import FULL, MEDIUM, Size
 
 KILLS = int(os.environ.get("KILLS") or 50)
 SEED = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
 RECORDS = int(os.environ.get("RECORDS") or FULL.records)
 RUN = Size(RECORDS, RECORDS // 100, 0 if FULL.records == RECORDS else RECORDS // 20)
 EXTRA_RUNS = 4
-MEDIUM = Size(10_000, 500, 1_000)
 
 
 def killed(what: str, size: Size, runs: list[list[Moment]], say: Any) -> int:
@@ -69,27 +66,3 @@ def test_so_do_undos_and_dry_runs(what: str, capsys: pytest.CaptureFixture[str])
     run = [Moment(phase, "worker", number % 2, 0.3 + number / 5) for number, phase in enumerate(phases)]
     with capsys.disabled():
         assert killed(what, MEDIUM, [run], print) == len(run)
-
-
-@pytest.fixture(scope="module")
-def medium(request: pytest.FixtureRequest) -> Iterator[Trial]:
-    if request.config.getoption("--db") == "sqlite":
-        pytest.skip("a matter of PostgreSQL: on SQLite there is one machine")
-    with tempfile.TemporaryDirectory() as folder, trial(Path(folder), MEDIUM, SEED) as made:
-        yield made
-
-
-def test_a_worker_stopped_for_90_seconds_writes_nothing_more(
-    medium: Trial, capsys: pytest.CaptureFixture[str]
-) -> None:
-    took = stopped(medium, "commit", seconds=90)
-    with capsys.disabled():
-        print(f"\nstopped inside a transaction: the other worker had its run after {took:.0f} s")
-    assert took < 60
-
-
-def test_a_dead_workers_run_goes_on_elsewhere(medium: Trial, capsys: pytest.CaptureFixture[str]) -> None:
-    took = died(medium, "apply")
-    with capsys.disabled():
-        print(f"\nkilled: the other worker had its run after {took:.0f} s")
-    assert took < 60

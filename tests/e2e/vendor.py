@@ -31,6 +31,7 @@ class Size:
 
 
 FULL = Size(100_000, 1_000)
+MEDIUM = Size(10_000, 500, 1_000)
 SMALL = Size(3_000, 200, 500)
 
 
