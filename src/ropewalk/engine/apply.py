@@ -72,12 +72,13 @@ class Hashes:
         return draft.digest(self.periodic_salt or self.salt)
 
 
-@dataclass(slots=True)
-class Row:
+class Row(msgspec.Struct):
+    """`known`: the number of the record that says the very same."""
+
     position: int
-    raw: msgspec.Raw | bytes
+    raw: Any
     raw_hash: bytes
-    known: tuple[int, UUID] | None = None
+    known: int | None = None
     record: JSON = None
     draft: Any = None
     draft_hash: bytes = b""
@@ -88,11 +89,13 @@ class Row:
 
 @dataclass(slots=True)
 class _Part:
-    """What has been decided and is still to be written."""
+    """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
+    those of the rows that were taken."""
 
     decisions: list[Decision] = field(default_factory=list)
     remembered: dict[UUID, Remembered] = field(default_factory=dict)
-    subjects: set[UUID] = field(default_factory=set)
+    outdated: set[int] = field(default_factory=set)
+    visited: list[int] = field(default_factory=list)
     entries: list[ledger.Entry] = field(default_factory=list)
 
 
@@ -124,7 +127,7 @@ class Applier:
         rows = self._rows(batch, progress)
         with self._stage.batch():
             rest: Sequence[Row] = rows
-            outdated: set[UUID] = set()
+            outdated: set[int] = set()
             while rest:
                 rest = self._apply_part(rest, outdated, progress)
             progress.place = batch.place
@@ -138,7 +141,8 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        rows = [Row(first + offset, raw, self._hashes.of_raw(raw)) for offset, raw in enumerate(batch.rows)]
+        of_raw = self._hashes.of_raw
+        rows = [Row(position, raw, of_raw(raw)) for position, raw in enumerate(batch.rows, first)]
         known = self._known(rows)
         for row in rows:
             row.known = known.get(row.raw_hash)
@@ -149,8 +153,8 @@ class Applier:
                 self._strike_seen(row, progress)
         return rows
 
-    def _known(self, rows: Sequence[Row]) -> dict[bytes, tuple[int, UUID]]:
-        """The rows whose very record is what the stream said last: their record's number and their subject."""
+    def _known(self, rows: Sequence[Row]) -> dict[bytes, int]:
+        """The rows whose very record is what the stream said last: their record's number."""
         hashes = self._hashes
         if not hashes.heed:
             return {}
@@ -159,7 +163,7 @@ class Applier:
             return own
         by_hand = {digest(row.raw, hashes.salt): row.raw_hash for row in rows}
         found = self._stage.known(list(by_hand), periodic=False)
-        return {by_hand[raw_hash]: known for raw_hash, known in found.items()} | own
+        return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
     def _read(self, row: Row, progress: Progress) -> None:
         try:
@@ -185,11 +189,11 @@ class Applier:
 
     # Deciding
 
-    def _apply_part(self, rows: Sequence[Row], outdated: set[UUID], progress: Progress) -> Sequence[Row]:
+    def _apply_part(self, rows: Sequence[Row], outdated: set[int], progress: Progress) -> Sequence[Row]:
         """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated;
-        answers the rows that are left. `outdated` are the subjects of such hashes, in this batch."""
-        for row in rows:
-            if row.known is not None and row.known[1] in outdated:
+        answers the rows that are left. `outdated` are the numbers of such records, in this batch."""
+        for row in rows if outdated else ():
+            if row.known in outdated:
                 row.known = None
                 self._read(row, progress)
         drafts = (row.draft or row.keys for row in rows)
@@ -197,25 +201,26 @@ class Applier:
         self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
-            if row.known is not None and row.known[1] in part.remembered:
+            if row.known in part.outdated:
                 rest = rows[number:]
                 break
             self._decide(row, part, progress)
         self._write(part, progress)
-        outdated.update(part.remembered)
+        outdated |= part.outdated
         return rest
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
         if row.known is not None:
             progress.counts.counts["unchanged"] += 1
-            self._note_seen(row.known[0], progress, twice=False)
+            part.visited.append(row.known)
             if self._stage.previews:
-                self._preview(row, Decision("unchanged", account_id=row.known[1]), part, progress)
+                self._preview(row, Decision("unchanged"), part, progress)
             return
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
         counts = progress.counts
         counts.counts[decision.outcome] += 1
-        counts.notices.update(decision.notices)
+        if decision.notices:
+            counts.notices.update(decision.notices)
         if self._stage.previews:
             self._preview(row, decision, part, progress)
         if decision.outcome in ("skipped", "rejected"):
@@ -239,21 +244,20 @@ class Applier:
         subject_id = decision.account_id
         assert subject_id is not None
         state, earlier = self._states.get(subject_id), part.remembered.get(subject_id)
-        self._note_seen(state.number if state else None, progress, twice=subject_id in part.subjects)
-        part.subjects.add(subject_id)
+        number = state.number if state else None
+        if number is not None:
+            part.visited.append(number)
+        elif state:
+            progress.counts.notices["duplicate_in_run"] += 1
         # A row with a notice is decoded again next time, so that the notice is not lost.
         raw_hash = None if decision.notices else row.raw_hash
         if state and not decision.writes and (state.raw_hash, state.draft_hash) == (raw_hash, row.draft_hash):
             return
         changed = decision.writes or (earlier is not None and earlier.changed)
-        part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed)
-        self._states[subject_id] = RecordState(state.number if state else None, raw_hash, row.draft_hash)
-
-    def _note_seen(self, number: int | None, progress: Progress, *, twice: bool) -> None:
-        if twice or (number is not None and number in progress.seen):
-            progress.counts.notices["duplicate_in_run"] += 1
+        part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed, number)
+        self._states[subject_id] = RecordState(number, raw_hash, row.draft_hash)
         if number is not None:
-            progress.seen.add(number)
+            part.outdated.add(number)
 
     def _note_passed(self, row: Row, decision: Decision, progress: Progress) -> None:
         """Not taken, but not gone at the source either."""
@@ -296,8 +300,12 @@ class Applier:
 
     def _write(self, part: _Part, progress: Progress) -> None:
         self._subject.write(part.decisions, progress)
-        numbers = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
-        progress.seen |= BitMap(numbers.values())
+        new = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
+        visited = BitMap(part.visited)
+        if twice := len(part.visited) - len(visited - progress.seen):
+            progress.counts.notices["duplicate_in_run"] += twice
+        progress.seen |= visited
+        progress.seen |= BitMap(new)
         self._stage.enter(part.entries)
 
 
