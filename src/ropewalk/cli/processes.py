@@ -42,19 +42,20 @@ _GRANIAN_LOGS = {
 }
 
 
-def new_worker(called: Called, installation: Installation) -> Worker:
+def new_worker(called: Called, jobs_url: str | None) -> Worker:
     """Its id is unlike any before, so that nothing a dead one held is taken for its own."""
     from ropewalk.engine.worker import Worker
+    from ropewalk.store.workers import OWN
 
-    worker_id = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
-    return Worker(worker_id, installation.jobs_url, called.clock)
+    worker_id = f"{'' if jobs_url else OWN}{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return Worker(worker_id, jobs_url, called.clock)
 
 
 def work(called: Called, *, with_parent: bool = False) -> int:
     """Until a signal, or with its parent."""
     stop = threading.Event()
     with signals(stop.set):
-        worker = new_worker(called, called.settings())
+        worker = new_worker(called, called.settings().jobs_url)
         worker.start()
         if with_parent:
             threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Workers, by their heartbeat."""
+"""Workers, by their heartbeat. One whose id begins with `OWN` belongs to a command, and takes nothing from the queue."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from ropewalk.store.models import Worker
 from ropewalk.store.runs import SILENT_SECONDS
+
+OWN = "own-"
 
 
 def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
@@ -17,9 +19,9 @@ def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
 
 
 def alive(now: datetime) -> list[Worker]:
-    return list(
-        Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS)).order_by("id")
-    )
+    """Those that take runs from the queue."""
+    beating = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
+    return list(beating.exclude(id__startswith=OWN).order_by("id"))
 
 
 def silent(now: datetime) -> list[Worker]:
