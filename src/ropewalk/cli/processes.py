@@ -15,10 +15,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.mp import MPServer
-
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
 from ropewalk.core.errors import Conflict, GiveUp
@@ -27,6 +23,8 @@ from ropewalk.net import listening
 from ropewalk.store import transactions
 
 if TYPE_CHECKING:
+    from granian.server.mp import MPServer
+
     from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
@@ -131,6 +129,10 @@ def worker_beside() -> Beside:
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server.mp import MPServer
+
     if not listening.is_free(host, port):
         raise _cannot_listen(_url(host, port))
     server = MPServer(
