@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import sys
+import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,3 +42,43 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
     if process.returncode:
         raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{said.decode(errors='replace')}")
     return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1_024)
+
+
+def start() -> tuple[float, float]:
+    """Seconds of `ropewalk --help`, and of `ropewalk serve` to its first answer."""
+    ropewalk = [sys.executable, "-m", "ropewalk.cli"]
+    path = {"PYTHONPATH": str(ROOT / "src")}
+    help_ = run([*ropewalk, "--help"], path).wall
+    with tempfile.TemporaryDirectory(prefix="ropewalk-bench-") as folder:
+        data = str(Path(folder) / "data")
+        run([*ropewalk, "--data", data, "init", "--organization", "Bench", "--owner", "b@example.com"], path)
+        return help_, _serve([*ropewalk, "--data", data, "serve"], path)
+
+
+def _serve(command: Sequence[str], environ: Mapping[str, str]) -> float:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    before = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            while not _answers(port) and process.poll() is None:
+                time.sleep(0.01)
+            return time.perf_counter() - before
+        finally:
+            process.terminate()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
