@@ -24,12 +24,6 @@ from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
 
 
-class Draft(Protocol):
-    notices: Any
-
-    def digest(self, salt: bytes = b"") -> bytes: ...
-
-
 class Subject(Protocol):
     """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`."""
 
@@ -65,11 +59,9 @@ class Hashes:
     def periodic(self) -> bool:
         return self.periodic_salt is not None
 
-    def of_raw(self, raw: msgspec.Raw | bytes) -> bytes:
-        return digest(raw, self.periodic_salt or self.salt)
-
-    def of_draft(self, draft: Draft) -> bytes:
-        return draft.digest(self.periodic_salt or self.salt)
+    @property
+    def own_salt(self) -> bytes:
+        return self.periodic_salt or self.salt
 
 
 class Row(msgspec.Struct):
@@ -141,8 +133,8 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        of_raw = self._hashes.of_raw
-        rows = [Row(position, raw, of_raw(raw)) for position, raw in enumerate(batch.rows, first)]
+        salt = self._hashes.own_salt
+        rows = [Row(position, raw, digest(raw, salt)) for position, raw in enumerate(batch.rows, first)]
         known = self._known(rows)
         for row in rows:
             row.known = known.get(row.raw_hash)
@@ -171,7 +163,7 @@ class Applier:
             if progress.unseen:
                 self._plan.strike_seen(record, progress.unseen)
             row.draft = self._subject.draft(self._plan.apply(record))
-            row.draft_hash = self._hashes.of_draft(row.draft)
+            row.draft_hash = row.draft.digest(self._hashes.own_salt)
         except RowRefused as refusal:
             row.refusal = refusal
             if progress.opening.full and isinstance(row.record, dict):
@@ -196,26 +188,26 @@ class Applier:
             if row.known in outdated:
                 row.known = None
                 self._read(row, progress)
-        drafts = (row.draft or row.keys for row in rows)
+        drafts = (row.draft or row.keys for row in rows if row.known is None)
         self._subject.load([draft for draft in drafts if draft is not None])
         self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
-            if row.known in part.outdated:
+            if row.known is None:
+                self._decide(row, part, progress)
+            elif row.known in part.outdated:
                 rest = rows[number:]
                 break
-            self._decide(row, part, progress)
+            else:
+                part.visited.append(row.known)
+                progress.counts.counts["unchanged"] += 1
+                if self._stage.previews:
+                    self._preview(row, Decision("unchanged"), part, progress)
         self._write(part, progress)
         outdated |= part.outdated
         return rest
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
-        if row.known is not None:
-            progress.counts.counts["unchanged"] += 1
-            part.visited.append(row.known)
-            if self._stage.previews:
-                self._preview(row, Decision("unchanged"), part, progress)
-            return
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
         counts = progress.counts
         counts.counts[decision.outcome] += 1
