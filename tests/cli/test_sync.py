@@ -30,6 +30,8 @@ def test_from_nothing_to_accounts(acme: Shell, vendor: Vendor) -> None:
         ["name", "domain", "external", "id", "planTier"],
         ["Company", "7", "company-7.example", "c-00007", "enterprise"],
     ]
+    # Nobody else was there to carry it out, and for that no queue is needed.
+    assert not (acme.data / "jobs.sqlite").exists()
     for said in (applied, tested, synced, listed):
         assert TOKEN not in said.stdout + said.stderr
         assert "\x1b" not in said.stdout + said.stderr

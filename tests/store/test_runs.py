@@ -153,6 +153,15 @@ def test_runs_of_silent_workers_are_abandoned(org: UUID, run: UUID, now: datetim
     assert [one.id for one in runs.abandoned(now)] == [run]
 
 
+def test_a_command_s_own_worker_holds_its_run_and_takes_no_other(org: UUID, run: UUID, now: datetime) -> None:
+    own = f"{workers.OWN}here-1"
+    runs.claim(run, worker=own, lease=new_id(), now=now)
+    workers.heartbeat(own, host="h", pid=1, now=now)
+
+    assert runs.abandoned(now) == []
+    assert workers.alive(now) == []
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_listing_runs_is_one_query(
     org: UUID, connector: UUID, stream: UUID, now: datetime, count: int
