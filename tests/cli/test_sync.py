@@ -16,7 +16,7 @@ def test_from_nothing_to_accounts(acme: Shell, vendor: Vendor) -> None:
     synced = acme("sync", "crm")
     listed = acme("accounts", "Company 7", "--sort", "companyName")
 
-    assert (applied.returncode, applied.stdout) == (0, "CRM: created\n")
+    assert (applied.returncode, applied.stdout) == (0, "CRM: created\n  streams.accounts: created\n")
     assert tested.returncode == 0
     assert tested.stdout.startswith(f"GET {vendor.url}/customers")
     assert tested.stdout.endswith("The test passed.\n")
