@@ -205,6 +205,15 @@ def test_a_silent_workers_sessions_end(now: datetime) -> None:
     assert (cut, ended) == ((1, 0), {"silent": "AdminShutdown", "alive": "1"})
 
 
+def test_a_command_s_own_worker_holds_its_run_and_takes_no_other(org: UUID, run: UUID, now: datetime) -> None:
+    own = f"{workers.OWN}here-1"
+    runs.claim(run, worker=own, lease=new_id(), now=now)
+    workers.heartbeat(own, host="h", pid=1, now=now)
+
+    assert runs.abandoned(now) == []
+    assert workers.alive(now) == []
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_listing_runs_is_one_query(
     org: UUID, connector: UUID, stream: UUID, now: datetime, count: int

@@ -1,7 +1,11 @@
-"""A worker: takes runs from the queue, keeps its heartbeat, and sweeps up what dead workers and clocks left to do."""
+"""A worker: takes runs from the queue, keeps its heartbeat, and sweeps up what dead workers and clocks left to do.
+
+One without a queue carries out only what it is given: a command's own, where no other is alive.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import threading
@@ -24,6 +28,8 @@ SWEEP_EVERY = timedelta(seconds=10)
 CLEAR_EVERY = timedelta(hours=1)
 RUNS_AT_ONCE = 4
 _RETRY_SECONDS = (1.0, 30.0)
+# Batches make some hundred thousand objects that all go at once: looking through them is what costs.
+_OBJECTS_BEFORE_COLLECTING = 200_000
 
 
 class HandedOver(BaseException):
@@ -47,7 +53,7 @@ class Watch:
 class Worker:
     """`start` returns at once; `stop` lets each run commit its batch and leaves the rest to another worker."""
 
-    def __init__(self, worker_id: str, jobs_url: str, clock: Clock) -> None:
+    def __init__(self, worker_id: str, jobs_url: str | None, clock: Clock) -> None:
         self.id = worker_id
         self._url = jobs_url
         self._clock = clock
@@ -59,7 +65,10 @@ class Worker:
 
     def start(self) -> None:
         workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=self._clock.now())
-        self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+        if self._url is not None:
+            self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
         self._beat.start()
 
     def stop(self, seconds: float = 20.0) -> None:
@@ -112,6 +121,8 @@ class Worker:
                 workers.sign(self.id)
                 workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=now)
                 self._flag_cancelled()
+                if self._url is None:
+                    continue
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)

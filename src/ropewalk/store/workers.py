@@ -1,4 +1,5 @@
-"""Workers, by their heartbeat, and their sessions in the database."""
+"""Workers, by their heartbeat, and their sessions in the database. One whose id begins with `OWN` belongs to a command,
+and takes nothing from the queue."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from datetime import datetime, timedelta
 from ropewalk.store.database import on_postgres, rows_of
 from ropewalk.store.models import Worker
 from ropewalk.store.runs import SILENT_SECONDS
+
+OWN = "own-"
 
 
 def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
@@ -18,9 +21,9 @@ def heartbeat(worker_id: str, *, host: str, pid: int, now: datetime) -> None:
 
 
 def alive(now: datetime) -> list[Worker]:
-    return list(
-        Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS)).order_by("id")
-    )
+    """Those that take runs from the queue."""
+    beating = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
+    return list(beating.exclude(id__startswith=OWN).order_by("id"))
 
 
 def silent(now: datetime) -> list[Worker]:
