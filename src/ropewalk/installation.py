@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
 )
 
 from ropewalk.core import limits
@@ -34,16 +36,14 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Absolute = Annotated[Path, AfterValidator(_absolute)]
 
 
-class Installation(BaseSettings):
+class Installation(BaseModel):
     """Every setting is also understood as `ROPEWALK_<NAME>_FILE`: a file whose text is the value."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True, frozen=True, validate_default=True
-    )
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, validate_default=True)
 
     data_dir: Absolute = Field(default=Path("ropewalk-data"), description="Folder of the embedded databases.")
     database_url: SecretStr | None = Field(
@@ -95,18 +95,6 @@ class Installation(BaseSettings):
                 "invalid_settings", f"The settings of this installation can't be used. {lines}", problems
             )
         return loaded
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # `load` has read the environment already, files and problems included.
-        assert isinstance(init_settings, InitSettingsSource)
-        return (init_settings,)
 
     @field_validator("secret_key")
     @classmethod

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
@@ -29,7 +30,8 @@ def test_a_draft_holds_normal_forms_and_values_as_they_came():
         "seats": 5,
         "gone": None,
     }
-    assert account_draft(mapped, "domain_and_external_id", OWNERS) == AccountDraft(
+    draft = account_draft(mapped, "domain_and_external_id", OWNERS)
+    assert msgspec.structs.replace(draft, said=b"") == AccountDraft(
         values={
             "companyName": "  Acme ",
             "companyDomain": "acme.com",

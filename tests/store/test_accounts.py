@@ -261,3 +261,5 @@ def test_matching_never_scans(org: UUID, connector: UUID, now: datetime) -> None
 
     assert plan.count("SEARCH ropewalk_account USING INDEX") == 4, plan
     assert "SCAN ropewalk_account" not in plan
+    # A partial index that is only narrowed down is walked through from end to end.
+    assert (plan.count("external_customer_id=?"), plan.count("company_domain=?")) == (2, 1), plan

@@ -137,10 +137,10 @@ def test_the_owner_is_a_field(org: UUID, rows: list[UUID], now: datetime) -> Non
 
 
 def test_gone_at_the_source(org: UUID, stream: UUID, rows: list[UUID], now: datetime) -> None:
-    remembered = records.remember(
+    numbers_of = records.remember(
         org, stream, [Remembered(account, None, None) for account in rows[:3]], periodic=False
     )
-    records.mark_gone(org, stream, seen=BitMap([remembered[rows[0]]]), now=now)
+    records.mark_gone(org, stream, seen=BitMap(numbers_of[:1]), now=now)
 
     assert numbers(rows, search.accounts(org, sort="created_at", gone_at_source=True).items) == [1, 2]
     assert numbers(rows, search.accounts(org, sort="created_at", gone_at_source=False).items) == [0, 3, 4]

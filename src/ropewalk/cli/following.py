@@ -7,7 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -109,25 +109,37 @@ def _kinds(organization_id: UUID, connector: Connector, kind: str | None) -> lis
 
 
 class WorkerAtHand:
-    """Somebody who carries runs out: a worker that is alive, or one of this process's own."""
+    """Somebody who carries runs out: a worker that is alive, or one of this process's own, which needs no queue."""
 
     def __init__(self, called: Called) -> None:
         self._called = called
         self._own: Worker | None = None
+        self._carried: set[UUID] = set()
 
     def __enter__(self) -> Self:
-        self.see_to_it()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._own is not None:
             self._own.stop()
 
-    def see_to_it(self) -> None:
-        """Called again while a run waits: a worker may have died without a word."""
+    def see_to(self, run: Run, ended: Callable[[], None]) -> None:
+        """Called again while a run waits: a worker may have died without a word. `ended` may be called, where the run
+        is over; from another thread."""
         if self._own is None and not any(map(_lives, workers.alive(self._called.clock.now()))):
-            self._own = new_worker(self._called, self._called.settings())
+            self._own = new_worker(self._called, None)
             self._own.start()
+        if self._own is not None and run.id not in self._carried:
+            self._carried.add(run.id)
+            threading.Thread(target=_carry_out, args=(self._own, run.id, ended), daemon=True).start()
+
+
+def _carry_out(worker: Worker, run_id: UUID, ended: Callable[[], None]) -> None:
+    from ropewalk.engine.worker import HandedOver
+
+    with suppress(HandedOver):
+        worker.carry_out(str(run_id))
+    ended()
 
 
 def _lives(worker: Any) -> bool:
@@ -149,11 +161,18 @@ def follow(called: Called, what: str, at_hand: WorkerAtHand, asking: Callable[[]
     organization_id = run.organization_id
     if not created:
         called.output.note(f"A run of {what} is under way already; this is that one.")
-    asked = threading.Event()
+    asked, moved = threading.Event(), threading.Event()
+
+    def interrupted() -> None:
+        asked.set()
+        moved.set()
+
     left = False
-    with signals(asked.set), _bar(called, what) as show:
+    with signals(interrupted), _bar(called, what) as show:
         looked = time.monotonic()
         cancelled = False
+        if run.status in OPEN:
+            at_hand.see_to(run, moved.set)
         while run.status in OPEN:
             if asked.is_set() and not cancelled:
                 if not created:
@@ -164,8 +183,9 @@ def follow(called: Called, what: str, at_hand: WorkerAtHand, asking: Callable[[]
                 run = _cancel(called, organization_id, run)
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
-                at_hand.see_to_it()
-            asked.wait(POLL_SECONDS) if not cancelled else time.sleep(POLL_SECONDS)
+                at_hand.see_to(run, moved.set)
+            moved.wait(POLL_SECONDS)
+            moved.clear()
             run = runs.get(organization_id, run.id)
             show(run)
     if left:

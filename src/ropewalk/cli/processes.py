@@ -15,10 +15,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.mp import MPServer
-
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called
 from ropewalk.core.errors import Conflict, GiveUp
@@ -27,6 +23,8 @@ from ropewalk.net import listening
 from ropewalk.store import transactions
 
 if TYPE_CHECKING:
+    from granian.server.mp import MPServer
+
     from ropewalk.engine.worker import Worker
 
 STOP_SECONDS = 30.0
@@ -42,19 +40,20 @@ _GRANIAN_LOGS = {
 }
 
 
-def new_worker(called: Called, installation: Installation) -> Worker:
+def new_worker(called: Called, jobs_url: str | None) -> Worker:
     """Its id is unlike any before, so that nothing a dead one held is taken for its own."""
     from ropewalk.engine.worker import Worker
+    from ropewalk.store.workers import OWN
 
-    worker_id = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
-    return Worker(worker_id, installation.jobs_url, called.clock)
+    worker_id = f"{'' if jobs_url else OWN}{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return Worker(worker_id, jobs_url, called.clock)
 
 
 def work(called: Called, *, with_parent: bool = False) -> int:
     """Until a signal, or with its parent."""
     stop = threading.Event()
     with signals(stop.set):
-        worker = new_worker(called, called.settings())
+        worker = new_worker(called, called.settings().jobs_url)
         worker.start()
         if with_parent:
             threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()
@@ -124,12 +123,33 @@ class Beside:
             return self.process.wait()
 
 
+class _Tether:
+    """Ends the forks of this process when it goes, also by kill -9: one that lived on would keep the port."""
+
+    def __init__(self) -> None:
+        self._far, self._near = os.pipe()
+        os.register_at_fork(after_in_child=self._tie)
+
+    def _tie(self) -> None:
+        os.close(self._near)
+        threading.Thread(target=self._end_with_it, name="tether", daemon=True).start()
+
+    def _end_with_it(self) -> None:
+        # Nothing is ever written; the read ends when the last one who could has gone.
+        os.read(self._far, 1)
+        os._exit(exits.FAILED)
+
+
 def worker_beside() -> Beside:
     return Beside(["ropewalk.cli", "worker", "--with-parent"])
 
 
 def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int:
     """Until a signal; or until one of its processes ends by itself, which then is a failure."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server.mp import MPServer
+
     if not listening.is_free(host, port):
         raise _cannot_listen(_url(host, port))
     server = MPServer(
@@ -145,6 +165,7 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
+    _Tether()
     with _only_web_process(called.settings()):
         return _Serving(called, server, host, port).run(with_worker=with_worker)
 

@@ -6,7 +6,7 @@ decided speaks for all its fields, so it is compared with what the account holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -16,10 +16,32 @@ import msgspec
 from ropewalk.core.drafts import AccountDraft
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
-from ropewalk.core.mapping import BUILT_IN, Mode
+from ropewalk.core.mapping import Mode
 from ropewalk.core.matching import Candidate, ContactState, Index, Match
 from ropewalk.core.reasons import outcome as outcome_of, shown
 from ropewalk.core.values import JSON
+
+
+class Fresh(Mapping[str, tuple[JSON, JSON]]):
+    """The changes of an account that is made: each value is new. Thousands of pairs a batch are spared."""
+
+    __slots__ = ("new",)
+
+    def __init__(self, new: dict[str, JSON]) -> None:
+        self.new = new
+
+    def __getitem__(self, name: str) -> tuple[JSON, JSON]:
+        return None, self.new[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.new)
+
+    def __len__(self) -> int:
+        return len(self.new)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.new
+
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected"]
 CANDIDATES_SHOWN = 20
@@ -92,15 +114,18 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
     """Brings the index up to a decision that writes; answers the account as it is now, None if nothing changed."""
     if not decision.writes or decision.account_id is None:
         return None
-    account = index.by_id.get(decision.account_id) or Candidate(decision.account_id)
-    moved = decision.outcome == "created" or not decision.changes.keys().isdisjoint(_KEYS)
-    if moved:
-        index.discard(account.account_id)
-    for name, (_, new) in decision.changes.items():
-        if new is None:
-            del account.values[name]
-        else:
-            account.values[name] = new
+    account = index.by_id.get(decision.account_id)
+    moved = account is None or not decision.changes.keys().isdisjoint(_KEYS)
+    if account is None:
+        account = Candidate(decision.account_id, values=_set_by(decision.changes))
+    else:
+        if moved:
+            index.discard(account.account_id)
+        for name, (_, new) in decision.changes.items():
+            if new is None:
+                del account.values[name]
+            else:
+                account.values[name] = new
     if moved:
         account.domain = _text(account.values.get("companyDomain"))
         account.external_id = _text(account.values.get("externalCustomerId"))
@@ -117,6 +142,12 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
     return account
 
 
+def _set_by(changes: Mapping[str, tuple[JSON, JSON]]) -> dict[str, JSON]:
+    return (
+        dict(changes.new) if isinstance(changes, Fresh) else {name: new for name, (_, new) in changes.items()}
+    )
+
+
 _KEYS = frozenset(("companyDomain", "externalCustomerId"))
 
 
@@ -130,17 +161,15 @@ def _text(value: JSON) -> str | None:
 def _create(draft: AccountDraft, id_holder: Candidate | None, policy: Policy) -> Decision:
     if id_holder is not None:
         return _id_conflict(draft, id_holder)
-    changes: dict[str, tuple[JSON, JSON]] = {
-        name: (None, value) for name, value in draft.values.items() if value is not None
-    }
-    notices = draft.notices | _observe(changes, policy.fields)
+    values: dict[str, JSON] = {name: value for name, value in draft.values.items() if value is not None}
+    notices = _observe(draft.notices, values, policy.fields)
     return Decision(
         "created",
         account_id=policy.new_id(),
-        changes=changes,
+        changes=Fresh(values),
         contacts=_contacts(draft, {}, policy.new_id),
         notices=notices,
-        sets_external_id=policy.connector_id if "externalCustomerId" in changes else None,
+        sets_external_id=policy.connector_id if "externalCustomerId" in values else None,
     )
 
 
@@ -157,7 +186,8 @@ def _update(draft: AccountDraft, account: Candidate, id_holder: Candidate | None
             del changes["externalCustomerId"]
         elif id_holder is not None:
             return _id_conflict(draft, id_holder)
-    notices = standing_notices(draft, account) | _observe(changes, policy.fields)
+    written = {name: new for name, (_, new) in changes.items()}
+    notices = _observe(standing_notices(draft, account), written, policy.fields)
     contacts = _contacts(draft, account.contacts, policy.new_id)
     return Decision(
         "updated" if changes or contacts else "unchanged",
@@ -178,14 +208,14 @@ def standing_notices(draft: AccountDraft, account: Candidate) -> dict[str, int]:
     return notices
 
 
-def _observe(changes: Mapping[str, tuple[JSON, JSON]], fields: FieldTypes) -> dict[str, int]:
-    notices: dict[str, int] = {}
-    written = {name: new for name, (_, new) in changes.items() if name not in BUILT_IN}
-    if written:
-        fields.require_room(written)
-        widened = [name for name, value in written.items() if fields.observe(name, value) == "widened"]
+def _observe(notices: dict[str, int], written: Mapping[str, JSON], fields: FieldTypes) -> dict[str, int]:
+    """The notices, with one of the custom fields whose type `written` widens."""
+    telling = [name for name in written if name not in fields.settled]
+    if telling:
+        fields.require_room({name: written[name] for name in telling})
+        widened = sum(fields.observe(name, written[name]) == "widened" for name in telling)
         if widened:
-            notices["type_widened"] = len(widened)
+            return notices | {"type_widened": widened}
     return notices
 
 
@@ -201,6 +231,8 @@ def same(one: JSON, other: JSON) -> bool:
 def _contacts(
     draft: AccountDraft, known: Mapping[str, ContactState], new_id: Callable[[], UUID]
 ) -> tuple[ContactChange, ...]:
+    if draft.contact_email is None and not draft.end_users:
+        return ()
     changes: list[ContactChange] = []
     if draft.contact_email is not None and draft.contact_email not in known:
         primaries = [contact for contact in known.values() if contact.is_primary]

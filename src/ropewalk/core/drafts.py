@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from ropewalk.core import limits, normalise
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.mapping import MATCH_FIELDS, Mode
@@ -42,33 +44,27 @@ class Owners:
     by_email: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class AccountDraft:
-    """`values` are what to write: target -> value, None clears. Notices aren't part of the digest."""
+class AccountDraft(msgspec.Struct):
+    """`values` are what to write: target -> value, None clears. `said` is all that the record says, as bytes, without
+    the notices."""
 
     values: dict[str, JSON]
     keys: MatchKeys
     contact_email: str | None = None
     end_users: tuple[str, ...] = ()
-    notices: dict[str, int] = field(default_factory=dict)
+    notices: dict[str, int] = {}
+    said: bytes = b""
 
     def notice(self, code: str) -> None:
         self.notices[code] = self.notices.get(code, 0) + 1
 
     def digest(self, salt: bytes = b"") -> bytes:
-        return digest(
-            canonical([self.values, self.keys, self.contact_email, self.end_users]),  # type: ignore[list-item]
-            salt,
-        )
+        return digest(self.said, salt)
 
 
 def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> AccountDraft:
     """Raises `RowRefused`: missing_match_value, free_mail_domain, invalid_domain or invalid_value."""
-    values: dict[str, JSON] = {}
-    for name, value in mapped.items():
-        if name not in _HANDLED:
-            check_size(name, value)
-            values[name] = value
+    values: dict[str, JSON] = {name: value for name, value in mapped.items() if name not in _HANDLED}
     free_mail = _match_values(mapped, values, mode)
     keys = MatchKeys(values.get("companyDomain"), values.get("externalCustomerId"))  # type: ignore[arg-type]
     _require_match_value(keys, mode, free_mail)
@@ -79,6 +75,10 @@ def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> Account
         _set_owner(mapped, draft, owners)
     if "contactEmail" in mapped or "endUsers" in mapped:
         _set_contacts(mapped, draft)
+    draft.said = canonical([values, keys, draft.contact_email, draft.end_users])  # type: ignore[list-item]
+    if len(draft.said) > limits.VALUE_BYTES or b"\\u0000" in draft.said:
+        for name, value in values.items():
+            check_size(name, value)
     return draft
 
 
@@ -211,9 +211,7 @@ def _company_name(value: JSON) -> str | None:
         raise RowRefused(
             "invalid_value", f"companyName {shown(value)} is not a text. Map a path that holds the name."
         )
-    name = value if value is None or isinstance(value, str) else str(value)
-    check_size("companyName", name)
-    return name
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def _set_owner(mapped: dict[str, Any], draft: AccountDraft, owners: Owners) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ropewalk.core import limits, times
 from ropewalk.core.errors import RowRefused
+from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.values import JSON
 
 FieldType = Literal["text", "number", "boolean", "date-time", "list", "object"]
@@ -28,11 +29,24 @@ def infer(value: JSON) -> FieldType | None:
 
 def fits(value: JSON, type_: FieldType) -> bool:
     """Text takes everything, and every type takes null."""
-    return type_ == "text" or value is None or infer(value) == type_
+    if type_ == "text" or value is None:
+        return True
+    if type_ == "date-time":
+        return isinstance(value, str) and times.read(value) is not None
+    return type(value) in _HELD[type_]
+
+
+_HELD: Mapping[FieldType, tuple[type, ...]] = {
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list,),
+    "object": (dict,),
+}
 
 
 class FieldTypes:
     """The custom fields of an organization as a run sees them. `pending` is what it learned and has yet to be saved.
+    Of the names in `settled`, built-in ones among them, no value teaches anything any more.
 
     Names are one field whatever their case, and keep the spelling they were first seen in.
     """
@@ -40,10 +54,10 @@ class FieldTypes:
     def __init__(self, types: Mapping[str, FieldType] | None = None) -> None:
         self.types: dict[str, FieldType] = {}
         self.pending: dict[str, Seen] = {}
+        self.settled = set(BUILT_IN)
         self._names: dict[str, str] = {}
         for name, type_ in (types or {}).items():
-            self._names[name.casefold()] = name
-            self.types[name] = type_
+            self._set(name, type_)
 
     def copy(self) -> FieldTypes:
         """For a dry run, and for a batch that may yet be rolled back."""
@@ -53,6 +67,8 @@ class FieldTypes:
 
     def require_room(self, values: Mapping[str, JSON]) -> None:
         """Refuses a row whose new fields would be too many for the organization."""
+        if values.keys() <= self.types.keys():
+            return
         new = {name.casefold() for name, value in values.items() if value is not None} - self._names.keys()
         if new and len(self.types) + len(new) > limits.CUSTOM_FIELDS:
             names = sorted(name for name in values if name.casefold() in new)
@@ -65,7 +81,7 @@ class FieldTypes:
     def observe(self, name: str, value: JSON) -> Seen | None:
         """Takes note of a value that is being written. Call `require_room` before."""
         type_ = self.types.get(name)
-        if type_ is not None and (type_ == "text" or value is None):
+        if type_ is not None and fits(value, type_):
             return None
         folded = name.casefold()
         known = self._names.get(folded)
@@ -73,15 +89,20 @@ class FieldTypes:
             found = infer(value)
             if found is None:
                 return None
-            self._names[folded] = name
-            self.types[name] = found
+            self._set(name, found)
             self.pending[name] = "created"
             return "created"
         if fits(value, self.types[known]):
             return None
-        self.types[known] = "text"
+        self._set(known, "text")
         self.pending.setdefault(known, "widened")
         return "widened"
+
+    def _set(self, name: str, type_: FieldType) -> None:
+        self._names[name.casefold()] = name
+        self.types[name] = type_
+        if type_ == "text":
+            self.settled.add(name)
 
     def drain(self) -> dict[str, tuple[Seen, FieldType]]:
         """What was learned since the last time; a field made and widened in one batch is made as text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -213,7 +214,17 @@ def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
     if len(path) == 1:
         key = path[0]
         return lambda record: record.get(key, MISSING)
+    if len(path) == 2:
+        return partial(_get_two, *path)
     return lambda record: paths.get(record, path)
+
+
+def _get_two(outer: str, inner: str, record: dict[str, Any]) -> Any:
+    """What `paths.get` answers, for what most nested paths are."""
+    value = record.get(outer, MISSING)
+    if isinstance(value, dict):
+        return value.get(inner, MISSING)
+    return paths.get(value, (inner,))
 
 
 def compile(

@@ -63,14 +63,21 @@ class _Domain:
 
 
 class Index:
+    """`by_domain` False: nobody will ask who has a domain."""
+
     def __init__(
-        self, candidates: Iterable[Candidate] = (), links: Mapping[bytes, UUID] | None = None
+        self,
+        candidates: Iterable[Candidate] = (),
+        links: Mapping[bytes, UUID] | None = None,
+        *,
+        by_domain: bool = True,
     ) -> None:
         self.by_id: Accounts = {}
         self.links: dict[bytes, UUID] = dict(links or {})
         self._live_ids: dict[str, Candidate] = {}
         self._dead_ids: dict[str, Accounts] = {}
         self._domains: dict[str, _Domain] = {}
+        self._by_domain = by_domain
         for candidate in candidates:
             self.add(candidate)
 
@@ -86,8 +93,10 @@ class Index:
                 self._dead_ids.setdefault(candidate.external_id, {})[candidate.account_id] = candidate
             else:
                 self._live_ids[candidate.external_id] = candidate
-        if candidate.domain is not None:
-            domain = self._domains.setdefault(candidate.domain, _Domain())
+        if candidate.domain is not None and self._by_domain:
+            domain = self._domains.get(candidate.domain)
+            if domain is None:
+                domain = self._domains[candidate.domain] = _Domain()
             groups = domain.dead if candidate.deleted else domain.live
             groups.setdefault(_id_setter(candidate), {})[candidate.account_id] = candidate
 
@@ -100,7 +109,7 @@ class Index:
                 del self._dead_ids[candidate.external_id][account_id]
             elif self._live_ids.get(candidate.external_id) is candidate:
                 del self._live_ids[candidate.external_id]
-        if candidate.domain is not None:
+        if candidate.domain is not None and self._by_domain:
             domain = self._domains[candidate.domain]
             groups = domain.dead if candidate.deleted else domain.live
             del groups[_id_setter(candidate)][account_id]
@@ -110,7 +119,8 @@ class Index:
         return self._live_ids.get(external_id)
 
     def tombstones(self, external_id: str) -> list[Candidate]:
-        return list(self._dead_ids.get(external_id, {}).values())
+        dead = self._dead_ids.get(external_id)
+        return list(dead.values()) if dead else []
 
     def of_domain(
         self, name: str, *, deleted: bool = False, except_ids_of: UUID | None = None

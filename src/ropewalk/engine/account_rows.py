@@ -44,6 +44,7 @@ class AccountRows:
         self._policy = Policy(mode, create_missing, connector_id, new_id, types, held)
         self._index = Index()
         self._writes = AccountWrites()
+        self._matched: tuple[AccountDraft, Match] | None = None
 
     def draft(self, mapped: dict[str, Any]) -> AccountDraft:
         return account_draft(mapped, self._mode, self._owners)
@@ -51,15 +52,18 @@ class AccountRows:
     def load(self, drafts: Sequence[AccountDraft]) -> None:
         self._leave_out_who_left(drafts)
         keys = [draft.keys for draft in drafts]
+        by_domain = self._mode != "external_id"
         self._index = Index(
             *self._stage.candidates(
                 external_ids=list({key.external_id for key in keys if key.external_id is not None}),
-                domains=list({key.domain for key in keys if key.domain is not None}),
-                link_keys=[key.link_key(self._mode) for key in keys],
+                domains=list({key.domain for key in keys if key.domain is not None}) if by_domain else (),
+                link_keys=(key.link_key(self._mode) for key in keys),
                 emails=self._emails(drafts) if self._with_contacts else None,
-            )
+            ),
+            by_domain=by_domain,
         )
         self._writes = AccountWrites()
+        self._matched = None
 
     def _leave_out_who_left(self, drafts: Sequence[AccountDraft]) -> None:
         """Members may go while a run does."""
@@ -88,11 +92,16 @@ class AccountRows:
 
     def decide(self, draft: AccountDraft) -> Decision:
         decision = decide.decide(draft, self._match(draft), self._policy)
+        self._matched = None
         self._writes.take(decision, decide.apply(decision, self._index))
         return decision
 
     def _match(self, draft: AccountDraft) -> Match:
-        return matching.match(draft.keys, self._mode, self._index, self._policy.connector_id)
+        """Asked for a draft again, before anything was decided, it is what it was."""
+        if self._matched is None or self._matched[0] is not draft:
+            found = matching.match(draft.keys, self._mode, self._index, self._policy.connector_id)
+            self._matched = draft, found
+        return self._matched[1]
 
     def write(self, decisions: Sequence[Decision], progress: Progress) -> None:
         self._stage.write(self._writes, self._policy.fields.drain())

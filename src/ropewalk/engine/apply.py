@@ -24,12 +24,6 @@ from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
 
 
-class Draft(Protocol):
-    notices: Any
-
-    def digest(self, salt: bytes = b"") -> bytes: ...
-
-
 class Subject(Protocol):
     """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`."""
 
@@ -65,19 +59,18 @@ class Hashes:
     def periodic(self) -> bool:
         return self.periodic_salt is not None
 
-    def of_raw(self, raw: msgspec.Raw | bytes) -> bytes:
-        return digest(raw, self.periodic_salt or self.salt)
-
-    def of_draft(self, draft: Draft) -> bytes:
-        return draft.digest(self.periodic_salt or self.salt)
+    @property
+    def own_salt(self) -> bytes:
+        return self.periodic_salt or self.salt
 
 
-@dataclass(slots=True)
-class Row:
+class Row(msgspec.Struct):
+    """`known`: the number of the record that says the very same."""
+
     position: int
-    raw: msgspec.Raw | bytes
+    raw: Any
     raw_hash: bytes
-    known: tuple[int, UUID] | None = None
+    known: int | None = None
     record: JSON = None
     draft: Any = None
     draft_hash: bytes = b""
@@ -88,11 +81,13 @@ class Row:
 
 @dataclass(slots=True)
 class _Part:
-    """What has been decided and is still to be written."""
+    """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
+    those of the rows that were taken."""
 
     decisions: list[Decision] = field(default_factory=list)
     remembered: dict[UUID, Remembered] = field(default_factory=dict)
-    subjects: set[UUID] = field(default_factory=set)
+    outdated: set[int] = field(default_factory=set)
+    visited: list[int] = field(default_factory=list)
     entries: list[ledger.Entry] = field(default_factory=list)
 
 
@@ -124,7 +119,7 @@ class Applier:
         rows = self._rows(batch, progress)
         with self._stage.batch():
             rest: Sequence[Row] = rows
-            outdated: set[UUID] = set()
+            outdated: set[int] = set()
             while rest:
                 rest = self._apply_part(rest, outdated, progress)
             progress.place = batch.place
@@ -138,7 +133,8 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        rows = [Row(first + offset, raw, self._hashes.of_raw(raw)) for offset, raw in enumerate(batch.rows)]
+        salt = self._hashes.own_salt
+        rows = [Row(position, raw, digest(raw, salt)) for position, raw in enumerate(batch.rows, first)]
         known = self._known(rows)
         for row in rows:
             row.known = known.get(row.raw_hash)
@@ -149,8 +145,8 @@ class Applier:
                 self._strike_seen(row, progress)
         return rows
 
-    def _known(self, rows: Sequence[Row]) -> dict[bytes, tuple[int, UUID]]:
-        """The rows whose very record is what the stream said last: their record's number and their subject."""
+    def _known(self, rows: Sequence[Row]) -> dict[bytes, int]:
+        """The rows whose very record is what the stream said last: their record's number."""
         hashes = self._hashes
         if not hashes.heed:
             return {}
@@ -159,7 +155,7 @@ class Applier:
             return own
         by_hand = {digest(row.raw, hashes.salt): row.raw_hash for row in rows}
         found = self._stage.known(list(by_hand), periodic=False)
-        return {by_hand[raw_hash]: known for raw_hash, known in found.items()} | own
+        return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
     def _read(self, row: Row, progress: Progress) -> None:
         try:
@@ -167,7 +163,7 @@ class Applier:
             if progress.unseen:
                 self._plan.strike_seen(record, progress.unseen)
             row.draft = self._subject.draft(self._plan.apply(record))
-            row.draft_hash = self._hashes.of_draft(row.draft)
+            row.draft_hash = row.draft.digest(self._hashes.own_salt)
         except RowRefused as refusal:
             row.refusal = refusal
             if isinstance(row.record, dict):
@@ -185,37 +181,38 @@ class Applier:
 
     # Deciding
 
-    def _apply_part(self, rows: Sequence[Row], outdated: set[UUID], progress: Progress) -> Sequence[Row]:
+    def _apply_part(self, rows: Sequence[Row], outdated: set[int], progress: Progress) -> Sequence[Row]:
         """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated;
-        answers the rows that are left. `outdated` are the subjects of such hashes, in this batch."""
-        for row in rows:
-            if row.known is not None and row.known[1] in outdated:
+        answers the rows that are left. `outdated` are the numbers of such records, in this batch."""
+        for row in rows if outdated else ():
+            if row.known in outdated:
                 row.known = None
                 self._read(row, progress)
-        drafts = (row.draft or row.keys for row in rows)
+        drafts = (row.draft or row.keys for row in rows if row.known is None)
         self._subject.load([draft for draft in drafts if draft is not None])
         self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
-            if row.known is not None and row.known[1] in part.remembered:
+            if row.known is None:
+                self._decide(row, part, progress)
+            elif row.known in part.outdated:
                 rest = rows[number:]
                 break
-            self._decide(row, part, progress)
+            else:
+                part.visited.append(row.known)
+                progress.counts.counts["unchanged"] += 1
+                if self._stage.previews:
+                    self._preview(row, Decision("unchanged"), part, progress)
         self._write(part, progress)
-        outdated.update(part.remembered)
+        outdated |= part.outdated
         return rest
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
-        if row.known is not None:
-            progress.counts.counts["unchanged"] += 1
-            self._note_seen(row.known[0], progress, twice=False)
-            if self._stage.previews:
-                self._preview(row, Decision("unchanged", account_id=row.known[1]), part, progress)
-            return
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
         counts = progress.counts
         counts.counts[decision.outcome] += 1
-        counts.notices.update(decision.notices)
+        if decision.notices:
+            counts.notices.update(decision.notices)
         if self._stage.previews:
             self._preview(row, decision, part, progress)
         if decision.outcome in ("skipped", "rejected"):
@@ -239,27 +236,30 @@ class Applier:
         subject_id = decision.account_id
         assert subject_id is not None
         state, earlier = self._states.get(subject_id), part.remembered.get(subject_id)
-        self._note_seen(state.number if state else None, progress, twice=subject_id in part.subjects)
-        part.subjects.add(subject_id)
+        number = state.number if state else None
+        if number is not None:
+            part.visited.append(number)
+        elif state:
+            progress.counts.notices["duplicate_in_run"] += 1
         # A row with a notice is decoded again next time, so that the notice is not lost.
         raw_hash = None if decision.notices else row.raw_hash
         if state and not decision.writes and (state.raw_hash, state.draft_hash) == (raw_hash, row.draft_hash):
             return
         changed = decision.writes or (earlier is not None and earlier.changed)
-        part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed)
-        self._states[subject_id] = RecordState(state.number if state else None, raw_hash, row.draft_hash)
+        part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed, number)
+        self._states[subject_id] = RecordState(number, raw_hash, row.draft_hash)
+        if number is not None:
+            part.outdated.add(number)
 
     def _forget(self, subject_id: UUID, part: _Part) -> None:
         state = self._states.get(subject_id)
-        if state is not None and (state.raw_hash or state.draft_hash):
-            part.remembered[subject_id] = Remembered(subject_id, None, None)
-            self._states[subject_id] = RecordState(state.number, None, None)
-
-    def _note_seen(self, number: int | None, progress: Progress, *, twice: bool) -> None:
-        if twice or (number is not None and number in progress.seen):
-            progress.counts.notices["duplicate_in_run"] += 1
+        if state is None or not (state.raw_hash or state.draft_hash):
+            return
+        number = state.number
+        part.remembered[subject_id] = Remembered(subject_id, None, None, number=number)
+        self._states[subject_id] = RecordState(number, None, None)
         if number is not None:
-            progress.seen.add(number)
+            part.outdated.add(number)
 
     def _note_passed(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
         """Not taken, but not gone at the source either; and what the source said before is not the last any more."""
@@ -306,8 +306,12 @@ class Applier:
 
     def _write(self, part: _Part, progress: Progress) -> None:
         self._subject.write(part.decisions, progress)
-        numbers = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
-        progress.seen |= BitMap(numbers.values())
+        new = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
+        visited = BitMap(part.visited)
+        if twice := len(part.visited) - len(visited - progress.seen):
+            progress.counts.notices["duplicate_in_run"] += twice
+        progress.seen |= visited
+        progress.seen |= BitMap(new)
         self._stage.enter(part.entries)
 
 

@@ -38,10 +38,6 @@ class Batch:
     def is_full(self) -> bool:
         return len(self.rows) >= BATCH_ROWS or self.size >= BATCH_BYTES
 
-    def _take(self, record: msgspec.Raw | bytes) -> None:
-        self.rows.append(record)
-        self.size += len(memoryview(record))
-
     def _finish_page(self, page: Page) -> None:
         self.place = Place(page.state)
         self.pages += 1
@@ -68,7 +64,8 @@ def batches(
         for number, record in enumerate(page.records):
             if number < skip:
                 continue
-            batch._take(record)
+            batch.rows.append(record)
+            batch.size += len(memoryview(record))
             taken += 1
             if batch.is_full and taken < page.count:
                 batch.place = Place(place.state, taken)

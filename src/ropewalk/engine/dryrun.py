@@ -44,7 +44,6 @@ class Rehearsal:
         self._hold = hold
         self._overlay = Overlay()
         self._shadows: dict[UUID, Shadow] = {}
-        self._states: dict[UUID, RecordState] = {}
 
     def batch(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -57,7 +56,7 @@ class Rehearsal:
         *,
         external_ids: Sequence[str],
         domains: Sequence[str],
-        link_keys: Sequence[bytes],
+        link_keys: Iterable[bytes],
         emails: Sequence[str] | None,
     ) -> tuple[list[Candidate], dict[bytes, UUID]]:
         found, links = accounts.candidates(
@@ -84,16 +83,15 @@ class Rehearsal:
                 shadow.cast(there[account_id])
         return list(there.values()), links
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, tuple[int, UUID]]:
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]:
         found = records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
-        replaced = self._overlay.records([subject for _, subject in found.values()])
-        kept = {raw: known for raw, known in found.items() if known[1] not in replaced}
+        replaced = self._overlay.replaced(list(found.values()))
+        kept = {raw: number for raw, number in found.items() if number not in replaced}
         return kept | self._overlay.known(raw_hashes)
 
     def by_subject(self, subject_ids: Sequence[UUID], *, periodic: bool) -> dict[UUID, RecordState]:
         there = records.by_subject(self._organization, self._stream, subject_ids, periodic=periodic)
-        self._states = there | self._overlay.records(subject_ids)
-        return dict(self._states)
+        return there | self._overlay.records(subject_ids)
 
     def write(self, writes: AccountWrites, learned: Learned) -> None:  # noqa: ARG002 - types stay as they are
         touched: dict[UUID, Shadow] = {}
@@ -113,16 +111,17 @@ class Rehearsal:
         shadow.created |= created
         return shadow
 
-    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Mapping[UUID, int]:  # noqa: ARG002
+    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Sequence[int]:  # noqa: ARG002
         states: dict[UUID, RecordState] = {}
-        numbers: dict[UUID, int] = {}
+        new: list[int] = []
         for row in rows:
-            before = self._states.get(row.subject_id)
-            number = before.number if before is not None else None
-            numbers[row.subject_id] = self._overlay.new_number() if number is None else number
-            states[row.subject_id] = RecordState(numbers[row.subject_id], row.raw_hash, row.draft_hash)
+            number = row.number
+            if number is None:
+                number = self._overlay.new_number()
+                new.append(number)
+            states[row.subject_id] = RecordState(number, row.raw_hash, row.draft_hash)
         self._overlay.put_records(states)
-        return numbers
+        return new
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None:
         for few in _few(entries):

@@ -19,7 +19,18 @@ from ropewalk.engine import jobs, periodic, retrying
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
-from ropewalk.store import accounts, audit, connectors, ids, ledger, records, reversal, runs, streams
+from ropewalk.store import (
+    accounts,
+    audit,
+    connectors,
+    ids,
+    ledger,
+    records,
+    reversal,
+    runs,
+    streams,
+    workers,
+)
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
@@ -45,7 +56,7 @@ def request_run(
     with transaction(organization_id):
         run, created = _make(organization_id, actor, connector_id, kind, clock, full=full, mode=mode)
     if created:
-        _enqueue(run)
+        _enqueue(run, clock)
     return run, created
 
 
@@ -60,7 +71,7 @@ def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run 
         )
         if not created:
             raise Conflict("A run of this stream is under way.")
-    _enqueue(run)
+    _enqueue(run, clock)
     return run
 
 
@@ -127,7 +138,7 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
         )
         detail = {"of_run": str(earlier.id), "reason": reason}
         _note(organization_id, actor, "run.rows_retried", run, clock.now(), detail)
-    _enqueue(run)
+    _enqueue(run, clock)
     return run
 
 
@@ -168,7 +179,7 @@ def apply_dry_run(organization_id: UUID, actor: Actor, run_id: UUID, clock: Cloc
             preview={"run_id": str(dry.id), "differs": {}},
         )
         _note(organization_id, actor, "run.dry_run_applied", run, clock.now(), {"of_run": str(dry.id)})
-    _enqueue(run)
+    _enqueue(run, clock)
     return run, True
 
 
@@ -190,7 +201,7 @@ def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run
             of_run=earlier.id,
         )
         _note(organization_id, actor, "run.undone", run, now, {"of_run": str(earlier.id)})
-    _enqueue(run)
+    _enqueue(run, clock)
     return run
 
 
@@ -321,7 +332,10 @@ def _note(
     audit.record(organization_id, actor, verb, run.id, now=now, detail=about)
 
 
-def _enqueue(run: Run) -> None:
+def _enqueue(run: Run, clock: Clock) -> None:
+    """Where no worker is alive, the next one finds the run when it starts; the queue takes half a second to load."""
+    if not workers.alive(clock.now()):
+        return
     try:
         jobs.enqueue(installation().jobs_url, str(run.id))
     except RetryLater as error:

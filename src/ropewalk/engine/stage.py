@@ -35,17 +35,18 @@ class Stage(Protocol):
         *,
         external_ids: Sequence[str],
         domains: Sequence[str],
-        link_keys: Sequence[bytes],
+        link_keys: Iterable[bytes],
         emails: Sequence[str] | None,
     ) -> tuple[list[Candidate], dict[bytes, UUID]]: ...
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, tuple[int, UUID]]: ...
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]: ...
 
     def by_subject(self, subject_ids: Sequence[UUID], *, periodic: bool) -> dict[UUID, RecordState]: ...
 
     def write(self, writes: AccountWrites, learned: Learned) -> None: ...
 
-    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Mapping[UUID, int]: ...
+    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Sequence[int]:
+        """The numbers of the new ones."""
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None: ...
 
@@ -86,7 +87,7 @@ class Live:
         *,
         external_ids: Sequence[str],
         domains: Sequence[str],
-        link_keys: Sequence[bytes],
+        link_keys: Iterable[bytes],
         emails: Sequence[str] | None,
     ) -> tuple[list[Candidate], dict[bytes, UUID]]:
         return accounts.candidates(
@@ -98,7 +99,7 @@ class Live:
             emails=emails,
         )
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, tuple[int, UUID]]:
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]:
         return records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
 
     def by_subject(self, subject_ids: Sequence[UUID], *, periodic: bool) -> dict[UUID, RecordState]:
@@ -108,7 +109,7 @@ class Live:
         fields.learn(self._organization, learned, now=self._now)
         accounts.write(self._organization, writes, by=self._by, now=self._now)
 
-    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Mapping[UUID, int]:
+    def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Sequence[int]:
         return records.remember(
             self._organization, self._stream, rows, periodic=periodic, read_at=self._read_at
         )

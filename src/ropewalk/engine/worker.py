@@ -1,7 +1,11 @@
-"""A worker: takes runs from the queue, keeps its heartbeat, and sweeps up what dead workers and clocks left to do."""
+"""A worker: takes runs from the queue, keeps its heartbeat, and sweeps up what dead workers and clocks left to do.
+
+One without a queue carries out only what it is given: a command's own, where no other is alive.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import threading
@@ -24,6 +28,8 @@ SWEEP_EVERY = timedelta(seconds=10)
 CLEAR_EVERY = timedelta(hours=1)
 RUNS_AT_ONCE = 4
 _RETRY_SECONDS = (1.0, 30.0)
+# Batches make some hundred thousand objects that all go at once: looking through them is what costs.
+_OBJECTS_BEFORE_COLLECTING = 200_000
 
 
 class HandedOver(BaseException):
@@ -47,7 +53,7 @@ class Watch:
 class Worker:
     """`start` returns at once; `stop` lets each run commit its batch and leaves the rest to another worker."""
 
-    def __init__(self, worker_id: str, jobs_url: str, clock: Clock) -> None:
+    def __init__(self, worker_id: str, jobs_url: str | None, clock: Clock) -> None:
         self.id = worker_id
         self._url = jobs_url
         self._clock = clock
@@ -59,7 +65,10 @@ class Worker:
 
     def start(self) -> None:
         workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=self._clock.now())
-        self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+        if self._url is not None:
+            self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
         self._beat.start()
 
     def stop(self, seconds: float = 20.0) -> None:
@@ -92,6 +101,7 @@ class Worker:
         wait, longest = _RETRY_SECONDS
         while True:
             try:
+                workers.sign(self.id)
                 done = sync.carry_out(UUID(run_id), worker=self.id, clock=self._clock, flags=watch)
             except transactions.UNAVAILABLE as error:
                 log.warning("database_unavailable", run_id=run_id, error=str(error))
@@ -108,8 +118,11 @@ class Worker:
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
+                workers.sign(self.id)
                 workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=now)
                 self._flag_cancelled()
+                if self._url is None:
+                    continue
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
@@ -140,6 +153,7 @@ class Worker:
 def sweep(jobs_url: str, clock: Clock) -> None:
     """Starts what is due, and joins run rows and jobs: none without the other, none with a worker that is gone."""
     now = clock.now()
+    workers.cut_off(now)
     schedule.start_due(clock)
     waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
     alive = {worker.id for worker in workers.alive(now)}

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ropewalk.core.decide import ContactChange, Decision
+import msgspec
+
+from ropewalk.core.decide import ContactChange, Decision, Fresh
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.matching import Candidate, ContactState
 from ropewalk.core.values import JSON
@@ -16,6 +18,7 @@ from ropewalk.store import fields
 from ropewalk.store.database import (
     any_of,
     from_json,
+    having,
     id_column,
     insert,
     rows_of,
@@ -32,7 +35,7 @@ TABLE = "ropewalk_account"
 _BUILT_IN = frozenset(BUILT_IN)
 
 _READ = (
-    "id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
+    f"{TABLE}.id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
     " deleted_at IS NOT NULL"
 )
 
@@ -47,27 +50,31 @@ def candidates(
     external_ids: Sequence[str] = (),
     domains: Sequence[str] = (),
     account_ids: Sequence[UUID] = (),
-    link_keys: Sequence[bytes] = (),
+    link_keys: Iterable[bytes] = (),
     emails: Sequence[str] | None = None,
 ) -> tuple[list[Candidate], dict[bytes, UUID]]:
     """Every account that these keys could mean, tombstones included, and the settled links among `link_keys`.
 
     Contacts come along only where `emails` is given: those with one of the emails, and primaries."""
     links = _links(organization_id, connector_id, link_keys) if link_keys else {}
-    conditions = [
-        _matching("id", [*account_ids, *links.values()], "uuid"),
+    ways: list[tuple[str, Sequence[Any], str, str]] = [
+        ("id", [*account_ids, *links.values()], "uuid", ""),
         # As two, because live ones and tombstones have an index each.
-        _matching("external_customer_id", external_ids, "text", " AND deleted_at IS NULL"),
-        _matching("external_customer_id", external_ids, "text", " AND deleted_at IS NOT NULL"),
-        _matching("company_domain", domains, "text"),
+        ("external_customer_id", external_ids, "text", " AND deleted_at IS NULL"),
+        ("external_customer_id", external_ids, "text", " AND deleted_at IS NOT NULL"),
+        ("company_domain", domains, "text", ""),
     ]
-    wanted = [one for one in conditions if one is not None]
-    if not wanted:
-        return [], links
     branches, parameters = [], []
-    for condition, listed in wanted:
-        branches.append(f"SELECT {_READ} FROM {TABLE} WHERE organization_id = %s AND {condition}")
-        parameters += [id_column(organization_id), listed]
+    for column, values, kind, more in ways:
+        if values:
+            rows, listed = having(TABLE, column, values, kind)
+            # Spelled out, because the indexes have only what is there.
+            branches.append(
+                f"SELECT {_READ} {rows} AND organization_id = %s AND {TABLE}.{column} IS NOT NULL{more}"
+            )
+            parameters += [listed, id_column(organization_id)]
+    if not branches:
+        return [], links
     found: dict[UUID, Candidate] = {}
     for row in rows_of(" UNION ALL ".join(branches), parameters):
         candidate = _candidate(row)
@@ -77,19 +84,11 @@ def candidates(
     return list(found.values()), links
 
 
-def _matching(column: str, values: Sequence[Any], kind: str, more: str = "") -> tuple[str, Any] | None:
-    if not values:
-        return None
-    condition, listed = any_of(column, values, kind)
-    return f"{condition} AND {column} IS NOT NULL{more}", listed
-
-
-def _links(organization_id: UUID, connector_id: UUID, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+def _links(organization_id: UUID, connector_id: UUID, keys: Iterable[bytes]) -> dict[bytes, UUID]:
     # Settled by hand, one at a time: few enough to read them all.
-    wanted = set(keys)
     found = MatchLink.objects.filter(organization_id=organization_id, connector_id=connector_id)
-    links = ((bytes(key), account) for key, account in found.values_list("key", "account_id"))
-    return {key: account for key, account in links if key in wanted}
+    links = {bytes(key): account for key, account in found.values_list("key", "account_id")}
+    return {key: links[key] for key in keys if key in links} if links else {}
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
@@ -212,7 +211,8 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
     )
     _write_contacts(organization_id, writes.contacts, at)
     write_changes(organization_id, _changes(writes), by=by, now=now)
-    fields.changed(organization_id, {name for _, _, changes in writes.changes for name in changes}, now=now)
+    names: set[str] = set().union(*(changes for _, _, changes in writes.changes))
+    fields.changed(organization_id, names, now=now)
 
 
 def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:
@@ -315,11 +315,22 @@ def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Autho
                 actor,
                 at,
                 row.created,
-                to_json({name: {"old": old, "new": new} for name, (old, new) in row.fields.items()}),
+                to_json(_pairs(row.fields)),
             )
             for row in rows
         ),
     )  # fmt: skip
+
+
+class _Pair(msgspec.Struct, gc=False):
+    old: Any
+    new: Any
+
+
+def _pairs(changes: Mapping[str, tuple[JSON, JSON]]) -> Mapping[str, Any]:
+    if isinstance(changes, Fresh):
+        return {name: _Pair(None, new) for name, new in changes.new.items()}
+    return {name: _Pair(old, new) for name, (old, new) in changes.items()}
 
 
 def link(organization_id: UUID, *, connector_id: UUID, key: bytes, account_id: UUID, now: datetime) -> None:

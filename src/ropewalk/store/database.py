@@ -19,6 +19,7 @@ T = TypeVar("T")
 Rows = Iterable[Sequence[Any]]
 
 SQLITE_VARIABLES = 16_000
+_FETCHED = 10_000
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _beyond_64_bits = re.compile("[0-9]{20}")
@@ -49,7 +50,7 @@ def _floats(value: Any) -> Any:
 def to_json(value: Mapping[str, JSON] | JSON) -> str:
     text = _encode(value).decode()
     # PostgreSQL holds no NUL; the same is stored on either.
-    return text if "\\u0000" not in text else _encode(_without_nul(value)).decode()
+    return text if "\\u0000" not in text else _encode(_without_nul(_decode(text))).decode()
 
 
 def _without_nul(value: Any) -> Any:
@@ -92,6 +93,14 @@ def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
+def each_row(sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    """However many there are: they don't come into memory all at once."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while rows := cursor.fetchmany(_FETCHED):
+            yield from rows
+
+
 def rows_of(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -109,8 +118,19 @@ def any_of(column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
     """A condition and its one parameter, whatever the number of values. `kind`: text, uuid or bigint."""
     if on_postgres():
         return f"{column} = ANY(%s::{kind}[])", list(values)
-    listed = [value.hex if isinstance(value, UUID) else value for value in values]
+    listed = [value.hex for value in values] if kind == "uuid" else values
     return f"{column} IN (SELECT value FROM json_each(%s))", _encode(listed).decode()
+
+
+def having(table: str, column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
+    """FROM and WHERE of the rows whose column holds one of many values, and the one parameter, which comes first.
+
+    SQLite looks each value up, where it would walk through a partial index for `any_of` (tried: 9 µs a value
+    among 100,000 rows, against 0.1)."""
+    condition, listed = any_of(column, values, kind)
+    if on_postgres():
+        return f"FROM {table} WHERE {condition}", listed
+    return f"FROM json_each(%s) AS wanted CROSS JOIN {table} WHERE {table}.{column} = wanted.value", listed
 
 
 def insert(table: str, columns: Sequence[str], rows: Rows) -> None:

@@ -23,6 +23,7 @@ CREATE INDEX account_external_id ON account (external_id) WHERE external_id IS N
 CREATE INDEX account_domain ON account (domain) WHERE domain IS NOT NULL;
 CREATE TABLE record (subject BLOB PRIMARY KEY, number INTEGER NOT NULL, raw BLOB, draft BLOB);
 CREATE INDEX record_raw ON record (raw) WHERE raw IS NOT NULL;
+CREATE INDEX record_number ON record (number);
 """
 
 
@@ -119,9 +120,12 @@ class Overlay:
         )
         return {UUID(bytes=subject): RecordState(number, raw, draft) for subject, number, raw, draft in rows}
 
-    def known(self, raw_hashes: Sequence[bytes]) -> dict[bytes, tuple[int, UUID]]:
-        rows = self._rows("SELECT raw, number, subject FROM record WHERE raw IS NOT NULL AND raw", raw_hashes)
-        return {raw: (number, UUID(bytes=subject)) for raw, number, subject in rows}
+    def known(self, raw_hashes: Sequence[bytes]) -> dict[bytes, int]:
+        return dict(self._rows("SELECT raw, number FROM record WHERE raw IS NOT NULL AND raw", raw_hashes))
+
+    def replaced(self, numbers: Sequence[int]) -> set[int]:
+        """Those of the numbers whose record would have been said anew."""
+        return {number for (number,) in self._rows("SELECT number FROM record WHERE number", numbers)}
 
     def put_records(self, states: Mapping[UUID, RecordState]) -> None:
         self._write(

@@ -6,7 +6,6 @@ Scheduled runs (`periodic`) keep a pair of hashes of their own while they write 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,7 +16,9 @@ from ropewalk.store.database import (
     SQLITE_VARIABLES,
     any_of,
     batches,
+    each_row,
     execute,
+    having,
     id_column,
     insert,
     on_postgres,
@@ -35,16 +36,16 @@ _PERIODIC_PAIR = ("periodic_raw_hash", "periodic_draft_hash")
 
 class Remembered(NamedTuple):
     """`raw_hash` None: the record is to be decoded next time too. `changed`: it was applied, so that what the
-    other kind of run remembers no longer holds."""
+    other kind of run remembers no longer holds. `number`: the record's, None for a subject that is new to the stream."""
 
     subject_id: UUID
     raw_hash: bytes | None
     draft_hash: bytes | None
     changed: bool = True
+    number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordState:
+class RecordState(NamedTuple):
     """`number` is None for one that this very batch will remember."""
 
     number: int | None
@@ -54,16 +55,18 @@ class RecordState:
 
 def known(
     organization_id: UUID, stream_id: UUID, raw_hashes: Sequence[bytes], *, periodic: bool
-) -> dict[bytes, tuple[int, UUID]]:
-    """Of these raw records the ones that are current: their number and subject."""
+) -> dict[bytes, int]:
+    """Of these raw records the ones that are current, with their numbers."""
     column = _PERIODIC_PAIR[0] if periodic else _PAIR[0]
-    found: dict[bytes, tuple[int, UUID]] = {}
+    found: dict[bytes, int] = {}
     for condition, parameters in _hashes_in(column, raw_hashes):
-        for raw, number, subject in rows_of(
-            f"SELECT {column}, id, subject_id FROM {_TABLE} WHERE stream_id = %s AND organization_id = %s AND {condition}",
-            [id_column(stream_id), id_column(organization_id), *parameters],
-        ):
-            found[bytes(raw)] = number, uuid_from(subject)
+        # The organization is asked of the stream, so that all that is read lies in one index.
+        rows = rows_of(
+            f"SELECT {column}, id FROM {_TABLE} WHERE {condition} AND stream_id ="
+            " (SELECT id FROM ropewalk_stream WHERE id = %s AND organization_id = %s)",
+            [*parameters, id_column(stream_id), id_column(organization_id)],
+        )
+        found.update(rows)
     return found
 
 
@@ -78,12 +81,13 @@ def _hashes_in(column: str, hashes: Sequence[bytes]) -> Iterator[tuple[str, list
 def by_subject(
     organization_id: UUID, stream_id: UUID, subject_ids: Sequence[UUID], *, periodic: bool
 ) -> dict[UUID, RecordState]:
+    if not subject_ids:
+        return {}
     raw, draft = _PERIODIC_PAIR if periodic else _PAIR
-    condition, listed = any_of("subject_id", subject_ids, "uuid")
+    rows, listed = having(_TABLE, "subject_id", subject_ids, "uuid")
     found = rows_of(
-        f"SELECT subject_id, id, {raw}, {draft} FROM {_TABLE}"
-        f" WHERE stream_id = %s AND organization_id = %s AND {condition}",
-        [id_column(stream_id), id_column(organization_id), listed],
+        f"SELECT subject_id, {_TABLE}.id, {raw}, {draft} {rows} AND stream_id = %s AND organization_id = %s",
+        [listed, id_column(stream_id), id_column(organization_id)],
     )
     return {
         uuid_from(subject): RecordState(number, _hash(raw_hash), _hash(draft_hash))
@@ -97,39 +101,29 @@ def _hash(value: Any) -> bytes | None:
 
 def remember(
     organization_id: UUID, stream_id: UUID, rows: Iterable[Remembered], *, periodic: bool, read_at: int = 0
-) -> dict[UUID, int]:
-    """The number of each subject's record. Of two rows for one subject the later counts."""
-    latest = {row.subject_id: row for row in rows}
-    if not latest:
-        return {}
-    there = _numbers(stream_id, list(latest))
-    unknown = [row for subject, row in latest.items() if subject not in there]
+) -> Sequence[int]:
+    """The numbers of the new ones. There is one row for a subject."""
+    new: list[Remembered] = []
+    changed: list[Remembered] = []
+    same: list[Remembered] = []
+    for row in rows:
+        (new if row.number is None else changed if row.changed else same).append(row)
     own, other = (_PERIODIC_PAIR, _PAIR) if periodic else (_PAIR, _PERIODIC_PAIR)
-    for changed in (True, False):
-        known_rows = [latest[subject] for subject in there if latest[subject].changed is changed]
-        hashes = [(*row[1:3], there[row.subject_id]) for row in known_rows]
-        _set_hashes(own, other if changed else (), hashes, read_at)
-
+    _set_hashes(own, other, changed, read_at)
+    _set_hashes(own, (), same, read_at)
+    if not new:
+        return ()
     organization, stream = id_column(organization_id), id_column(stream_id)
-    numbers = _new_numbers(len(unknown))
+    numbers = _new_numbers(len(new))
     insert(
         _TABLE,
         ("id", "organization_id", "stream_id", "subject_id", "read_at", *own),
         (
             (number, organization, stream, id_column(row.subject_id), read_at, row.raw_hash, row.draft_hash)
-            for number, row in zip(numbers, unknown, strict=True)
+            for number, row in zip(numbers, new, strict=True)
         ),
     )
-    return there | {row.subject_id: number for number, row in zip(numbers, unknown, strict=True)}
-
-
-def _numbers(stream_id: UUID, subject_ids: Sequence[UUID]) -> dict[UUID, int]:
-    condition, listed = any_of("subject_id", subject_ids, "uuid")
-    found = rows_of(
-        f"SELECT subject_id, id FROM {_TABLE} WHERE stream_id = %s AND {condition}",
-        [id_column(stream_id), listed],
-    )
-    return {uuid_from(subject): number for subject, number in found}
+    return numbers
 
 
 def _new_numbers(count: int) -> Sequence[int]:
@@ -143,10 +137,7 @@ def _new_numbers(count: int) -> Sequence[int]:
 
 
 def _set_hashes(
-    own: tuple[str, ...],
-    dropped: tuple[str, ...],
-    rows: Sequence[tuple[bytes | None, bytes | None, int]],
-    read_at: int,
+    own: tuple[str, ...], dropped: tuple[str, ...], rows: Sequence[Remembered], read_at: int
 ) -> None:
     nothing = (None,) * (len(dropped) + 1)
     update(
@@ -157,7 +148,7 @@ def _set_hashes(
             ("gone_since", "timestamptz"),
             ("read_at", "bigint"),
         ],
-        ((raw, draft, *nothing, read_at, number) for raw, draft, number in rows),
+        ((row.raw_hash, row.draft_hash, *nothing, read_at, row.number) for row in rows),
     )
 
 
@@ -194,8 +185,11 @@ def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: date
 
 
 def missing(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> BitMap:
-    there = StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id, gone_since=None)
-    return BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
+    there = each_row(
+        f"SELECT id FROM {_TABLE} WHERE stream_id = %s AND organization_id = %s AND gone_since IS NULL",
+        [id_column(stream_id), id_column(organization_id)],
+    )
+    return BitMap(number for (number,) in there) - seen
 
 
 def mark_missing(

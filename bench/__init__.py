@@ -1,0 +1,1 @@
+"""What Ropewalk claims about speed, runnable: `make bench`."""
