@@ -255,9 +255,11 @@ class _Applying:
         )
         entered: dict[str, Any] = dict(body.get("secrets") or {})
         entered |= {HEADER + name: value for name, value in header_values.items()}
-        schedule = {"periodic": before.periodic, "every_minutes": before.every_minutes}
+        saved = {**before.settings, "enabled": before.enabled}
+        if "schedule" in wanted:
+            saved["schedule"] = {"periodic": before.periodic, "every_minutes": before.every_minutes}
         return [
-            *_differences({**before.settings, "enabled": before.enabled, "schedule": schedule}, wanted, at),
+            *_differences(saved, wanted, at),
             *(
                 Difference(f"{at}.{_as_written(one.path)}", None, None)
                 for one in self._secret_differences(connector, entered, before)

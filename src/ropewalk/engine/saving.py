@@ -145,6 +145,8 @@ class StreamSaving:
         return {entry.to for entry in self.settings.mapping}
 
     def _schedule(self) -> dict[str, Any]:
+        if self._kind.live:
+            return {}
         wanted, before = self.settings.schedule, self._before
         values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
         same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())

@@ -66,7 +66,7 @@ class Stream(Shape):
 
     kind: Kind
     enabled: bool
-    schedule: Schedule
+    schedule: Schedule | None = left_out()
     secrets: dict[str, IsSet]
     status: StreamState
 
@@ -95,7 +95,9 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
             **row.settings,
             "kind": row.kind,
             "enabled": row.enabled,
-            "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes),
+            "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes)
+            if row.kind != "events"
+            else None,
             "secrets": _secrets(status.secrets),
             "status": StreamState(
                 tested=row.tested_at is not None,
