@@ -63,9 +63,8 @@ def open_fetch(
     """For a run: waits and retries as long as product.md §5.4 lets it."""
     stored = saved_secrets(connector.organization_id, connector.id, kind)
     credentials = credentials_for(frozen.connector, frozen.stream, stored)
-    per_minute = getattr(frozen.connector, "requests_per_minute", None)
-    budget = _budget(connector.id, per_minute, clock) if per_minute else None
-    with client(clock).bind(credentials, budget=budget, cancelled=stop) as fetch:
+    reserve = budget(connector.id, frozen.connector, clock)
+    with client(clock).bind(credentials, budget=reserve, cancelled=stop) as fetch:
         opened = Opened(fetch)
         opened.redactor()
         yield opened
@@ -96,7 +95,12 @@ def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -
     return credentials
 
 
-def _budget(connector_id: UUID, per_minute: int, clock: Clock) -> Callable[[], float]:
+def budget(connector_id: UUID, connector: Any, clock: Clock) -> Callable[[], float] | None:
+    """Reserves the next request where the connector's settings limit them."""
+    per_minute = getattr(connector, "requests_per_minute", None)
+    if not per_minute:
+        return None
+
     def reserve() -> float:
         with own_connection():
             return connectors.reserve(connector_id, per_minute=per_minute, now=clock.now().timestamp())
