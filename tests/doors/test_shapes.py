@@ -70,6 +70,7 @@ def stream_shape(world: World) -> dict[str, Any]:
             "paused": None,
             "needs_full": False,
             "recent_issues": [],
+            "warnings": [],
         },
         "url": "http://127.0.0.1:9/v1/accounts",
         "method": "GET",

@@ -16,9 +16,12 @@ from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, NotFound
+from ropewalk.core.timeline import Filter
 from ropewalk.engine import accounts, configure, people
 from ropewalk.engine.answers import FAILED_SECONDS, answers
 from ropewalk.engine.clock import SystemClock
+from ropewalk.engine.eventsource import Query
+from ropewalk.store import search
 from tests.engine.conftest import Serving
 from tests.engine.timelines import Book, happened, ids, stream_body, told
 from tests.engine.world import World
@@ -270,8 +273,6 @@ def test_nothing_is_created_and_a_timeline_costs_the_same_queries_for_one_stream
 
 
 def accounts_of(book: Book) -> list[Any]:
-    from ropewalk.store import search
-
     return search.accounts(book.org).items
 
 
@@ -289,9 +290,6 @@ def test_fifty_clients_at_once_make_one_request_of_each_stream(book: Book, servi
     for fake in fakes:
         fake.seen.clear()
     book.clock.advance(seconds=limits.KEPT_SECONDS)  # type: ignore[attr-defined]
-    from ropewalk.core.timeline import Filter
-    from ropewalk.engine.eventsource import Query
-
     query = Query(book.account, book.clock.now(), Filter())
 
     def client(_: int) -> list[int]:

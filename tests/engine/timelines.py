@@ -39,11 +39,21 @@ class Book:
     def add(self, **values: Any) -> Account:
         return accounts.create_account(self.org, self.owner, {"companyName": "Acme"} | values, self.clock)
 
-    def stream(self, url: str, name: str = "App", **settings: Any) -> Connector:
+    def stream(
+        self,
+        url: str,
+        name: str = "App",
+        *,
+        settings: dict[str, Any] | None = None,
+        secrets: dict[str, str] | None = None,
+        **stream: Any,
+    ) -> Connector:
         body = {
             "source": "custom_api",
             "name": name,
-            "streams": {"events": stream_body(url, **settings)},
+            "settings": settings or {},
+            "secrets": secrets or {},
+            "streams": {"events": stream_body(url, **stream)},
         }
         return configure.create_connector(self.org, self.owner, body, self.clock)
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
-from ropewalk.core import discover, suggest
+from ropewalk.core import discover, remedies, suggest
 from ropewalk.core.actors import Actor
 from ropewalk.core.auth import AuthSettings, merge
 from ropewalk.core.checking import Settings, check
@@ -18,14 +18,14 @@ from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
-from ropewalk.engine import connection, logs, saving
+from ropewalk.engine import connection, logs, sample as sampling, saving
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.configure import source_named
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.saving import Secrets, collect, refuse
 from ropewalk.net.credentials import Credentials
-from ropewalk.sources.base import Kind, Page, Source, StreamKind, Window
+from ropewalk.sources.base import Kind, Page, Source, StreamKind
 from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
@@ -52,7 +52,9 @@ def test_stream(
     stream = streams.get(organization_id, connector_id, kind)
     frozen = Frozen.of(connector, stream)
     stored = connection.saved_secrets(organization_id, connector_id, kind)
-    answer = _test(frozen.reading, frozen.kind, frozen.connector, frozen.stream, stored, clock)
+    answer = _test(
+        organization_id, frozen.reading, frozen.kind, frozen.connector, frozen.stream, stored, clock
+    )
     now = clock.now()
     with transaction(organization_id):
         if answer["ok"]:
@@ -89,7 +91,8 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
         *given.values(),
         *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
     ]
-    return _test(kind, cast(Kind, draft.kind), settings, stream, stored | entered, clock, redacted)
+    tested = cast(Kind, draft.kind)
+    return _test(organization_id, kind, tested, settings, stream, stored | entered, clock, redacted)
 
 
 def _checked(
@@ -127,6 +130,7 @@ class _Seen:
 
 
 def _test(
+    organization_id: UUID,
     kind: StreamKind,
     kind_name: Kind,
     settings: Any,
@@ -144,13 +148,16 @@ def _test(
     deadline = client.clock() + DEADLINE_SECONDS
     with client.bind(credentials, deadline=deadline, retries=RETRIES) as fetch:
         seen = _Seen(fetch)
-        try:
-            reading = kind.read(settings, stream, Window(max_pages=TEST_PAGES), seen, None)
-            for page in islice(reading, TEST_PAGES):
-                pages.append(page)
-                sample += _objects(page, SAMPLE - len(sample))
-        except RopewalkError as caught:
-            error = caught
+        for window in sampling.windows(organization_id, kind, stream, clock.now()):
+            error = None
+            try:
+                for page in islice(kind.read(settings, stream, window, seen, None), TEST_PAGES):
+                    pages.append(page)
+                    sample += _objects(page, SAMPLE - len(sample))
+            except RopewalkError as caught:
+                error = caught
+            if error is None or error.code != "unexpected_status":
+                break
         redactor = Redactor([*fetch.secrets(), *more_secrets])
         logs.know(fetch.secrets())
         answer = {
@@ -159,6 +166,11 @@ def _test(
             "response": _response(seen.response, redactor, clock),
             "records": redactor.values(sample[:SHOWN]),
         }
+        if kind.live and stream.mapping and sample:
+            events = sampling.EventSample(organization_id, stream, sample)
+            answer["preview"] = events.told(redactor)
+            note = sampling.range_note(kind, settings, stream, window, pages[0], events.events, fetch)
+            answer["preview"]["notes"] += [note] if note else []
     found = discover.fields(sample)
     answer |= {
         "fields": [_field(field, redactor) for field in found],
@@ -170,21 +182,9 @@ def _test(
         answer["error"] = {
             "code": error.code,
             "message": redactor.text(error.message),
-            "about": _ABOUT.get(error.code, "url"),
+            "about": remedies.about(error.code),
         }
     return answer
-
-
-_ABOUT = {
-    "authentication_failed": "credential",
-    "secret_missing": "credential",
-    "secret_unusable": "credential",
-    "secret_not_bound": "credential",
-    "token_refused": "credential",
-    "records_path": "records_path",
-    "not_json": "records_path",
-}
-"""What of the settings an error is about; everything else is about the URL."""
 
 
 def _objects(page: Page, most: int) -> list[dict[str, JSON]]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.db.models.functions import Lower
 
+from ropewalk.core.alignment import Carried
 from ropewalk.core.events import MatchBy
 from ropewalk.core.mapping import MATCH_FIELDS
 from ropewalk.store.models import Account, Stream
@@ -16,28 +17,22 @@ from ropewalk.store.models import Account, Stream
 _COLUMNS = {"companyDomain": "company_domain", "externalCustomerId": "external_customer_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """Of `accounts`, so many have the match field; `mapped`: an account stream maps it. `held` are examples."""
-
-    accounts: int
-    carrying: int
-    mapped: bool
-    held: tuple[str, ...]
-
-
-def carried(organization_id: UUID, match_field: str, *, examples: int = 3) -> Carried:
-    column = _COLUMNS[match_field]
+def carried(organization_id: UUID, field: str) -> Carried:
     mine = Account.objects.filter(organization_id=organization_id, deleted_at=None)
-    counted = mine.aggregate(accounts=Count("id"), carrying=Count(column))
-    held = mine.filter(**{f"{column}__isnull": False}).order_by("id").values_list(column, flat=True)
+    counted = mine.aggregate(accounts=Count("id"), carrying=Count(_COLUMNS[field]))
     streams = Stream.objects.filter(
         organization_id=organization_id, kind="accounts", connector__deleted_at=None
     ).values_list("settings", flat=True)
-    mapped = any(
-        entry.get("to") == match_field for settings in streams for entry in settings.get("mapping") or ()
-    )
-    return Carried(counted["accounts"], counted["carrying"], mapped, tuple(held[:examples]))
+    mapped = any(entry.get("to") == field for settings in streams for entry in settings.get("mapping") or ())
+    return Carried(counted["accounts"], counted["carrying"], mapped)
+
+
+def examples(organization_id: UUID, field: str, *, limit: int = 3) -> list[str]:
+    """Some of the values that accounts have."""
+    column = _COLUMNS[field]
+    mine = Account.objects.filter(organization_id=organization_id, deleted_at=None)
+    found = mine.filter(**{f"{column}__isnull": False}).order_by("id").values_list(column, flat=True)
+    return [str(value) for value in found[:limit]]
 
 
 def external_ids_of_others(organization_id: UUID, ids: Collection[str]) -> frozenset[str]:

@@ -52,6 +52,7 @@ class StreamState(Shape):
     paused: Literal["reconnect", "undo"] | None
     needs_full: bool
     recent_issues: list[Issue]
+    warnings: list[str] = Field(description="Where it matches by what few accounts have, or none is given.")
 
 
 class Schedule(Shape):
@@ -112,6 +113,7 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
                     Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
                     for each in status.issues
                 ],
+                warnings=status.warnings,
             ),
         }
     )
