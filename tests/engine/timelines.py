@@ -70,9 +70,9 @@ class Book:
         connection.client.cache_clear()
 
 
-def stream_body(url: str, **settings: Any) -> dict[str, Any]:
+def stream_body(url: str, path: str = "/events", **settings: Any) -> dict[str, Any]:
     return {
-        "url": f"{url}/events",
+        "url": f"{url}{path}",
         "records_path": "data",
         "match_by": "external_id",
         "mapping": MAPPING,
