@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ropewalk.cli.app import status
 from tests.cli.conftest import TOKEN, Shell, Vendor
 
 
@@ -100,6 +101,42 @@ def test_the_key_is_rotated_and_everything_stays_readable(crm: Shell, vendor: Ve
     assert (rotated.returncode, rotated.stdout) == (0, "1 credential encrypted with the new key.\n")
     assert key_file.read_text() != before
     assert crm("test", "CRM", "accounts").returncode == 0
+
+
+# ---- backups ----
+
+
+def test_a_backup_is_put_back_into_another_folder(crm: Shell) -> None:
+    made = crm("backup", "copy")
+    key, other = crm.data.with_name("data.key"), crm.data.with_name("other.key")
+    crm.environ["ROPEWALK_DATA_DIR"] = str(crm.data.with_name("other"))
+    keyless = crm("restore", "copy")
+    other.write_bytes(key.read_bytes())
+    restored = crm("restore", "copy")
+
+    assert (made.returncode, made.stdout.split(" bytes in ")[1:]) == (0, [f"{crm.folder / 'copy'}.\n"])
+    assert made.stderr == f"The key is not in it. Keep a copy of {key} somewhere else.\n"
+    assert (keyless.returncode, keyless.stderr) == (
+        1,
+        f"Error: The key file {other} is missing. Put it back from your backup.\n",
+    )
+    assert (restored.returncode, restored.stdout) == (0, f"Restored into {crm.data.with_name('other')}.\n")
+    assert crm("plan", "crm.yaml").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_postgres_has_tools_of_its_own(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ROPEWALK_DATABASE_URL", "postgresql://u:planted-password@127.0.0.1:1/n")
+
+    assert status([command, "copy"]) == 1
+
+    assert capsys.readouterr() == (
+        "",
+        "Error: The data is in PostgreSQL, the job queue included: pg_dump --format=custom backs it up, pg_restore puts "
+        "it back. Keep the key apart from it.\n",
+    )
 
 
 # ---- the doctor ----

@@ -113,8 +113,9 @@ def apis(draw: st.DrawFn) -> tuple[PagingSettings, Server, list[int]]:
         paging = settings(type=kind, page_size=size, first_page=first, size_param=size_param)
         return paging, by_params(numbered(every, shape, first)), every
     if kind == "offset":
-        paging = settings(type=kind, page_size=size, size_param=size_param)
-        return paging, by_params(offset(every, shape)), every
+        first = draw(st.integers(0, 1))
+        paging = settings(type=kind, page_size=size, first_offset=first, size_param=size_param)
+        return paging, by_params(offset(every, shape, first)), every
     if kind == "cursor":
         name = draw(st.sampled_from([str, int, lambda start: {"after": start}, lambda start: [start, "x"]]))
         paging = settings(type=kind, page_size=size, size_param=size_param, next_cursor_path="next")
@@ -199,6 +200,12 @@ def test_the_first_page_ahead_is_the_next(api: tuple[PagingSettings, Server, lis
         (
             settings(type="offset", offset_param="skip", size_param=None),
             [Ask({"skip": at}) for at in (0, 10, 20)],
+        ),
+        (
+            settings(
+                type="offset", offset_param="startIndex", size_param="count", page_size=10, first_offset=1
+            ),
+            [Ask({"startIndex": at, "count": 10}) for at in (1, 11, 21)],
         ),
         (
             CURSOR,

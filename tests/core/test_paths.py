@@ -54,7 +54,8 @@ def test_what_join_writes_parse_reads(segments: list[str]) -> None:
         ("a.b.1.c", None),
         ("0", "zero"),
         ("a.b.2", MISSING),
-        ("a.b.-1", MISSING),
+        ("a.b.-1.c", None),
+        ("a.b.-2", MISSING),
         ("a.b.x", MISSING),
         ("a.b.0.x", MISSING),
         ("a.x", MISSING),
@@ -67,22 +68,26 @@ def test_get(path: str, value: JSON) -> None:
 
 
 @pytest.mark.parametrize(
-    ("segment", "place"),
+    ("segment", "length", "place"),
     [
-        ("0", 0),
-        ("10", 10),
-        ("999999999", 999999999),
-        ("9999999999", None),
-        ("01", None),
-        ("-1", None),
-        ("", None),
-        ("²", None),
-        ("٣", None),
-        ("1 ", None),
+        ("0", 1, 0),
+        ("0", 0, None),
+        ("10", 11, 10),
+        ("10", 10, None),
+        ("999999999", 10**9, 999999999),
+        ("9999999999", 10**11, None),
+        ("-1", 3, 2),
+        ("-1", 0, None),
+        ("-2", 3, None),
+        ("01", 3, None),
+        ("", 3, None),
+        ("²", 3, None),
+        ("٣", 4, None),
+        ("1 ", 3, None),
     ],
 )
-def test_index(segment: str, place: int | None) -> None:
-    assert index(segment) == place
+def test_index(segment: str, length: int, place: int | None) -> None:
+    assert index(segment, length) == place
 
 
 @given(records)

@@ -74,6 +74,7 @@ def wrong(
         (b"\xef\xbb\xbf[1]", "", [b"1"]),
         (b'{"a":[],"a":[1,2]}', "a", [b"1", b"2"]),
         (b"[[1],[2,[3]]]", "1", [b"2", b"[3]"]),
+        (b"[[1],[2,[3]]]", "-1.-1", [b"3"]),
     ],
 )
 def test_records_are_the_bytes_that_were_sent(
@@ -116,14 +117,23 @@ def test_both_ways_agree(data: st.DataObject) -> None:
         indent=data.draw(st.sampled_from([None, 1])),
     ).encode()
     in_memory, in_file = (
-        taken(held, "data.rows", meta="meta", row="data.rows.1") for held in (body, BytesIO(body))
+        taken(
+            held,
+            "data.rows",
+            meta="meta",
+            row="data.rows.1",
+            last="data.rows.-1",
+            deep="meta.-1.-1",
+        )
+        for held in (body, BytesIO(body))
     )
     assert raws(in_memory) == raws(in_file)
     assert [json.loads(raw) for raw in raws(in_memory)] == rows
     assert in_memory.fingerprint == in_file.fingerprint
     assert in_memory.count == in_file.count == len(rows)
     assert in_memory.found == in_file.found
-    assert set(in_memory.found) == {"meta", "row"}
+    assert set(in_memory.found) == {"meta", "row", "last", "deep"}
+    assert in_memory.found["last"] == (rows[-1] if rows else MISSING)
 
 
 def test_the_fingerprint_is_of_the_records_alone(hold: Hold) -> None:
@@ -147,12 +157,13 @@ def test_wanted_values(hold: Hold) -> None:
     wanted = {
         "next": "paging.next", "total": "paging.total", "more": "paging.more", "paging": "paging", "n": "n.1.x",
         "all": "n", "none": "paging.nothing", "past": "n.2", "no": "s.x", "last": "rows.1.in.0", "far": "rows.2.id",
-        "neg": "rows.-1.id", "away": "x.y",
+        "end": "rows.-1.id", "neg": "rows.-2.id", "away": "x.y",
     }  # fmt: skip
     assert taken(body, "rows", **wanted).found == {
         "next": "cé", "total": "12345678901234567890123", "more": None,
         "paging": {"next": "cé", "total": "12345678901234567890123", "more": None}, "n": 4, "all": [3, {"x": 4}],
-        "none": MISSING, "past": MISSING, "no": MISSING, "last": 6, "far": MISSING, "neg": MISSING, "away": MISSING,
+        "none": MISSING, "past": MISSING, "no": MISSING, "last": 6, "far": MISSING, "end": "b", "neg": MISSING,
+        "away": MISSING,
     }  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import django
 
-SETTLED = ("rotate", "_renew", "replace", "_draft", "_sync_folder")
-"""The functions that change something, of `store.secrets` and `store.keyring`."""
+SETTLED = ("rotate", "_renew", "replace", "_draft", "sync")
+"""The functions that change something, of `store.secrets`, `store.keyring` and `store.disk`."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def stopped_at(step: int, do: Callable[[], None]) -> bool:
 
     def call(frame: FrameType, _: str, __: Any) -> Any:
         file = frame.f_code.co_filename
-        ours = file.endswith(("store/secrets.py", "store/keyring.py"))
+        ours = file.endswith(("store/secrets.py", "store/keyring.py", "store/disk.py"))
         return line if ours and frame.f_code.co_name in SETTLED else None
 
     sys.settrace(call)

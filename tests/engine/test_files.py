@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from ropewalk.core.errors import MustFix
+from ropewalk.core.errors import Conflict, MustFix
 from ropewalk.engine import files
 from ropewalk.engine.documents import Document, read
 from ropewalk.engine.files import Difference
@@ -40,7 +42,7 @@ def document(text: str, name: str = "crm.yaml") -> Document:
     return Document(name, textwrap.dedent(text))
 
 
-def apply(world: World, text: str = CRM, environ: dict[str, str] | None = None) -> list[files.Done]:
+def apply(world: World, text: str = CRM, environ: dict[str, str] | None = None) -> list[files.Outcome]:
     return files.apply(
         world.org, world.owner, [document(text)], TENANT if environ is None else environ, world.clock
     )
@@ -245,6 +247,9 @@ def test_all_problems_of_all_connectors_come_at_once_and_nothing_is_done(world: 
         "crm.yaml: 2.name",
         "crm.yaml: 3.source",
         "crm.yaml: 4.colour",
+        "crm.yaml: 5.settings.auth.username",
+        "crm.yaml: 5.streams.accounts.mapping",
+        "crm.yaml: 5.streams.accounts.url",
         "crm.yaml: 5.streams.invoices",
     ]
     assert [one.name for one in connectors.every(world.org)] == ["CRM"]
@@ -261,6 +266,63 @@ def test_what_the_file_leaves_out_stays(world: World) -> None:
     assert [one.action for one in done] == ["unchanged"]
     assert [one.kind for one in streams.of_connector(world.org, connector.id)] == ["accounts"]
     assert secrets.names(world.org, connector_id=connector.id) == ["token"]
+
+
+@pytest.mark.django_db
+def test_a_connector_and_its_stream_change_together(world: World) -> None:
+    """Neither fits the other as it was before: only both together do."""
+    keyed = CRM.replace("type: bearer", "type: api_key").replace(
+        "matching:", "auth: {in: query, name: key}\n      matching:"
+    )
+    apply(world, keyed)
+
+    done = apply(world)
+
+    assert [(one.action, one.resets) for one in done] == [("changed", ["accounts"])]
+
+
+@pytest.mark.django_db
+def test_a_plan_only_reads(world: World) -> None:
+    apply(world)
+    text = CRM.replace("external_id", "domain_and_external_id") + "- {source: custom_api, name: ERP}\n"
+
+    with CaptureQueriesContext(connection) as asked:
+        planned = files.plan(world.org, [document(text)], TENANT, world.clock, prune=True)
+
+    assert {query["sql"].split()[0] for query in asked} == {"SELECT"}
+    assert [(one.name, one.action, one.streams, one.resets) for one in planned] == [
+        ("CRM", "changed", {"accounts": "changed"}, ["accounts"]),
+        ("ERP", "created", {}, []),
+    ]
+    assert planned == apply(world, text)
+
+
+@pytest.mark.django_db
+def test_what_is_in_no_file_goes_with_an_entry_for_each_or_all_stay(world: World) -> None:
+    others = "".join(f"- {{source: custom_api, name: {name}}}\n" for name in ("ERP", "Old"))
+    apply(world, CRM + others)
+    entries = len(audit.listing(world.org).items)
+
+    def pruned(text: str, **options: Any) -> list[files.Outcome]:
+        return files.apply(
+            world.org, world.owner, [document(text)], TENANT, world.clock, prune=True, **options
+        )
+
+    with pytest.raises(MustFix):
+        pruned(CRM.replace("matching: external_id", "matching: planted"))
+    with pytest.raises(Conflict):
+        pruned(CRM, agreed=["ERP"])
+    assert [one.name for one in connectors.every(world.org)] == ["CRM", "ERP", "Old"]
+    assert len(audit.listing(world.org).items) == entries
+    done = pruned(CRM, agreed=["ERP", "Old"])
+
+    assert [(one.name, one.action) for one in done] == [
+        ("CRM", "unchanged"),
+        ("ERP", "deleted"),
+        ("Old", "deleted"),
+    ]
+    assert [one.verb for one in audit.listing(world.org).items][:2] == ["connector.deleted"] * 2
+    assert len(audit.listing(world.org).items) == entries + 2
 
 
 @pytest.mark.django_db

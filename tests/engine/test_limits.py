@@ -35,6 +35,12 @@ LIMITS: dict[str, tuple[str, Any, int, int]] = {
     "max_pages": ("pagination.max_pages", lambda value: page(max_pages=value), 1, 1_000),
     "page_size": ("pagination.page_size", lambda value: page(page_size=value), 1, 10_000),
     "first_page": ("pagination.first_page", lambda value: page(first_page=value), 0, 1),
+    "first_offset": (
+        "pagination.first_offset",
+        lambda value: {"pagination": {"type": "offset", "first_offset": value}},
+        0,
+        1,
+    ),
     "timeout_ms": ("timeout_ms", lambda value: {"timeout_ms": value}, 1_000, 300_000),
     "every_minutes": (
         "schedule.every_minutes",

@@ -58,9 +58,9 @@ def numbered(rows: Sequence[Any], shape: Shape, first: int = 1) -> Callable[[Par
     return ask
 
 
-def offset(rows: Sequence[Any], shape: Shape) -> Callable[[Params], Answer]:
+def offset(rows: Sequence[Any], shape: Shape, first: int = 0) -> Callable[[Params], Answer]:
     def ask(params: Params) -> Answer:
-        return _answer(shape, rows, params["offset"], _size(shape, params.get("limit")))
+        return _answer(shape, rows, params["offset"] - first, _size(shape, params.get("limit")))
 
     return ask
 

@@ -125,8 +125,49 @@ def test_no_new_key_is_made_for_old_data(tmp_path: Path) -> None:
 
 def test_a_new_installation_makes_its_key(tmp_path: Path) -> None:
     made = keyring.load((), tmp_path / "data.key", tmp_path / "data")
+    keyring.keep(tmp_path / "data.key")
 
-    assert made == keyring.load((), tmp_path / "data.key", tmp_path / "data")
+    assert made.keys == keyring.load((), tmp_path / "data.key", tmp_path / "data").keys
+
+
+def started(path: Path) -> Keyring:
+    """As every command starts, on a data folder with nothing in it: the database may be elsewhere, as PostgreSQL is."""
+    made = keyring.load((), path, path.with_suffix(""))
+    secrets.settle_key()
+    return made
+
+
+def test_a_lost_key_is_named_and_never_replaced(
+    org: UUID, connector: UUID, now: datetime, key_file: Path, tmp_path: Path, settings: Any
+) -> None:
+    save(org, connector, now, token="a")
+    settings.ROPEWALK = Installation.load({}, data_dir=str(tmp_path / "other"))
+    lost: Path = settings.ROPEWALK.key_file
+
+    for _ in range(2):
+        with pytest.raises(MustFix) as caught:
+            started(lost)
+        assert (caught.value.code, str(lost) in caught.value.message) == ("key_missing", True)
+        assert [path.name for path in tmp_path.iterdir()] == ["data.key"]
+
+    lost.write_bytes(key_file.read_bytes())
+    started(lost)
+    assert secrets.read(org, connector_id=connector)["token"].value == "a"
+
+
+@pytest.mark.django_db
+def test_a_start_that_was_killed_before_it_kept_its_key_is_done_again(tmp_path: Path, settings: Any) -> None:
+    settings.ROPEWALK = Installation.load({}, data_dir=str(tmp_path / "data"))
+    path: Path = settings.ROPEWALK.key_file
+    killed = keyring.load((), path, tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ropewalk.sqlite").touch()
+
+    first, second = started(path), started(path)
+
+    assert killed.keys == first.keys == second.keys == keyring.read(path).keys
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["data", "data.key"]
 
 
 @pytest.mark.parametrize("content", [b"", b"short\n", b"\xff" * 40])

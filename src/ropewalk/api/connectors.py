@@ -10,14 +10,14 @@ from ninja import Body, Router, Status
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, clock, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
-from ropewalk.engine import configure, probe
+from ropewalk.engine import configure, connector_saving, probe
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, models, pages, status
 
 router = Router(tags=["connectors"])
 
-NewConnector = Annotated[dict[str, Any], DocumentedBy(configure.NewConnector)]
-ConnectorChange = Annotated[dict[str, Any], DocumentedBy(configure.ConnectorChange)]
+NewConnector = Annotated[dict[str, Any], DocumentedBy(connector_saving.NewConnector)]
+ConnectorChange = Annotated[dict[str, Any], DocumentedBy(connector_saving.ConnectorChange)]
 Draft = Annotated[dict[str, Any], DocumentedBy(probe.Draft)]
 
 

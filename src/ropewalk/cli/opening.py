@@ -66,9 +66,10 @@ class Called:
     def open(self, *, logging_as: str | None = None) -> Installation:
         """Migrations run forward. `logging_as` is the least level that goes to standard error."""
         installation = self.load(logging_as=logging_as)
-        from ropewalk.store import schema
+        from ropewalk.store import schema, secrets
 
         schema.migrate()
+        secrets.settle_key()
         return installation
 
     def load(self, *, logging_as: str | None = None) -> Installation:

@@ -25,11 +25,12 @@ _SPACE = b" \t\n\r"
 BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _SCALAR = re.compile(rb"[^\s,:\]}\"\[{]*+")
+# Atomic groups, not possessive repeats of a group, which Python before 3.11.5 matches wrongly (gh-106052).
 # Over whole strings and plain values to the next bracket, or to the quote of a string that the chunk cuts off.
-_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(["{}\[\]])', re.DOTALL)
-_STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_STRING_PART = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?(?:NaN|Infinity))', re.DOTALL)
+_BRACKET = re.compile(rb'(?>(?:[^"{}\[\]]++|"(?>(?:[^"\\]++|\\.)*)")*)(["{}\[\]])', re.DOTALL)
+_STRING_END = re.compile(rb'(?>(?:[^"\\]++|\\.)*)"', re.DOTALL)
+_STRING_PART = re.compile(rb'(?>(?:[^"\\]++|\\.)*)', re.DOTALL)
+_CONSTANT = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"|(-?(?:NaN|Infinity))', re.DOTALL)
 
 # How an object with the same first key begins, or a plain value of the same first byte.
 _LEAD = re.compile(rb'\{\s*"[^"\\]{0,64}"\s*:|[^\s{]')

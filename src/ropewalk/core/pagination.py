@@ -108,11 +108,14 @@ class NumberedPages(_Sized):
 
 
 class OffsetPages(_Sized):
-    """Pages are asked for by the number of records before them."""
+    """Pages are asked for by the place of their first record."""
 
     NEXT = "number"
     type: Literal["offset"] = "offset"
     offset_param: ParamName = Field("offset", title="Offset parameter")
+    first_offset: Annotated[int, Field(strict=True), AfterValidator(within(0, 1)), bounds(0, 1)] = Field(
+        0, title="First offset", description="0; or 1 where the API counts records from 1."
+    )
 
 
 class CursorPages(_Sized):

@@ -322,7 +322,7 @@ class Pager:
 def _first_place(settings: PagingSettings) -> JSON:
     if isinstance(settings, NumberedPages):
         return settings.first_page
-    return 0 if isinstance(settings, OffsetPages) else None
+    return settings.first_offset if isinstance(settings, OffsetPages) else None
 
 
 def _is_absent(lead: JSON) -> bool:

@@ -1,4 +1,5 @@
-r"""Dotted paths into JSON values: `address.geo.city`, `tags.0`, `a\.b` for a key with a dot in it.
+r"""Dotted paths into JSON values: `address.geo.city`, `tags.0`, `tags.-1` for the last one, `a\.b` for a key with a dot
+in it.
 
 A backslash before a dot or a backslash takes it literally; any other backslash stands for itself. The empty
 path is the whole value, so the one path it would clash with, a single empty key, is written as a lone `\`.
@@ -18,6 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 WHOLE: Final[Path] = ()
 
 _EMPTY_KEY = "\\"
+LAST: Final = "-1"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -63,8 +65,8 @@ def get(value: JSON, path: Path) -> JSON | Missing:
                 return MISSING
             value = value[segment]
         elif isinstance(value, list):
-            place = index(segment)
-            if place is None or place >= len(value):
+            place = index(segment, len(value))
+            if place is None:
                 return MISSING
             value = value[place]
         else:
@@ -72,9 +74,12 @@ def get(value: JSON, path: Path) -> JSON | Missing:
     return value
 
 
-def index(segment: str) -> int | None:
-    """The place in an array that this segment names."""
-    return int(segment) if _INDEX.fullmatch(segment) else None
+def index(segment: str, length: int) -> int | None:
+    """The place that this segment names in an array of so many elements."""
+    if segment == LAST:
+        return length - 1 if length else None
+    place = int(segment) if _INDEX.fullmatch(segment) else length
+    return place if place < length else None
 
 
 def put(value: JSON, path: Path, new: JSON) -> JSON:
@@ -92,8 +97,8 @@ def _put(value: JSON, path: Path, depth: int, new: JSON) -> JSON:
     if isinstance(value, dict):
         return {**value, segment: _put(value.get(segment), path, depth + 1, new)}
     if isinstance(value, list):
-        place = index(segment)
-        if place is not None and place < len(value):
+        place = index(segment, len(value))
+        if place is not None:
             return [*value[:place], _put(value[place], path, depth + 1, new), *value[place + 1 :]]
     what = "the whole body" if depth == 0 else f"“{join(path[:depth])}”"
     raise ValueError(f"{what} is {_kind(value)} that has no place “{segment}”")

@@ -17,7 +17,7 @@ import msgspec
 from ropewalk.core.bodies import BOM, KEPT_BYTES, Malformed, Outline, fault, lines, survey
 from ropewalk.core.errors import MustFix, Problem, RowRefused
 from ropewalk.core.limits import NESTING, RECORD_BYTES
-from ropewalk.core.paths import Path, get, index, join
+from ropewalk.core.paths import LAST, Path, get, index, join
 from ropewalk.core.values import DIGEST_BYTES, JSON, MISSING, Missing, digest
 
 RawRecord = msgspec.Raw | bytes
@@ -37,7 +37,7 @@ _DIGITS_ALIKE: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _INT64: Final = range(-(2**63), 2**64)
 _INT64_CHARS: Final = 20
 _LAST_WORD = re.compile(rb"[^\s\"'<>,;:{}\[\]()&?]*\Z")
-_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([{\[])|([}\]])', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"|([{\[])|([}\]])', re.DOTALL)
 
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -102,8 +102,8 @@ class _Opened:
                     return MISSING
                 value = inside[segment]
             else:
-                place = index(segment)
-                if place is None or place >= len(inside):
+                place = index(segment, len(inside))
+                if place is None:
                     return MISSING
                 value = inside[place]
         return value
@@ -130,7 +130,7 @@ def _plain(raw: bytes | msgspec.Raw | Missing) -> JSON | Missing:
 def _split_slowly(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[str, Path]) -> Split:
     if kind in _LINES_TYPES:
         return _split_lines(file, kind, records_path, wanted)
-    reading = _Reading(records_path, wanted.values())
+    reading = _Reading(file, records_path, wanted.values())
     try:
         outline = Outline(file)
         if outline.end():
@@ -155,12 +155,14 @@ def _split_slowly(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping
 class _Reading:
     """One way through a body: counts and digests the records, and keeps what stands at the wanted paths."""
 
-    def __init__(self, records_path: Path, wanted: Iterable[Path]) -> None:
+    def __init__(self, file: BinaryIO, records_path: Path, wanted: Iterable[Path]) -> None:
         self.begin: int | None = None
         self.count = 0
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self._file = file
         self._records_path = records_path
         self._wanted = frozenset(wanted)
+        self._sought = self._wanted | {records_path}
         self._values: dict[Path, bytes] = {}
 
     def walk(self, outline: Outline, here: Path) -> None:
@@ -171,8 +173,13 @@ class _Reading:
             for key in outline.members():
                 self.walk(outline, (*here, key))
         elif first == b"[" and self._leads_on(here):
+            begin = None
             for number in outline.elements():
+                begin = outline.position
                 self.walk(outline, (*here, str(number)))
+            last = (*here, LAST)
+            if begin is not None and any(_is_within(path, last) for path in self._sought):
+                self.walk(Outline(self._file, begin), last)
         else:
             self._take(outline, here)
 
@@ -193,6 +200,8 @@ class _Reading:
             self.count = number + 1
             if watched and str(number) in watched:
                 self._values[*here, str(number)] = bytes(raw)
+        if self.count and LAST in watched:
+            self._values[*here, LAST] = bytes(raw)
 
     def _take(self, outline: Outline, here: Path) -> None:
         raw = outline.take()
@@ -210,8 +219,12 @@ class _Reading:
         return MISSING
 
 
+def _is_within(path: Path, above: Path) -> bool:
+    return path[: len(above)] == above
+
+
 def _is_below(path: Path, above: Path) -> bool:
-    return len(path) > len(above) and path[: len(above)] == above
+    return len(path) > len(above) and _is_within(path, above)
 
 
 @dataclass(frozen=True, slots=True)

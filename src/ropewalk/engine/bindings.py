@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from ropewalk.core.auth import AuthSettings, ClientCredentials
@@ -41,12 +40,16 @@ class Needed:
 
 @dataclass(slots=True)
 class Bindings:
-    """The secrets of a connector and one of its streams, as saved; `given` are those that the request enters anew."""
+    """The secrets of a connector and one of its streams; `given` are those that the request enters anew and binds itself.
+
+    `confirmed` are origins that somebody has said yes to; `agreed` those secrets of the connector that stand beside the
+    stream in one request: whoever wrote both has said so."""
 
     connector: Mapping[str, Stored]
     stream: Mapping[str, Stored]
     given: Collection[str] = ()
     confirmed: Collection[str] = ()
+    agreed: Collection[str] = ()
     to_bind: list[tuple[bool, str, str]] = field(default_factory=list)
 
     def problems(self, needed: Needed) -> list[Problem]:
@@ -66,11 +69,20 @@ class Bindings:
                     found.append(_missing_header(name.removeprefix(HEADER)))
                 continue
             for target in sorted(needed.origins - set(kept.origins)):
-                if not kept.origins or target in self.confirmed:
+                agreed = not own and name in self.agreed
+                if not kept.origins or agreed or target in self.confirmed:
                     self.to_bind.append((own, name, target))
                 else:
                     found.append(_elsewhere(name, kept, target))
         return found
+
+    def granted(self) -> Mapping[str, Stored]:
+        """The connector's secrets with what `problems` granted."""
+        after = dict(self.connector)
+        for own, name, target in self.to_bind:
+            if not own and target not in after[name].origins:
+                after[name] = Stored(after[name].value, (*after[name].origins, target))
+        return after
 
     def bind(self, organization_id: UUID, connector_id: UUID, stream_id: UUID, now: datetime) -> None:
         """Keeps what `problems` granted."""
@@ -103,8 +115,3 @@ def _elsewhere(name: str, stored: Stored, target: str) -> Problem:
         f"The saved {name.replace('_', ' ')} was entered for {', '.join(stored.origins)}. Enter it again to send it "
         f"to {target}, or confirm with send_secret_to={target}.",
     )
-
-
-def load(organization_id: UUID, connector_id: UUID, stream_id: UUID | None, **more: Any) -> Bindings:
-    own = secrets.read(organization_id, connector_id=connector_id, stream_id=stream_id) if stream_id else {}
-    return Bindings(secrets.read(organization_id, connector_id=connector_id), own, **more)

@@ -3,147 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, cast
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
-
 from ropewalk.core.actors import Actor
-from ropewalk.core.auth import merge
-from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, Problem
-from ropewalk.core.limits import ANY_CEILING
-from ropewalk.engine import bindings
-from ropewalk.engine.bindings import Needed, origins_of
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.saving import (
-    Saved,
-    Secrets,
-    StreamSaving,
-    collect,
-    entered,
-    reconnect,
-    refuse,
-    stream_problems,
-    unknown_kinds,
-    unknown_secrets,
-)
-from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source
-from ropewalk.store import audit, connectors, runs, secrets, streams
-from ropewalk.store.models import Connector, Stream
+from ropewalk.engine.connector_saving import ConnectorChange, ConnectorSaving
+from ropewalk.engine.saving import Saved, StreamSaving
+from ropewalk.store import audit, connectors, runs, streams
+from ropewalk.store.models import Connector
 from ropewalk.store.transactions import transaction
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-
-
-class NewConnector(Settings):
-    source: str
-    name: Name
-    settings: dict[str, Any] = {}
-    secrets: Secrets = {}
-    streams: dict[str, dict[str, Any]] = {}
-    enabled: Annotated[bool, Field(strict=True)] = True
-
-
-class ConnectorChange(Settings):
-    """What is left out stays; `settings` are replaced as a whole; a secret that is null is erased."""
-
-    name: Name | None = None
-    settings: dict[str, Any] | None = None
-    secrets: Secrets = {}
-    enabled: Annotated[bool, Field(strict=True)] | None = None
 
 
 def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
-    trouble: list[Problem] = []
-    asked: NewConnector | None = collect(trouble, "", lambda: check(NewConnector, body))
-    slug = body.get("source")
-    source: Source | None = (
-        collect(trouble, "", lambda: source_named(slug)) if isinstance(slug, str) else None
-    )
-    if source is not None:
-        trouble += unknown_secrets(source, _mapping(body, "secrets"))
-        trouble += unknown_kinds(source, _mapping(body, "streams"))
-        settings = collect(trouble, "settings", lambda: check(source.settings, _mapping(body, "settings")))
-        if trouble:
-            trouble += stream_problems(organization_id, source, _mapping(body, "streams"))
-    refuse(list(dict.fromkeys(trouble)))
-    assert asked is not None and source is not None
     with transaction(organization_id):
-        connector = _create(organization_id, asked, source, settings, clock, trouble)
-        refuse(trouble)
-        detail = {"streams": sorted(asked.streams)}
-        _note(organization_id, actor, "connector.created", connector, clock, detail)
-    return connector
+        saving = ConnectorSaving(organization_id, body, clock)
+        keep_new(saving, organization_id, actor, clock)
+        return connectors.get(organization_id, saving.connector.id)
 
 
-def _mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A part of a body that may be anything: what is wrong with its shape is told elsewhere."""
-    part = body.get(name, {})
-    return part if isinstance(part, dict) else {}
-
-
-def _create(
-    organization_id: UUID,
-    asked: NewConnector,
-    source: Source,
-    settings: BaseModel,
-    clock: Clock,
-    trouble: list[Problem],
-) -> Connector:
-    now = clock.now()
-    connector = connectors.create(
-        organization_id,
-        source=source.slug,
-        name=asked.name,
-        settings=settings.model_dump(mode="json", by_alias=True),
-        enabled=asked.enabled,
-        now=now,
-    )
-    values = entered(asked.secrets)
-    secrets.put(organization_id, connector_id=connector.id, values=values, origins=(), now=now)
-    for kind, stream in asked.streams.items():
-        collect(
-            trouble,
-            f"streams.{kind}",
-            lambda kind=kind, stream=stream: StreamSaving(connector, kind, stream, clock).save(),
-        )
-    return connector
+def keep_new(saving: ConnectorSaving, organization_id: UUID, actor: Actor, clock: Clock) -> None:
+    """In the transaction that the saving was made in."""
+    saving.save()
+    for stream in saving.streams.values():
+        stream.save()
+    detail = {"streams": sorted(saving.streams)}
+    _note(organization_id, actor, "connector.created", saving.connector, clock, detail)
 
 
 def update_connector(
     organization_id: UUID, actor: Actor, connector_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Connector:
-    asked = check(ConnectorChange, body)
-    now = clock.now()
     with transaction(organization_id):
-        connector = connectors.get(organization_id, connector_id)
-        source = REGISTRY[connector.source]
-        trouble = unknown_secrets(source, asked.secrets)
-        settings = None
-        if asked.settings is not None:
-            settings = collect(trouble, "settings", lambda: check(source.settings, asked.settings))
-        refuse(trouble)
-        after = settings.model_dump(mode="json", by_alias=True) if settings else None
-        connector = connectors.update(
-            organization_id, connector_id, now=now, name=asked.name, settings=after, enabled=asked.enabled
-        )
-        changed = _put_secrets(connector, asked.secrets, clock)
-        if after is not None:
-            given = [name for name, value in asked.secrets.items() if isinstance(value, str)]
-            refuse(_keep_bound(connector, given, clock))
-        if changed:
-            reconnect(connector)
-        _note(
-            organization_id,
-            actor,
-            "connector.changed",
-            connector,
-            clock,
-            {"changed": sorted(asked.model_fields_set - {"secrets"}), "secrets": changed},
-        )
-    return connector
+        before = connectors.get(organization_id, connector_id)
+        saving = ConnectorSaving(organization_id, body, clock, before, ConnectorChange)
+        keep_changed(saving, organization_id, actor, clock, body.keys() - {"secrets"})
+        return connectors.get(organization_id, connector_id)
+
+
+def keep_changed(
+    saving: ConnectorSaving, organization_id: UUID, actor: Actor, clock: Clock, named: Collection[str]
+) -> None:
+    """Without its streams. `named` are the properties that the audit log names as changed."""
+    detail = {"changed": sorted(named), "secrets": saving.save()}
+    _note(organization_id, actor, "connector.changed", saving.connector, clock, detail)
 
 
 def delete_connector(organization_id: UUID, actor: Actor, connector_id: UUID, clock: Clock) -> None:
@@ -174,11 +77,18 @@ def save_stream(
         saving = StreamSaving(connector, kind, body, clock, send_secret_to)
         if validate:
             return Saved(None, saving.resets)
-        saved = saving.save()
-        detail: dict[str, Any] = {"kind": kind, "baseline_reset": saved.baseline_reset}
-        if send_secret_to:
-            detail["send_secret_to"] = ", ".join(saving.confirmed)
-        _note(organization_id, actor, "connector.stream_saved", connector, clock, detail)
+        return keep_stream(saving, organization_id, actor, connector, clock)
+
+
+def keep_stream(
+    saving: StreamSaving, organization_id: UUID, actor: Actor, connector: Connector, clock: Clock
+) -> Saved:
+    """In the transaction that the saving was made in."""
+    saved = saving.save()
+    detail: dict[str, Any] = {"kind": saving.kind, "baseline_reset": saved.baseline_reset}
+    if saving.confirmed:
+        detail["send_secret_to"] = ", ".join(saving.confirmed)
+    _note(organization_id, actor, "connector.stream_saved", connector, clock, detail)
     return saved
 
 
@@ -189,65 +99,6 @@ def delete_stream(organization_id: UUID, actor: Actor, connector_id: UUID, kind:
         runs.end_open(organization_id, stream.id, now=clock.now())
         streams.delete(organization_id, connector_id, kind)
         _note(organization_id, actor, "connector.stream_deleted", connector, clock, {"kind": kind})
-
-
-# ---- what the verbs share ----
-
-
-def source_named(slug: str) -> Source:
-    source = REGISTRY.get(slug)
-    if source is None:
-        known = ", ".join(sorted(REGISTRY))
-        raise MustFix(
-            "unknown_source",
-            f"There is no source {slug}; there are {known}.",
-            [Problem("source", f"Give one of {known}.")],
-        )
-    return source
-
-
-def _put_secrets(connector: Connector, given: Secrets, clock: Clock) -> list[str]:
-    """Each bound to where the streams that use it send it now."""
-    organization_id, now = connector.organization_id, clock.now()
-    used: dict[str, set[str]] = {name: set() for name in given}
-    settings: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
-    for stream in streams.of_connector(organization_id, connector.id):
-        own = secrets.names(organization_id, connector_id=connector.id, stream_id=stream.id)
-        needed = _needed_by(connector, stream, settings)
-        for name in given.keys() - set(own) & set(needed.names()):
-            used[name] |= needed.origins
-    return [
-        changed
-        for name, value in entered(given).items()
-        for changed in secrets.put(
-            organization_id,
-            connector_id=connector.id,
-            values={name: value},
-            origins=sorted(used[name]),
-            now=now,
-        )
-    ]
-
-
-def _keep_bound(connector: Connector, given: Collection[str], clock: Clock) -> list[Problem]:
-    """Other settings may send a saved secret elsewhere: to another token URL, say."""
-    settings: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
-    found: list[Problem] = []
-    for stream in streams.of_connector(connector.organization_id, connector.id):
-        needed = _needed_by(connector, stream, settings)
-        bound = bindings.load(connector.organization_id, connector.id, stream.id)
-        bound.given = [name for name in given if name not in bound.stream]
-        found += bound.problems(needed)
-        bound.bind(connector.organization_id, connector.id, stream.id, clock.now())
-    return list(dict.fromkeys(found))
-
-
-def _needed_by(connector: Connector, stream: Stream, connector_settings: Any) -> Needed:
-    kind = REGISTRY[connector.source].kinds[cast(Kind, stream.kind)]
-    settings: Any = kind.settings.model_validate(stream.settings, context=ANY_CEILING)
-    auth = merge(connector_settings.auth, settings.auth)
-    marked = frozenset(name for name, value in stream.settings["headers"].items() if isinstance(value, dict))
-    return Needed(auth, marked, origins_of(settings.url, auth))
 
 
 def _note(

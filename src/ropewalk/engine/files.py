@@ -1,35 +1,31 @@
 """Connector files made so: what a file says is compared with what there is, and only what differs is done.
 
-Everything happens in one transaction: where one thing can't be done, nothing is.
+`plan` compares, which only reads; `apply` compares and does it, in one transaction: where one thing can't be done,
+nothing is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
-from ropewalk.core.auth import merge
-from ropewalk.core.checking import check
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
-from ropewalk.engine import bindings, configure, documents, logs, saving
+from ropewalk.engine import configure, documents, logs
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.connector_saving import ConnectorSaving
 from ropewalk.engine.documents import Described, Document
+from ropewalk.engine.saving import Secrets, StreamSaving
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind
-from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.store.transactions import transaction
 
-Action = Literal["created", "changed", "unchanged"]
-
-# A file was within the ceilings of the day when its settings were saved; here they are only compared.
-_ANY_CEILING = {"max_records": 2**63, "max_pages": 2**63}
+Action = Literal["created", "changed", "unchanged", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +38,27 @@ class Difference:
 
 
 @dataclass(slots=True)
-class Done:
-    """What became of one connector of the files. `resets`: kinds whose next run is a full one because of it."""
+class Outcome:
+    """What becomes of one connector, and of its `streams` by kind. `resets`: kinds whose next run is a full one."""
 
     name: str
     action: Action
     differences: list[Difference] = field(default_factory=list)
+    streams: dict[str, Action] = field(default_factory=dict)
     resets: list[str] = field(default_factory=list)
+
+
+def plan(
+    organization_id: UUID,
+    files: Iterable[Document],
+    environ: Mapping[str, str],
+    clock: Clock,
+    *,
+    prune: bool = False,
+) -> list[Outcome]:
+    """What `apply` would do. It reads, and keeps nobody waiting."""
+    compared = _Comparing(organization_id, clock, prune=prune).all(_read(files, environ))
+    return [one.outcome for one in compared]
 
 
 def apply(
@@ -57,42 +67,118 @@ def apply(
     files: Iterable[Document],
     environ: Mapping[str, str],
     clock: Clock,
-) -> list[Done]:
-    """Makes it so; deletes nothing. All problems of all files at once, with paths like `crm.yaml: 2.settings.auth`."""
+    *,
+    prune: bool = False,
+    agreed: Collection[str] | None = None,
+) -> list[Outcome]:
+    """Makes it so. All problems of all files at once, with paths like `crm.yaml: 2.settings.auth`.
+
+    `prune` deletes what is in no file: if `agreed` is given, only what it names (as `deletions` does)."""
+    described = _read(files, environ)
+    with transaction(organization_id):
+        compared = _Comparing(organization_id, clock, prune=prune).all(described)
+        outcomes = [one.outcome for one in compared]
+        if agreed is not None and set(deletions(outcomes)) - set(agreed):
+            raise Conflict("Something was added meanwhile that would be deleted too. Look at the plan again.")
+        for one in compared:
+            _carry_out(one, organization_id, actor, clock)
+    return outcomes
+
+
+def deletions(outcomes: Iterable[Outcome]) -> list[str]:
+    """In words: connectors by their name, streams as `CRM contacts`."""
+    return [
+        gone
+        for one in outcomes
+        for gone in (
+            [one.name]
+            if one.action == "deleted"
+            else [f"{one.name} {kind}" for kind, action in one.streams.items() if action == "deleted"]
+        )
+    ]
+
+
+def undescribed(organization_id: UUID, outcomes: Iterable[Outcome]) -> list[str]:
+    """The names of the connectors that are in no file."""
+    described = {one.name.casefold() for one in outcomes}
+    return [one.name for one in _describable(organization_id) if one.name.casefold() not in described]
+
+
+def _describable(organization_id: UUID) -> list[Connector]:
+    """Those that a file can describe, by name."""
+    there = [one for one in connectors.every(organization_id) if one.source in REGISTRY]
+    return sorted(there, key=lambda one: (one.name.casefold(), one.name))
+
+
+def _read(files: Iterable[Document], environ: Mapping[str, str]) -> list[Described]:
     described = documents.read(files, environ)
     for one in described:
         logs.know(one.secrets)
-    applying = _Applying(organization_id, actor, clock)
-    with transaction(organization_id):
-        done = applying.all(described)
-        if applying.problems:
-            raise MustFix(
-                "invalid_files", "Nothing was applied: these have to be mended first.", applying.problems
-            )
-    return done
+    return described
 
 
-class _Applying:
-    def __init__(self, organization_id: UUID, actor: Actor, clock: Clock) -> None:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """`saving` is None for what is to be deleted; `itself`: the connector differs, not only its streams."""
+
+    outcome: Outcome
+    saving: ConnectorSaving | None = None
+    before: Connector | None = None
+    itself: Sequence[Difference] = ()
+
+
+def _carry_out(compared: _Compared, organization_id: UUID, actor: Actor, clock: Clock) -> None:
+    outcome, saving, before = compared.outcome, compared.saving, compared.before
+    if saving is None:
+        assert before is not None
+        configure.delete_connector(organization_id, actor, before.id, clock)
+        return
+    if before is None:
+        configure.keep_new(saving, organization_id, actor, clock)
+        return
+    if compared.itself:
+        named = {one.path.partition(".")[0] for one in compared.itself} - {"secrets"}
+        configure.keep_changed(saving, organization_id, actor, clock, named)
+    for kind, action in outcome.streams.items():
+        if action == "deleted":
+            configure.delete_stream(organization_id, actor, before.id, kind, clock)
+        elif action == "unchanged":
+            saving.streams[kind].bind_again()
+        else:
+            configure.keep_stream(saving.streams[kind], organization_id, actor, saving.connector, clock)
+
+
+class _Comparing:
+    """Only reads, so that whoever only plans waits for nobody."""
+
+    def __init__(self, organization_id: UUID, clock: Clock, *, prune: bool) -> None:
         self._organization = organization_id
-        self._actor = actor
         self._clock = clock
-        self.problems: list[Problem] = []
+        self._prune = prune
+        self._problems: list[Problem] = []
 
-    def all(self, described: Sequence[Described]) -> list[Done]:
-        done = []
+    def all(self, described: Sequence[Described]) -> list[_Compared]:
+        found = []
         taken: dict[str, str] = {}
         for one in described:
             name = str(one.body.get("name", "")).strip().casefold()
             if name and name in taken:
-                self.problems.append(
+                self._problems.append(
                     one.problem("name", f"This connector is described before, at {taken[name]}.")
                 )
                 continue
             taken[name] = one.where.rstrip(". ")
             with self._problems_of(one):
-                done.append(self._one(one))
-        return done
+                found.append(self._one(one))
+        if self._problems:
+            raise MustFix(
+                "invalid_files", "Nothing was applied: these have to be mended first.", self._problems
+            )
+        if self._prune:
+            for each in _describable(self._organization):
+                if each.name.casefold() not in taken:
+                    found.append(_Compared(Outcome(each.name, "deleted"), before=each))
+        return found
 
     @contextmanager
     def _problems_of(self, one: Described) -> Iterator[None]:
@@ -100,18 +186,14 @@ class _Applying:
             yield
         except MustFix as error:
             found = error.problems or (Problem("", error.message),)
-            self.problems += [one.problem(each.path, each.message) for each in found]
+            self._problems += [one.problem(each.path, each.message) for each in found]
         except (Conflict, NotFound) as error:
-            self.problems.append(one.problem("", error.message))
+            self._problems.append(one.problem("", error.message))
 
-    def _one(self, one: Described) -> Done:
-        asked = check(configure.NewConnector, one.body)
-        self._require_kinds(asked)
-        before = connectors.named(self._organization, asked.name)
-        if before is None:
-            made = configure.create_connector(self._organization, self._actor, one.body, self._clock)
-            return Done(made.name, "created")
-        if before.source != asked.source:
+    def _one(self, one: Described) -> _Compared:
+        name, source = one.body.get("name"), one.body.get("source")
+        before = connectors.named(self._organization, name.strip()) if isinstance(name, str) else None
+        if before is not None and isinstance(source, str) and before.source != source:
             raise MustFix(
                 "invalid_files",
                 "A connector keeps its source.",
@@ -121,162 +203,58 @@ class _Applying:
                     )
                 ],
             )
-        done = Done(asked.name, "unchanged")
-        trouble: list[Problem] = []
-        self._settings(before, asked, done, trouble)
-        for kind, stream in asked.streams.items():
-            try:
-                self._stream(before, asked, kind, stream, done)
-            except MustFix as error:
-                trouble += error.under(f"streams.{kind}").problems
-        if trouble:
-            raise MustFix("invalid_files", "This connector can't be like this.", trouble)
-        return done
-
-    def _require_kinds(self, asked: configure.NewConnector) -> None:
-        source = REGISTRY.get(asked.source)
-        if source is None:
-            return
-        have = ", ".join(source.kinds)
-        wrong = [
-            Problem(f"streams.{kind}", f"{source.name} has no {kind} stream; it has {have}.")
-            for kind in asked.streams
-            if kind not in source.kinds
+        saving = ConnectorSaving(self._organization, one.body, self._clock, before)
+        if before is None:
+            made = Outcome(saving.connector.name, "created", streams=dict.fromkeys(saving.streams, "created"))
+            return _Compared(made, saving)
+        itself = [
+            *_differences(before.name, saving.connector.name, "name"),
+            *_differences(before.enabled, saving.connector.enabled, "enabled"),
+            *_differences(before.settings, saving.connector.settings, "settings"),
+            *self._secret_differences(before, saving.secrets),
         ]
-        if wrong:
-            raise MustFix("invalid_files", "There is no such stream.", wrong)
+        outcome = Outcome(saving.connector.name, "unchanged", list(itself))
+        for kind, stream in saving.streams.items():
+            self._compare_stream(before, kind, stream, outcome)
+        if self._prune:
+            there = [each.kind for each in streams.of_connector(self._organization, before.id)]
+            outcome.streams |= {kind: "deleted" for kind in there if kind not in saving.streams}
+        if itself or {*outcome.streams.values()} - {"unchanged"}:
+            outcome.action = "changed"
+        return _Compared(outcome, saving, before, itself)
 
-    # ---- the connector itself ----
-
-    def _settings(
-        self, before: Connector, asked: configure.NewConnector, done: Done, trouble: list[Problem]
+    def _compare_stream(
+        self, connector: Connector, kind: str, saving: StreamSaving, outcome: Outcome
     ) -> None:
-        try:
-            wanted = check(REGISTRY[before.source].settings, asked.settings).model_dump(
-                mode="json", by_alias=True
-            )
-        except MustFix as error:
-            trouble += error.under("settings").problems
+        before = saving.before
+        if before is None:
+            outcome.streams[kind] = "created"
             return
-        differences = [
-            *_differences(before.name, asked.name, "name"),
-            *_differences(before.enabled, asked.enabled, "enabled"),
-            *_differences(before.settings, wanted, "settings"),
-            *self._secret_differences(before, asked.secrets),
-        ]
-        if not differences:
-            return
-        body = {
-            "name": asked.name,
-            "enabled": asked.enabled,
-            "settings": asked.settings,
-            "secrets": asked.secrets,
-        }
-        try:
-            configure.update_connector(self._organization, self._actor, before.id, body, self._clock)
-        except MustFix as error:
-            trouble += error.problems
-        done.action = "changed"
-        done.differences += differences
+        there = streams.settings_now(before)
+        at = f"streams.{kind}"
+        found = list(_differences(there, saving.kept, at))
+        entered = saving.secrets | {HEADER + name: value for name, value in saving.header_values.items()}
+        marked = {one.path for one in found}
+        for one in self._secret_differences(connector, entered, before):
+            # A header's value is kept as a secret, but stands among the headers.
+            path = f"{at}.{one.path}".replace(f"secrets.{HEADER}", "headers.")
+            if path not in marked:
+                found.append(Difference(path, None, None))
+        outcome.streams[kind] = "changed" if found else "unchanged"
+        outcome.differences += found
+        if saving.resets:
+            outcome.resets.append(kind)
 
     def _secret_differences(
-        self, connector: Connector, given: saving.Secrets, stream: Stream | None = None
+        self, connector: Connector, given: Secrets, stream: Stream | None = None
     ) -> list[Difference]:
+        of: dict[str, Any] = {"connector_id": connector.id, "stream_id": stream.id if stream else None}
         entered = {name: value for name, value in given.items() if isinstance(value, str)}
-        stored = secrets.names(
-            self._organization, connector_id=connector.id, stream_id=stream.id if stream else None
-        )
-        erased = [name for name, value in given.items() if value is None and name in stored]
-        same = secrets.same(
-            self._organization,
-            connector_id=connector.id,
-            stream_id=stream.id if stream else None,
-            values=entered,
-        )
+        stored = secrets.names(self._organization, **of)
+        same = secrets.same(self._organization, values=entered, **of)
         changed = [name for name in entered if not same[name]]
+        erased = [name for name, value in given.items() if value is None and name in stored]
         return [Difference(f"secrets.{name}", None, None) for name in sorted([*changed, *erased])]
-
-    # ---- its streams ----
-
-    def _stream(
-        self,
-        connector: Connector,
-        asked: configure.NewConnector,
-        kind: str,
-        body: Mapping[str, Any],
-        done: Done,
-    ) -> None:
-        before = next(
-            (one for one in streams.of_connector(self._organization, connector.id) if one.kind == kind), None
-        )
-        # It may have been changed a moment ago.
-        now = connectors.get(self._organization, connector.id)
-        confirmed = self._entered_again(now, asked, kind, body)
-        configure.save_stream(
-            self._organization, self._actor, connector.id, kind, body, self._clock,
-            send_secret_to=confirmed, validate=True,
-        )  # fmt: skip
-        differences = self._stream_differences(now, before, kind, body)
-        if not differences:
-            return
-        saved = configure.save_stream(
-            self._organization, self._actor, connector.id, kind, body, self._clock, send_secret_to=confirmed
-        )
-        done.action = "changed"
-        done.differences += differences
-        if saved.baseline_reset:
-            done.resets.append(kind)
-
-    def _entered_again(
-        self, connector: Connector, asked: configure.NewConnector, kind: str, body: Mapping[str, Any]
-    ) -> list[str]:
-        """The origins that the file's own secret is to go to now as well. Whoever writes the secret beside the URL has said so."""
-        try:
-            settings: Any = _stream_settings(connector, kind, body)
-            source: Any = REGISTRY[connector.source].settings.model_validate(connector.settings)
-            auth = merge(source.auth, settings.auth)
-        except (MustFix, ValueError):
-            return []
-        if auth.secret is None or not isinstance(asked.secrets.get(auth.secret), str):
-            return []
-        stored = secrets.read(self._organization, connector_id=connector.id).get(auth.secret)
-        if stored is None or not stored.origins:
-            return []
-        return sorted(bindings.origins_of(settings.url, auth) - set(stored.origins))
-
-    def _stream_differences(
-        self, connector: Connector, before: Stream | None, kind: str, body: Mapping[str, Any]
-    ) -> list[Difference]:
-        at = f"streams.{kind}"
-        if before is None:
-            return [Difference(at, None, "new")]
-        wanted, header_values = take_secret_headers(
-            _stream_settings(connector, kind, body).model_dump(mode="json", by_alias=True)
-        )
-        entered: dict[str, Any] = dict(body.get("secrets") or {})
-        entered |= {HEADER + name: value for name, value in header_values.items()}
-        saved = {**before.settings, "enabled": before.enabled}
-        if "schedule" in wanted:
-            saved["schedule"] = {"periodic": before.periodic, "every_minutes": before.every_minutes}
-        return [
-            *_differences(saved, wanted, at),
-            *(
-                Difference(f"{at}.{_as_written(one.path)}", None, None)
-                for one in self._secret_differences(connector, entered, before)
-            ),
-        ]
-
-
-def _as_written(path: str) -> str:
-    """A header's value is kept as a secret, but stands among the headers."""
-    return path.replace(f"secrets.{HEADER}", "headers.")
-
-
-def _stream_settings(connector: Connector, kind: str, body: Mapping[str, Any]) -> Any:
-    rest = {name: value for name, value in body.items() if name != "secrets"}
-    return (
-        REGISTRY[connector.source].kinds[cast(Kind, kind)].settings.model_validate(rest, context=_ANY_CEILING)
-    )
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[Difference]:

@@ -21,7 +21,7 @@ from ropewalk.core.values import JSON
 from ropewalk.engine import connection, logs, sample as sampling, saving
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.configure import source_named
+from ropewalk.engine.connector_saving import source_named
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.saving import Secrets, collect, refuse
 from ropewalk.net.credentials import Credentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -16,8 +16,8 @@ from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
-from ropewalk.engine import bindings, schedule
-from ropewalk.engine.bindings import HEADER, Needed, origins_of
+from ropewalk.engine import schedule
+from ropewalk.engine.bindings import HEADER, Bindings, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.sources import REGISTRY
@@ -25,6 +25,7 @@ from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import fields, secrets, streams
 from ropewalk.store.models import Connector, Stream
+from ropewalk.store.secrets import Stored
 
 SecretValue = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
 
@@ -50,8 +51,27 @@ class Saved:
     baseline_reset: bool
 
 
+@dataclass(frozen=True, slots=True)
+class There:
+    """What a stream's body is checked against: the stream as it is, the secrets of its connector and its own.
+
+    `agreed` are the connector's secrets that are entered together with the stream."""
+
+    before: Stream | None
+    connector_secrets: Mapping[str, Stored]
+    own_secrets: Mapping[str, Stored]
+    agreed: Collection[str] = ()
+
+    @classmethod
+    def of(cls, connector: Connector, kind: str) -> Self:
+        at = connector.organization_id
+        before = next((one for one in streams.of_connector(at, connector.id) if one.kind == kind), None)
+        own = secrets.read(at, connector_id=connector.id, stream_id=before.id) if before is not None else {}
+        return cls(before, secrets.read(at, connector_id=connector.id), own)
+
+
 class StreamSaving:
-    """A stream's body against what is there: checked whole when made, written by `save`."""
+    """A stream's body against what is there: checked whole when made, which only reads; written by `save`."""
 
     def __init__(
         self,
@@ -60,22 +80,21 @@ class StreamSaving:
         body: Mapping[str, Any],
         clock: Clock,
         send_secret_to: Collection[str] = (),
+        there: There | None = None,
     ) -> None:
         self._connector = connector
         self._organization = connector.organization_id
         self._clock = clock
         source = REGISTRY[connector.source]
         self._kind = _kind(source, kind)
-        self._kind_name = kind
-        self._before = next(
-            (each for each in streams.of_connector(self._organization, connector.id) if each.kind == kind),
-            None,
-        )
+        self.kind = kind
+        self._there = there or There.of(connector, kind)
+        self.before = self._there.before
         trouble: list[Problem] = []
         own = {name: body[name] for name in ("secrets",) if name in body}
         asked = collect(trouble, "", lambda: check(StreamSecrets, own))
-        self._secrets = asked.secrets if asked else {}
-        trouble += unknown_secrets(source, self._secrets)
+        self.secrets = asked.secrets if asked else {}
+        trouble += unknown_secrets(source, self.secrets)
         rest = {name: value for name, value in body.items() if name != "secrets"}
         self.settings: Any = collect(
             trouble, "", lambda: check(self._kind.settings, rest, settings_context(self._organization))
@@ -87,10 +106,10 @@ class StreamSaving:
     def _check_bindings(
         self, trouble: list[Problem], connector_settings: Any, send_secret_to: Collection[str]
     ) -> None:
-        kept, self._header_values = take_secret_headers(
+        kept, self.header_values = take_secret_headers(
             self.settings.model_dump(mode="json", by_alias=True, exclude_unset=False)
         )
-        self._kept = kept
+        self.kept = kept
         try:
             auth = merge(connector_settings.auth, self.settings.auth)
         except MustFix as error:
@@ -98,27 +117,32 @@ class StreamSaving:
             return
         marked = frozenset(name for name, value in kept["headers"].items() if isinstance(value, dict))
         needed = Needed(auth, marked, origins_of(self.settings.url, auth))
-        given = {name for name, value in self._secrets.items() if isinstance(value, str)}
+        given = {name for name, value in self.secrets.items() if isinstance(value, str)}
         self._needed = needed
         self.confirmed = _confirmed(trouble, send_secret_to, needed.origins)
-        self._bindings = bindings.load(
-            self._organization,
-            self._connector.id,
-            self._before.id if self._before else None,
-            given=given | {HEADER + name for name in self._header_values},
+        self._bindings = Bindings(
+            self._there.connector_secrets,
+            self._there.own_secrets,
+            given=given | {HEADER + name for name in self.header_values},
             confirmed=self.confirmed,
+            agreed=self._there.agreed,
         )
         trouble += self._bindings.problems(needed)
 
     @property
     def _old(self) -> Any:
-        if self._before is None:
+        if self.before is None:
             return None
-        return self._kind.settings.model_validate(self._before.settings, context=ANY_CEILING)
+        return self._kind.settings.model_validate(self.before.settings, context=ANY_CEILING)
 
     @property
     def resets(self) -> bool:
         return self._old is not None and self._kind.resets(self._old, self.settings)
+
+    @property
+    def bound(self) -> Mapping[str, Stored]:
+        """The connector's secrets as they will be bound then."""
+        return self._bindings.granted()
 
     def save(self) -> Saved:
         now, old, resets = self._clock.now(), self._old, self.resets
@@ -130,8 +154,8 @@ class StreamSaving:
         stream = streams.put(
             self._organization,
             connector_id=self._connector.id,
-            kind=self._kind_name,
-            settings=self._kept,
+            kind=self.kind,
+            settings=self.kept,
             baseline=self._kind.baseline(self.settings).hex(),
             reset=resets,
             now=now,
@@ -147,7 +171,7 @@ class StreamSaving:
     def _schedule(self) -> dict[str, Any]:
         if self._kind.live:
             return {}
-        wanted, before = self.settings.schedule, self._before
+        wanted, before = self.settings.schedule, self.before
         values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
         same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())
         if before is not None and wanted.periodic and not before.periodic:
@@ -164,8 +188,8 @@ class StreamSaving:
         dropped = {name: None for name in self._bindings.stream if name.startswith(HEADER)}
         for name in self._needed.headers:
             dropped.pop(HEADER + name, None)
-        values = entered(self._secrets) | dropped
-        values |= {HEADER + name: value for name, value in self._header_values.items()}
+        values = entered(self.secrets) | dropped
+        values |= {HEADER + name: value for name, value in self.header_values.items()}
         changed = secrets.put(
             self._organization,
             connector_id=self._connector.id,
@@ -177,6 +201,11 @@ class StreamSaving:
         self._bindings.bind(self._organization, self._connector.id, stream.id, now)
         if changed:
             reconnect(self._connector, only=stream)
+
+    def bind_again(self) -> None:
+        """For a stream that stays as it is beside a connector that doesn't: lets the secrets go where it sends them."""
+        if self.before is not None:
+            self._bindings.bind(self._organization, self._connector.id, self.before.id, self._clock.now())
 
 
 def _confirmed(trouble: list[Problem], said: Collection[str], origins: Collection[str]) -> list[str]:

@@ -27,12 +27,13 @@ def create(
     settings: Mapping[str, JSON],
     now: datetime,
     enabled: bool = True,
+    connector_id: UUID | None = None,
 ) -> Connector:
     """Raises `Conflict` where another connector has that name, whatever its case."""
     with transaction(organization_id):
         _require_free(organization_id, name)
         return Connector.objects.create(
-            id=new_id(),
+            id=connector_id or new_id(),
             organization_id=organization_id,
             source=source,
             name=name,

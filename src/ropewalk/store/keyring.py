@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ropewalk.core.errors import MustFix
+from ropewalk.store.disk import sync
 
 
 @dataclass(frozen=True)
@@ -81,24 +83,46 @@ def make(path: Path) -> Keyring:
         pass
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
+    sync(path.parent)
     return read(path)
 
 
 def replace(path: Path, keys: Sequence[str]) -> Keyring:
     """At every instant the file holds either the keys of before or these."""
     os.replace(_draft(path, keys), path)
-    _sync_folder(path.parent)
+    sync(path.parent)
     return read(path)
 
 
 def load(given: Sequence[str], path: Path, data_dir: Path) -> Keyring:
-    """Makes a key only for an installation that has no data yet: a new key can't read old secrets."""
+    """Where there is no key yet, one is made beside its place, for `keep`: only the database can tell whether it holds
+    credentials that a new key can't read."""
     if given:
         return Keyring(tuple(given))
-    if not path.exists() and not any(data_dir.glob("*.sqlite")):
-        return make(path)
-    return read(path)
+    fresh_one = _not_kept_yet(path)
+    if path.exists() or (any(data_dir.glob("*.sqlite")) and not fresh_one.exists()):
+        return read(path)
+    made = make(fresh_one)
+    # Another process may have kept its key meanwhile.
+    return read(path) if path.exists() else made
+
+
+def keep(path: Path) -> None:
+    """The key that `load` made is the installation's from here on. Whoever is first keeps the one that all have read."""
+    fresh_one = _not_kept_yet(path)
+    with suppress(FileExistsError, FileNotFoundError):
+        os.link(fresh_one, path)
+    fresh_one.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def drop(path: Path) -> None:
+    """The key that `load` made is not to be used."""
+    _not_kept_yet(path).unlink(missing_ok=True)
+
+
+def _not_kept_yet(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _draft(path: Path, keys: Sequence[str]) -> Path:
@@ -109,11 +133,3 @@ def _draft(path: Path, keys: Sequence[str]) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return draft
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

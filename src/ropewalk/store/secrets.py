@@ -148,6 +148,15 @@ def names(organization_id: UUID, *, connector_id: UUID, stream_id: UUID | None =
     return sorted(one.name for one in _secrets(organization_id, connector_id, stream_id))
 
 
+def every_name(organization_id: UUID) -> dict[tuple[UUID, UUID | None], list[str]]:
+    """By connector and stream; those of a connector itself under None."""
+    found: dict[tuple[UUID, UUID | None], list[str]] = {}
+    rows = Secret.objects.filter(organization_id=organization_id).order_by("name")
+    for connector_id, stream_id, name in rows.values_list("connector_id", "stream_id", "name"):
+        found.setdefault((connector_id, stream_id), []).append(name)
+    return found
+
+
 def same(
     organization_id: UUID, *, connector_id: UUID, values: Mapping[str, str], stream_id: UUID | None = None
 ) -> dict[str, bool]:
@@ -198,6 +207,19 @@ def _decrypted(secret: Secret) -> str:
             "Put the key back that they were saved with, or enter them again.",
             detail=f"secret {secret.id}",
         ) from None
+
+
+def settle_key() -> None:
+    """At a start, once the database is open: keeps a key that was made for it, but never beside credentials that were
+    encrypted with another. Raises `MustFix` (key_missing)."""
+    operated = settings.ROPEWALK
+    if operated.given_keys or operated.key_file.exists():
+        return
+    if Secret.objects.exists():
+        keyring.drop(operated.key_file)
+        keyring.read(operated.key_file)
+    else:
+        keyring.keep(operated.key_file)
 
 
 def check() -> None:

@@ -54,6 +54,14 @@ def of_events(organization_id: UUID) -> list[Stream]:
     return list(found.select_related("connector").defer("chain", "chain_seen").order_by("connector_id"))
 
 
+def settings_now(stream: Stream) -> dict[str, Any]:
+    """With what is not only changed by saving them: whether it is on, and where it has one its schedule."""
+    now = {**stream.settings, "enabled": stream.enabled}
+    if "schedule" in now:
+        now["schedule"] = {"periodic": stream.periodic, "every_minutes": stream.every_minutes}
+    return now
+
+
 def put(
     organization_id: UUID,
     *,
