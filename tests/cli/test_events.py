@@ -11,6 +11,7 @@ from tests.fakes import Answer, Fake, serve
 def test_an_accounts_events(crm: Shell) -> None:
     now = datetime.now(UTC)
     assert crm("sync", "CRM").returncode == 0
+    none = crm("events", "c-00002")
     fine = Fake(lambda asked: {"data": happened(now, 3, account="company-2.example")})
     with serve(fine) as url, serve(Fake(lambda asked: Answer("no", 404))) as gone:
         connectors = [
@@ -29,6 +30,10 @@ def test_an_accounts_events(crm: Shell) -> None:
         found = crm.json("events", "company-2.example", "--source", "App", "--limit", "2", "--name", "opened")
     wrong = crm("events", "Company")
 
+    assert (none.returncode, none.stderr) == (
+        0,
+        "No connector has an event stream yet; describe one in its file, and apply that.\n",
+    )
     assert shown.returncode == 3
     assert [line.split()[:2] for line in shown.stdout.splitlines()[1:4]] == [
         ["App", "ok"],

@@ -58,6 +58,10 @@ def events(
         called.output.answer(schemas.timeline(found))
     else:
         show_timeline(called.output, found)
+        if not source and all(each.source.connector_id is None for each in found.sources):
+            called.output.note(
+                "No connector has an event stream yet; describe one in its file, and apply that."
+            )
     incomplete = any(each.answer.error is not None for each in found.sources)
     return exits.INCOMPLETE if incomplete else exits.DONE
 

@@ -62,10 +62,10 @@ def notes(asked: Asked, came: Came) -> list[str]:
             "(account_param), so that the API filters by itself."
         )
     told += unreadable(came.tally)
-    if came.outside and asked.start_param is not None:
+    if came.outside:
+        named = " and ".join(name for name in (asked.start_param, asked.end_param) if name)
         told.append(
-            f"{came.outside:,} records are not of the time that was asked for: the API ignores {asked.start_param}"
-            f"{f' and {asked.end_param}' if asked.end_param else ''}."
+            f"{came.outside:,} records are not of the time that was asked for: the API ignores {named}."
         )
     if not came.found:
         told.append(_nothing(asked, came))

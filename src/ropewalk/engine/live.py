@@ -246,7 +246,11 @@ class LiveStream:
             cut=reading.cut,
             order_proven=newest_first([event.at for event in reading.collected]),
             oldest=everything[-1].at if everything else None,
-            outside=_outside(everything, since - _SECOND, query.filter.end),
+            outside=_outside(
+                everything,
+                since - _SECOND if settings.start_param else None,
+                query.filter.end if settings.end_param else None,
+            ),
             others=others,
         )
         answer = Answered(
@@ -282,7 +286,10 @@ class LiveStream:
         ]
 
 
-def _outside(events: Iterable[Event], since: datetime, until: datetime | None) -> int:
+def _outside(events: Iterable[Event], since: datetime | None, until: datetime | None) -> int:
+    """Of what was asked for, how many are not."""
     return sum(
-        1 for event in events if event.at < since or (until is not None and event.at > until + _SECOND)
+        1
+        for event in events
+        if (since is not None and event.at < since) or (until is not None and event.at > until + _SECOND)
     )
