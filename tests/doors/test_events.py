@@ -110,6 +110,9 @@ def test_an_event_stream_can_be_sent_back_as_it_was_read(world: World, api: Api)
 
     read = api.get(path)
     saved = json.loads(api("put", path, read).content)
+    changed = json.loads(api("put", path, {**read, "lookback_days": 7}).content)
 
     assert saved == {"stream": read, "baseline_reset": False}
     assert "schedule" not in read
+    # There is no run that could be a full one.
+    assert changed == {"stream": {**read, "lookback_days": 7}, "baseline_reset": False}

@@ -150,6 +150,8 @@ def _test(
         seen = _Seen(fetch)
         for window in sampling.windows(organization_id, kind, stream, clock.now()):
             error = None
+            pages.clear()
+            sample.clear()
             try:
                 for page in islice(kind.read(settings, stream, window, seen, None), TEST_PAGES):
                     pages.append(page)

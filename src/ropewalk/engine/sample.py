@@ -109,7 +109,7 @@ def range_note(
         return ""
     newest, oldest = max(event.at for event in events), min(event.at for event in events)
     ignored = f"The time range changes nothing: the API ignores {named}. It may give old events for ever."
-    if asked.since is not None and oldest < asked.since - timedelta(seconds=1):
+    if settings.start_param and asked.since is not None and oldest < asked.since - timedelta(seconds=1):
         return ignored
     apart = _apart(settings, asked, newest, oldest)
     try:
