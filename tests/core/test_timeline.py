@@ -73,7 +73,12 @@ def test_days_are_of_utc():
     assert days([[Event(berlin, "a", "1", "opened", None, (), b"{}")]]) == {date(2026, 3, 1): 1}
 
 
-@given(EVENTS, st.datetimes(timezones=st.just(UTC)))
+@given(
+    EVENTS,
+    st.datetimes(NOON.replace(year=2002, tzinfo=None), timezones=st.just(UTC)).filter(
+        lambda at: at.year < 8000
+    ),
+)
 def test_a_cursor_is_read_as_it_was_written(one, asked_at):
     cursor = Cursor(asked_at, place(one))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ropewalk.store.pages import write_cursor
 from tests.doors.conftest import Api, World
 from tests.engine.timelines import happened, stream_body
 from tests.fakes import Fake, serve
@@ -102,6 +103,26 @@ def test_what_it_doesnt_take(query: str, path: str, world: World, api: Api) -> N
 
     assert answer.status_code == 422
     assert [each["path"] for each in json.loads(answer.content)["details"]["errors"]] == [path]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=0001-01-01T00:00:00%2B14:00",
+        "to=9999-12-31T23:59:59.999999-14:00",
+        "from=2026-03-01&to=9999-12-31T23:59:59.999999Z",
+        f"cursor={write_cursor(['events', 10**15, 62_135_596_800_000_000, '', ''])}",
+        f"cursor={write_cursor(['events', 2 * 10**17 - 1, -253_402_300_799_999_999, '', ''])}",
+    ],
+)
+def test_the_ends_of_the_calendar(query: str, world: World, api: Api) -> None:
+    with serve(
+        Fake(lambda asked: {"data": [{"at": "9999-12-31T23:59:59.9Z", "event": "x", "account": "acme.com"}]})
+    ) as url:
+        connect(api, "App", **stream_body(url, match_by="domain", start_param="from", end_param="to"))
+        found = api.get(world.path(f"/v1/accounts/{{account_id}}/events?{query}"))
+
+    assert [each["status"] for each in found["sources"]] == ["ok", "ok"]
 
 
 def test_an_event_stream_can_be_sent_back_as_it_was_read(world: World, api: Api) -> None:

@@ -139,7 +139,13 @@ def list_events(
 
 def _utc(moment: datetime | None) -> datetime | None:
     """A time without a zone is taken for UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day of the calendar: nothing happened then.
+        return moment.replace(tzinfo=UTC)
 
 
 def _shown(row: models.Account) -> schemas.Account:

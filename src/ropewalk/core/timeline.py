@@ -19,6 +19,8 @@ Place: TypeAlias = tuple[int, str, str]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 2**62
+_PLAUSIBLE = range(10**15, 2 * 10**17)
+"""When a timeline may have been asked, in microseconds: from 2001 on, and with room for a lookback."""
 
 
 def place(event: Event) -> Place:

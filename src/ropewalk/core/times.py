@@ -18,6 +18,7 @@ _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]{1,9}))?"
     r" ?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?(?: UTC)?)?"
 )
+_NAMED_ZONES = dict.fromkeys(("Z", "z", "UTC", "GMT"), "+00:00")
 _BASIC = re.compile(
     r"([0-9]{4})([0-9]{2})([0-9]{2})[Tt]([0-9]{2})([0-9]{2})([0-9]{2})?((?:[.,Zz+-].*)?)", re.DOTALL
 )
@@ -99,13 +100,7 @@ def read(text: str) -> date | datetime | None:
         if parts is None:
             return None
         day, minutes, seconds, fraction, zone = parts.groups()
-        zone = (
-            ""
-            if zone is None
-            else "+00:00"
-            if zone in ("Z", "z", "UTC", "GMT")
-            else zone.removesuffix(" UTC")
-        )
+        zone = _NAMED_ZONES.get(zone, zone.removesuffix(" UTC")) if zone else ""
         clock = f"{minutes}{seconds or ':00'}.{(fraction or '0')[:6].ljust(6, '0')}"
         moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
         # The first and last day of the calendar can't be moved to UTC from every zone.
@@ -124,20 +119,13 @@ def read_epoch(value: float | str) -> datetime | None:
 
 def _epoch(value: float | str) -> Moment | None:
     """Seconds since 1970 or a finer unit, told apart by their size; None for what is too small to be a date of ours."""
-    number = (
-        int(value)
-        if isinstance(value, int) or (isinstance(value, str) and "." not in value)
-        else float(value)
-    )
+    whole = isinstance(value, int) or (isinstance(value, str) and "." not in value)
+    number = int(value) if whole else float(value)
     for least, in_a_second, spelling in _UNITS:
         if abs(number) >= least:
             try:
                 # Whole numbers are divided as such: a float has no room for the microseconds of today.
-                micros = (
-                    number * 1_000_000 // in_a_second
-                    if isinstance(number, int)
-                    else number * 1e6 / in_a_second
-                )
+                micros = number * 1_000_000 // in_a_second if whole else number * 1e6 / in_a_second
                 return Moment(_EPOCH + timedelta(microseconds=micros), spelling)
             except (OverflowError, ValueError):
                 return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ RETRIES = 1
 GRACE_SECONDS = 0.1
 """For what ends at the deadline to say so itself."""
 _SECOND = timedelta(seconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - _SECOND
 
 
 def account_value(account: Account, match_by: MatchBy) -> str | None:
@@ -51,7 +52,8 @@ def window(settings: Any, now: datetime, account: str | None = None) -> Window:
 
 def _up(moment: datetime) -> datetime:
     """To the next whole second: an end is sent without a fraction, and some APIs leave the end itself out."""
-    return moment.replace(microsecond=0) + _SECOND
+    whole = moment.replace(microsecond=0)
+    return whole if whole > _LAST else whole + _SECOND
 
 
 def seconds_for(settings: Any) -> float:
@@ -291,5 +293,5 @@ def _outside(events: Iterable[Event], since: datetime | None, until: datetime | 
     return sum(
         1
         for event in events
-        if (since is not None and event.at < since) or (until is not None and event.at > until + _SECOND)
+        if (since is not None and event.at < since) or (until is not None and event.at > _up(until))
     )
