@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,11 +16,13 @@ from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, NotFound
+from ropewalk.core.events import Event
 from ropewalk.core.timeline import Filter
 from ropewalk.engine import accounts, configure, people
 from ropewalk.engine.answers import FAILED_SECONDS, answers
 from ropewalk.engine.clock import SystemClock
-from ropewalk.engine.eventsource import Query
+from ropewalk.engine.eventsource import Answered, Query
+from ropewalk.engine.timeline import PROVIDERS
 from ropewalk.store import search
 from tests.engine.conftest import Serving
 from tests.engine.timelines import Book, happened, ids, stream_body, told
@@ -463,6 +465,40 @@ def test_field_changes_are_events_but_for_fields_without_history(book: Book) -> 
     ]
     assert found.items[0].properties == {"changes": {"tier": {"old": "a", "new": "b"}}}
     assert found.items[0].time > found.items[1].time > found.items[2].time
+
+
+def test_any_other_source_of_events_joins_by_the_same_interface(book: Book, serving: Serving) -> None:
+    now = book.clock.now()
+    book.stream(serving(of(happened(now, 5, every=60))))
+    pushed = [
+        Event(
+            now - timedelta(seconds=60 * number + 30),
+            "pushed",
+            f"{number}",
+            "pushed",
+            None,
+            (),
+            b'{"id":"p-%d"}' % number,
+        )
+        for number in range(5)
+    ]
+
+    class Pushed:
+        key, name, connector_id = "pushed", "Push", None
+
+        def ask(self, query: Query) -> Callable[[], Answered]:
+            return lambda: Answered(events=[event for event in pushed if query.filter.keeps(event)])
+
+    providers = (*PROVIDERS, lambda organization_id, clock: [Pushed()])
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        pages.append(book.timeline(limit=3, cursor=cursor, providers=providers))
+        cursor = pages[-1].next_cursor
+
+    assert [identity for found in pages for identity in ids(found)] == [
+        "p-0", "e-1", "p-1", "e-2", "p-2", "e-3", "p-3", "e-4", "p-4", "e-5"
+    ]  # fmt: skip
+    assert told(pages[0])["Push"].count == 5
 
 
 def test_another_organizations_account_is_not_there(book: Book) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import Cursor, Filter, days
+from ropewalk.engine.clock import Clock
 from ropewalk.store.models import Account
 
 Status = Literal["ok", "failed", "timed_out", "not_asked", "disabled"]
@@ -71,3 +72,7 @@ class EventSource(Protocol):
     def ask(self, query: Query) -> Callable[[], Answered]:
         """Begins at once, and gives back what waits for the answer: no longer than the source's own deadline, and
         without raising."""
+
+
+Provider = Callable[[UUID, Clock], Sequence[EventSource]]
+"""The sources of one kind that an organization has."""

@@ -14,7 +14,7 @@ from ropewalk.core import limits
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import ordered
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.eventsource import Answered, Query
+from ropewalk.engine.eventsource import Answered, EventSource, Query
 from ropewalk.store import changes
 from ropewalk.store.byhand import DELETED
 from ropewalk.store.models import Change
@@ -56,6 +56,10 @@ class FieldChanges:
         answer.events = ordered(events)
         answer.milliseconds = round((self.clock.monotonic() - began) * 1_000)
         return lambda: answer
+
+
+def of_organization(_: UUID, clock: Clock) -> list[EventSource]:
+    return [FieldChanges(clock)]
 
 
 def _event(change: Change) -> Event:

@@ -17,13 +17,13 @@ from ropewalk.core.events import Event, EventPlan, MatchBy, Tally, names
 from ropewalk.core.redact import Redactor
 from ropewalk.core.timeline import Filter, newest_first, ordered
 from ropewalk.engine import connection
-from ropewalk.engine.answers import Answers, Flight
+from ropewalk.engine.answers import Answers, Flight, answers
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.eventsource import Answered, Failure, Query
+from ropewalk.engine.eventsource import Answered, EventSource, Failure, Query
 from ropewalk.engine.frozen import Frozen
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import alignment
+from ropewalk.store import alignment, secrets, streams
 from ropewalk.store.models import Account, Connector, Stream
 from ropewalk.store.secrets import Stored
 
@@ -286,6 +286,12 @@ class LiveStream:
         return [
             event for event in events if any(names(key, value) and key not in taken for key in event.keys)
         ]
+
+
+def of_organization(organization_id: UUID, clock: Clock) -> list[EventSource]:
+    there = streams.of_events(organization_id)
+    stored = secrets.of_streams(organization_id, there)
+    return [LiveStream(each.connector, each, stored[each.id], answers(clock), clock) for each in there]
 
 
 def _outside(events: Iterable[Event], since: datetime | None, until: datetime | None) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -14,12 +14,10 @@ import msgspec
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import Cursor, Filter, page, place
-from ropewalk.engine.answers import answers
+from ropewalk.engine import fieldevents, live
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.eventsource import Answered, EventSource, Query
-from ropewalk.engine.fieldevents import FieldChanges
-from ropewalk.engine.live import LiveStream
-from ropewalk.store import byhand, pages, secrets, streams
+from ropewalk.engine.eventsource import Answered, EventSource, Provider, Query
+from ropewalk.store import byhand, pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,10 @@ class Timeline:
     next_cursor: str | None
 
 
+PROVIDERS: Final[Sequence[Provider]] = (live.of_organization, fieldevents.of_organization)
+"""Whatever else has events is one more of these. Slow ones first: what is at hand is read while they are waited for."""
+
+
 def read(
     organization_id: UUID,
     account_id: UUID,
@@ -58,6 +60,7 @@ def read(
     source: str = "",
     limit: int = pages.LIMIT,
     cursor: str | None = None,
+    providers: Sequence[Provider] = PROVIDERS,
 ) -> Timeline:
     """`source` is a connector's id, or a source's name. Not within a transaction: it waits for others."""
     wanted = wanted or Filter()
@@ -67,7 +70,10 @@ def read(
     account = byhand.get(organization_id, account_id)
     asked_at = clock.now() if place_before is None else place_before.asked_at
     query = Query(account, asked_at, wanted, place_before)
-    asked = [(each, each.ask(query)) for each in _sources(organization_id, clock, source)]
+    there = [
+        each for provider in providers for each in provider(organization_id, clock) if _named(each, source)
+    ]
+    asked = [(each, each.ask(query)) for each in there]
     told = [Told(each, wait()) for each, wait in asked]
     lists = [each.answer.events for each in told]
     found = page(lists, place_before.after if place_before else None, size)
@@ -97,16 +103,9 @@ def _cursor(text: str | None) -> Cursor | None:
         raise pages.bad_cursor() from None
 
 
-def _sources(organization_id: UUID, clock: Clock, wanted: str) -> Sequence[EventSource]:
-    """Slow ones first: what is at hand is read while they are waited for."""
-    live = streams.of_events(organization_id)
-    stored = secrets.of_streams(organization_id, live)
-    found: list[EventSource] = [
-        LiveStream(each.connector, each, stored[each.id], answers(clock), clock) for each in live
-    ]
-    found.append(FieldChanges(clock))
+def _named(source: EventSource, wanted: str) -> bool:
     folded = wanted.strip().casefold()
-    return [each for each in found if not folded or folded in (str(each.connector_id), each.name.casefold())]
+    return not folded or folded in (str(source.connector_id), source.name.casefold())
 
 
 def _item(event: Event, source: str) -> Item:
