@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Shell, Vendor
+from tests.cli.conftest import TOKEN, Shell, Vendor
 
 
 def test_a_dry_run_says_what_a_sync_would_do(crm: Shell, vendor: Vendor) -> None:
@@ -43,3 +43,41 @@ def test_a_run_is_taken_back(crm: Shell, vendor: Vendor) -> None:
 
 def test_events_have_no_dry_run(crm: Shell) -> None:
     assert crm("dry-run", "CRM", "events").returncode == 2
+
+
+def test_a_test_shows_what_it_proposes_and_can_be_replayed(crm: Shell, vendor: Vendor) -> None:
+    file = crm.folder / "crm.json"
+    made = crm("test", "CRM", "accounts", "--record", "crm.json")
+    asked = len(vendor.fake.seen)
+    again = crm("test", "CRM", "accounts", "--replay", "crm.json")
+    said = crm.json("test", "CRM", "accounts", "--replay", "crm.json")
+
+    assert (made.returncode, again.returncode) == (0, 0)
+    assert again.stdout == made.stdout
+    assert made.stderr.endswith(" exchanges are kept in crm.json. Customers’ data is in it as it came.\n")
+    rows = {line.split()[0]: line.split("  ") for line in made.stdout.splitlines() if line}
+    assert [[cell.strip() for cell in rows[name] if cell][1:3] for name in ("pagination", "matching")] == [
+        [
+            "{type: page, page_param: page, first_page: 1, size_param: limit, page_size: 100, total_path: total}",
+            "yes",
+        ],
+        ["domain_and_external_id", "a guess"],
+    ]
+    assert said["proposal"]["records_path"]["proved"]
+    assert len(vendor.fake.seen) == asked
+    assert TOKEN not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cant_be_recorded_or_replayed_is_refused(crm: Shell, vendor: Vendor) -> None:
+    unwritable = crm("test", "CRM", "accounts", "--record", "nowhere/crm.json")
+    unreadable = crm("test", "CRM", "accounts", "--replay", "crm.yaml")
+    both = crm("test", "CRM", "accounts", "--record", "a.json", "--replay", "a.json")
+
+    assert [one.returncode for one in (unwritable, unreadable, both)] == [1, 1, 2]
+    assert [one.stderr.splitlines()[0] for one in (unwritable, unreadable, both)] == [
+        "Error: The recording can’t be written to nowhere/crm.json: No such file or directory.",
+        "Error: This is no recording that can be replayed.",
+        "Error: Give --record or --replay, not both.",
+    ]
+    assert vendor.fake.seen == []

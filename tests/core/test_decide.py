@@ -357,13 +357,15 @@ def test_a_row_without_an_account_says_how_to_get_one(mode, row, keys):
     ],
 )
 def test_a_deleted_account_stays_deleted(values, called):
-    decision = Batch(account(1, deleted=True, **values)).row(externalCustomerId=7, companyDomain="acme.com")
+    gone = account(1, deleted=True, **values)
+    decision = Batch(gone).row(externalCustomerId=7, companyDomain="acme.com")
     assert decision == Decision(
         "skipped",
         "deleted_here",
         f"{called[0].upper()}{called[1:]} was deleted by hand. "
         "Restore it, and the next change at the source is taken again.",
         account_id=UUID(int=1),
+        candidates=(gone,),
     )
 
 

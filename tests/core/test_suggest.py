@@ -155,6 +155,11 @@ ACCOUNTS = [
     ("tenant.display_name", NAMES, "companyName"),
     ("siteUrl", SITES, "companyDomain"),
     ("email_domains", (["acme.com"], ["globex.com"]), "companyDomain"),
+    ("verified_domains", (["acme.com"], ["globex.com"]), "companyDomain"),
+    ("allowed_domains", (["acme.com"], ["globex.com"]), "companyDomain"),
+    # Elasticsearch wraps its records
+    ("_source.name", NAMES, "companyName"),
+    ("_source.website", SITES, "companyDomain"),
     # no values seen yet
     ("website", (), "companyDomain"),
     ("customer_id", (None, ""), "externalCustomerId"),

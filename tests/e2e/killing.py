@@ -27,12 +27,17 @@ def main() -> None:
     from ropewalk.engine import rotation
     from ropewalk.engine.clock import SystemClock
     from ropewalk.store import secrets
+    from ropewalk.store.models import Connector
 
     def rotate() -> None:
         rotation.rotate_key(SYSTEM, SystemClock())
 
     def values() -> list[str]:
-        return sorted(secrets.all_values())
+        return sorted(
+            stored.value
+            for connector in Connector.objects.all()
+            for stored in secrets.read(connector.organization_id, connector_id=connector.id).values()
+        )
 
     connections.close_all()
     told: list[dict[str, Any]] = []

@@ -9,26 +9,16 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import given, settings, strategies as st
-from hypothesis.extra.django import TestCase
 
 from ropewalk.core.errors import Conflict
-from ropewalk.engine import accounts, requests
-from ropewalk.store import ledger, runs
+from ropewalk.engine import requests
+from ropewalk.store import ledger
 from ropewalk.store.models import Account, Change, Contact, LedgerRow, Stream, StreamRecord, TrackedField
+from tests.engine.cases import MAPPING
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, World, brief as whole, complete, iso
 from tests.fakes import Fake
 
-MAPPING = [
-    {"from": "id", "to": "externalCustomerId"},
-    {"from": "site", "to": "companyDomain"},
-    {"from": "name", "to": "companyName"},
-    {"from": "tier", "to": "planTier"},
-    {"from": "mail", "to": "contactEmail"},
-    {"from": "users", "to": "endUsers"},
-    {"from": "owner", "to": "accountOwnerEmail"},
-]
 NOTHING_SAID = {"mode", "run_id", "created_at", "started_at", "finished_at", "of_run", "preview"}
 
 
@@ -341,85 +331,6 @@ def test_what_can_be_applied(world: World, serving: Serving) -> None:
     with pytest.raises(Conflict) as refused:
         world.apply(dry)
     assert refused.value.code == "settings_changed"
-
-
-# ---- dry run and run agree ----
-
-VALUES = st.sampled_from([None, "x", "y", 1, True, 2.5, "2026-01-01T00:00:00Z", ["x"], {"k": 1}])
-RECORD = st.fixed_dictionaries(
-    {},
-    optional={
-        "id": st.sampled_from([None, "1", "2", 3, "3", [1]]),
-        "site": st.sampled_from([None, "a.example", "b.example", "gmail.com", "no domain", "www.A.example"]),
-        "name": st.sampled_from([None, "A", "B", 7]),
-        "tier": VALUES,
-        "mail": st.sampled_from([None, "x@a.example", "y@a.example", "bad"]),
-        "users": st.sampled_from([None, "x@a.example,z@a.example", ["y@a.example"]]),
-        "owner": st.sampled_from([None, "olga@acme.example", "nobody@acme.example"]),
-    },
-)
-RECORDS = st.lists(st.one_of(RECORD, RECORD, RECORD, st.just("no object")), max_size=9)
-BY_HAND = st.lists(
-    st.fixed_dictionaries(
-        {"companyName": st.just("By hand")},
-        optional={
-            "companyDomain": st.sampled_from(["a.example", "b.example"]),
-            "externalCustomerId": st.sampled_from(["1", "2"]),
-        },
-    ),
-    max_size=2,
-)
-STREAM = st.fixed_dictionaries(
-    {
-        "matching": st.sampled_from(["domain", "external_id", "domain_and_external_id"]),
-        "create_missing": st.booleans(),
-    }
-)
-CASE = st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, st.booleans(), st.integers(1, 3))
-
-
-def by_hand(world: World, many: list[dict[str, Any]], *, delete: bool = False) -> None:
-    for values in many:
-        try:
-            made = accounts.create_account(world.org, world.owner, values, world.clock)
-        except Conflict:
-            continue
-        if delete:
-            accounts.delete_account(world.org, world.owner, made.id, world.clock)
-
-
-class TestAgreement(TestCase):
-    @pytest.fixture(autouse=True)
-    def _set_up(self, loopback: Any, serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.serving = serving
-        self.patch = monkeypatch
-
-    @settings(max_examples=100)
-    @given(case=CASE)
-    def test_dry_run_and_run_agree(self, case: Any) -> None:
-        from ropewalk.engine import batches
-
-        stream, there, first, second, full, size = case
-        world = World.new()
-        self.patch.setattr(batches, "BATCH_ROWS", size)
-        source = Source(world, self.serving, **stream)
-        by_hand(world, there[:1], delete=True)
-        source.sync(*first)
-        by_hand(world, there)
-        before = everything()
-
-        dry = source.dry_run(*second, full=full)
-        assert everything() == before
-        run = world.apply(dry)
-
-        assert said(dry) == said(run)
-        assert run["preview"]["differs"] == {}
-        left_out = [row for row in world.rows(dry) if row.outcome in ("skipped", "rejected")]
-        assert [seen(row) for row in left_out] == [seen(row) for row in world.rows(run)]
-        told = sum(len(row.changes or {}) for row in world.rows(dry))
-        done = Change.objects.filter(run=runs.get(world.org, run["run_id"]).id, contact=None)
-        assert told == sum(len(change.fields) for change in done)
-        world.close()
 
 
 def seen(row: LedgerRow) -> Any:

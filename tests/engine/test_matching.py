@@ -630,3 +630,17 @@ def test_a_member_who_leaves_while_a_run_goes(world: World, serving: Serving) ->
 
     assert brief(run) == complete(created=1, notices={"owner_not_found": 1})
     assert world.accounts() == [{"companyName": "Big", "externalCustomerId": "1"}]
+
+
+@pytest.mark.parametrize("mode", ["domain", "domain_and_external_id"])
+def test_a_match_by_domain_keeps_the_external_id_that_is_there(
+    mode: str, world: World, serving: Serving
+) -> None:
+    """Also against an explicit null: it is what others match by (product.md §2.3)."""
+    source = Source(world, serving, matching=mode)
+    source.sync(BIG)
+
+    run = source.outcome({**BIG, "id": None, "name": None})
+
+    assert run == complete(updated=1)
+    assert world.accounts() == [{"companyDomain": "big.example", "externalCustomerId": "1"}]

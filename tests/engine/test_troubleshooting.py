@@ -9,7 +9,7 @@ import pytest
 from ropewalk.core import remedies
 from ropewalk.core.errors import Conflict, MustFix
 from ropewalk.core.remedies import Ended
-from ropewalk.engine import probe, requests
+from ropewalk.engine import accounts, probe, requests
 from ropewalk.store import status
 from tests.engine.conftest import Serving
 from tests.engine.world import MAPPING, World, brief, complete
@@ -98,7 +98,16 @@ def test_a_good_test_shows_what_came_and_proposes(world: World, serving: Serving
         "200 records on 2 pages read.",
         10,
     )
-    assert shop.lines == [f"GET /customers?page={number}&limit=100" for number in (1, 2)]
+    assert shop.lines[:2] == [f"GET /customers?page={number}&limit=100" for number in (1, 2)]
+    assert {what: one["proved"] for what, one in found["proposal"].items()} == {
+        "records_path": True,
+        "pagination": True,
+        "total_path": True,
+        "has_more_path": False,
+        "incremental": True,
+        "matching": False,
+        "mapping": False,
+    }
     assert [(field["path"], field["type"], field["fill_rate"]) for field in found["fields"]] == [
         ("id", "text", 1.0),
         ("name", "text", 1.0),
@@ -152,12 +161,18 @@ def test_too_many_rows_skipped(world: World, serving: Serving) -> None:
     connector = world.connect(
         serving(Fake(lambda asked: {"data": customers(3)})), matching="domain", create_missing=False
     )
+    first = world.sync(connector)
+    for domain in ("one.example", "two.example"):
+        accounts.create_account(world.org, world.owner, {"companyDomain": domain}, world.clock)
 
     run = world.sync(connector)
 
     assert run["reasons"] == {"no_match": 3}
+    assert world.rows(first)[0].message.startswith(
+        'No account has the domain "company-1.example"; no account has any domain yet. Turn on '
+    )
     assert world.rows(run)[0].message == (
-        'No account has the domain "company-1.example". '
+        'No account has the domain "company-1.example"; accounts have domains like "one.example", "two.example". '
         'Turn on "Create new accounts when no match is found", or fix the match field.'
     )
     assert sentences(world, run, connector)[1] == (

@@ -15,8 +15,10 @@ from ropewalk.core.errors import Conflict
 from ropewalk.engine import accounts, configure, people, requests, schedule
 from ropewalk.store import changes, reversal
 from ropewalk.store.models import Account, AuditEntry, Change, Contact, Run, TrackedField
+from tests.engine import cases
+from tests.engine.cases import PEOPLE, RECORDS, STREAM, Vendor
 from tests.engine.conftest import Serving
-from tests.engine.test_dryrun import BY_HAND, RECORDS, STREAM, Source, brief, by_hand
+from tests.engine.test_dryrun import Source, brief
 from tests.engine.world import Flags, World, complete, values_of
 
 A = {
@@ -385,12 +387,12 @@ def test_two_rows_for_one_account(world: World, serving: Serving, small_batches:
 class TestStateBefore(TestCase):
     @pytest.fixture(autouse=True)
     def _set_up(self, loopback: Any, serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.serving = serving
+        self.vendor = Vendor(serving)
         monkeypatch.setattr(reversal, "BATCH_ROWS", 3)
 
-    @settings(max_examples=100)
+    @settings(max_examples=cases.examples(25))
     @given(
-        case=st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, RECORDS),
+        case=st.tuples(STREAM, PEOPLE, RECORDS, RECORDS, RECORDS),
         hand=st.one_of(
             st.none(), st.tuples(st.integers(0, 5), st.sampled_from(["note", "planTier", "companyName"]))
         ),
@@ -398,14 +400,19 @@ class TestStateBefore(TestCase):
     def test_run_then_undo_gives_the_state_before(self, case: Any, hand: Any) -> None:
         stream, there, first, second, third = case
         world = World.new()
-        source = Source(world, self.serving, **stream)
-        source.sync(*first)
-        by_hand(world, there)
+        connector = self.vendor.connect(world, **stream)
+
+        def sync(records: list[Any]) -> dict[str, Any]:
+            self.vendor.records = records
+            return world.sync(connector)
+
+        sync(first)
+        cases.act(world, there)
         before = state(world)
         ids = {account.id for account in world.account_rows()}
 
-        run = source.sync(*second)
-        later = source.sync(*third)
+        run = sync(second)
+        later = sync(third)
         world.undo(later)
         edited = None
         if hand and hand[0] < len(world.account_rows()):
@@ -429,18 +436,23 @@ class TestStateBefore(TestCase):
             assert edited.id in ids or told == {str(edited.id)}
         world.close()
 
-    @settings(max_examples=100)
-    @given(case=st.tuples(STREAM, BY_HAND, RECORDS, RECORDS, RECORDS))
+    @settings(max_examples=cases.examples(25))
+    @given(case=st.tuples(STREAM, PEOPLE, RECORDS, RECORDS, RECORDS))
     def test_a_later_run_in_between_stays(self, case: Any) -> None:
         stream, there, first, second, third = case
         world = World.new()
-        source = Source(world, self.serving, **stream)
-        source.sync(*first)
-        by_hand(world, there)
+        connector = self.vendor.connect(world, **stream)
+
+        def sync(records: list[Any]) -> dict[str, Any]:
+            self.vendor.records = records
+            return world.sync(connector)
+
+        sync(first)
+        cases.act(world, there)
         before = values(world)
-        run = source.sync(*second)
+        run = sync(second)
         between = values(world)
-        later = source.sync(*third)
+        later = sync(third)
         after = values(world)
         log = Change.objects.filter(run=later["run_id"])
         touched = {change.account_id for change in log}

@@ -87,7 +87,7 @@ def test_every_setting_of_the_installation_is_documented() -> None:
     [
         ("## Skipped", reasons.SKIPPED),
         ("## Rejected", reasons.REJECTED),
-        ("## Undo", reasons.UNDO),
+        ("## Undo and retry", (reasons.CHANGED_SINCE,)),
         ("### Truncated", verdict.TRUNCATED),
         ("### Suspicious", verdict.SUSPICIOUS),
         ("## Notices", reasons.NOTICES),

@@ -11,11 +11,12 @@ import pytest
 from ropewalk.core.checking import check as load
 from ropewalk.core.errors import MustFix, RetryLater
 from ropewalk.core.exchange import Request, Response
+from ropewalk.core.links import next_link
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.values import MISSING
 from ropewalk.sources.base import Page, Window
 from ropewalk.sources.custom_api import SOURCE, AccountStream, ConnectorSettings, first_request
-from ropewalk.sources.reading import has_more_of, next_link, total_of
+from ropewalk.sources.reading import has_more_of, total_of
 
 URL = "https://api.example.com/v1/accounts"
 MAPPING = [{"from": "website", "to": "companyDomain"}]

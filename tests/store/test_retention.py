@@ -19,8 +19,35 @@ def sweep(now: datetime) -> int:
     return total
 
 
+def finished(org: UUID, connector: UUID, stream: UUID, now: datetime, status: str = "succeeded") -> UUID:
+    run, _ = runs.create(
+        org, connector_id=connector, stream_id=stream, kind="accounts", actor={}, settings={}, now=now
+    )
+    lease = new_id()
+    runs.claim(run.id, worker="one", lease=lease, now=now)
+    runs.finish(run.id, lease=lease, status=status, now=now)
+    return run.id
+
+
+def test_the_last_run_that_succeeded_stays_with_its_rows(
+    org: UUID, connector: UUID, stream: UUID, now: datetime
+) -> None:
+    """Also where nothing but failures came after it."""
+    made = [
+        finished(org, connector, stream, now, status)
+        for status in ("succeeded", "failed", "succeeded", "failed")
+    ]
+    for run in made:
+        ledger.write(org, run, [Entry(1, "skipped", "no_match")])
+
+    sweep(now + timedelta(days=500))
+
+    assert list(Run.objects.values_list("id", flat=True)) == [made[2]]
+    assert list(LedgerRow.objects.values_list("run_id", flat=True)) == [made[2]]
+
+
 def test_ledgers_go_after_a_month_and_runs_after_a_year(
-    org: UUID, run: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
+    org: UUID, connector: UUID, stream: UUID, run: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     ledger.write(org, run, [Entry(position, "skipped", "no_match") for position in range(5)])
@@ -28,13 +55,14 @@ def test_ledgers_go_after_a_month_and_runs_after_a_year(
     lease = new_id()
     runs.claim(run, worker="one", lease=lease, now=now)
     runs.finish(run, lease=lease, status="succeeded", now=now)
+    finished(org, connector, stream, now)
     audit.record(org, SYSTEM, "x", now=now)
 
     assert sweep(now + timedelta(days=30)) == 0
     assert sweep(now + timedelta(days=30, seconds=1)) == 5
-    assert (LedgerRow.objects.count(), Run.objects.count()) == (0, 1)
-    assert sweep(now + timedelta(days=401)) == 2
-    assert (Run.objects.count(), AuditEntry.objects.count()) == (0, 0)
+    assert (LedgerRow.objects.count(), Run.objects.count()) == (0, 2)
+    assert sweep(now + timedelta(days=401)) == 1 + 1
+    assert (Run.objects.count(), AuditEntry.objects.count()) == (1, 0)
 
 
 def test_a_dry_run_goes_with_its_ledger(org: UUID, connector: UUID, stream: UUID, now: datetime) -> None:

@@ -38,9 +38,9 @@ def test_sqlite_is_durable_and_holds_foreign_keys() -> None:
 def test_migrations_run_forward_and_once() -> None:
     assert schema.pending() == []
     schema.migrate()
-    MigrationRecorder(connection).record_unapplied("ropewalk", "0002_find_changes_by_run")
-    assert schema.pending() == ["ropewalk.0002_find_changes_by_run"]
-    MigrationRecorder(connection).record_applied("ropewalk", "0002_find_changes_by_run")
+    MigrationRecorder(connection).record_unapplied("ropewalk", "0004_what_a_suspicious_run_missed")
+    assert schema.pending() == ["ropewalk.0004_what_a_suspicious_run_missed"]
+    MigrationRecorder(connection).record_applied("ropewalk", "0004_what_a_suspicious_run_missed")
 
 
 @pytest.fixture

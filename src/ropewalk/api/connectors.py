@@ -68,7 +68,8 @@ def delete_connector(request: Keyed, connector_id: UUID) -> Any:
 
 @router.post("/test", auth=write, response=schemas.Test)
 def test_draft(request: Keyed, body: Body[Draft]) -> Any:
-    """Tests settings that nothing keeps. A secret that is left out is the saved one of `connector_id`."""
+    """Tests settings that nothing keeps. A secret that is left out is the saved one of `connector_id`; a records path
+    and a pagination that are left out are found."""
     return probe.test_draft(request.auth.organization_id, body, clock)
 
 

@@ -112,7 +112,8 @@ def retry_rows(
 
 @router.post("/runs/{run_id}/accept", auth=write, response=schemas.Run)
 def accept_run(request: Keyed, run_id: UUID) -> Any:
-    """Takes a suspicious run's word: its watermark moves as if it were complete."""
+    """Takes a suspicious run's word, as if it were complete: its watermark moves, and of a full one, accounts that it
+    didn't see are gone at the source."""
     caller = request.auth
     return schemas.run(requests.accept(caller.organization_id, caller.actor, run_id, clock))
 

@@ -87,7 +87,8 @@ def delete_stream(request: Keyed, connector_id: UUID, kind: schemas.Kind) -> Any
 
 @router.post("/connectors/{connector_id}/streams/{kind}/test", auth=write, response=schemas.Test)
 def test_stream(request: Keyed, connector_id: UUID, kind: schemas.Kind) -> Any:
-    """Reads two pages at the most, and says what their records could be mapped to."""
+    """Reads two pages, says what their records could be mapped to, and proposes how to set the stream up; for that it
+    asks for more, 40 requests at the most."""
     caller = request.auth
     return probe.test_stream(caller.organization_id, caller.actor, connector_id, kind, clock)
 

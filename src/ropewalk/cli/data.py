@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import typer
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called, WrongUsage, run_id
-from ropewalk.cli.output import Output, short, shown
+from ropewalk.cli.output import Output, short
 
 if TYPE_CHECKING:
     from ropewalk.store.models import Run
@@ -25,78 +26,34 @@ def test(
     context: typer.Context,
     connector: Annotated[str, typer.Argument(help="Its name.")],
     kind: Annotated[str, typer.Argument(help="accounts, contacts or events.")],
+    record: Annotated[
+        Path | None, typer.Option(help="Keep requests and answers in this file, without secrets.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Take the answers from this file, without the network.")
+    ] = None,
 ) -> int:
-    """Fetch a sample of a stream: what was asked, what came, which fields it has.
+    """Fetch a sample of a stream: what was asked, what came, which fields it has, and how it could be set up.
 
     Exit status: 0 the test passed, 1 it failed.
     """
     called: Called = context.obj
+    if record is not None and replay is not None:
+        raise WrongUsage("Give --record or --replay, not both.")
     organization_id = called.organization_id()
-    from ropewalk.engine import probe
+    from ropewalk.cli import testing
     from ropewalk.store import streams
 
     found = called.connector(organization_id, connector)
     there = [stream.kind for stream in streams.of_connector(organization_id, found.id)]
     if kind not in there:
         raise WrongUsage(f"{found.name} has no {kind} stream; it has {', '.join(there) or 'none yet'}.")
-    answer = probe.test_stream(organization_id, called.actor, found.id, kind, called.clock)
+    answer = testing.test(called, found, kind, record=record, replay=replay)
     if called.output.as_json:
         called.output.answer(answer)
     else:
-        _show_test(called.output, answer)
+        testing.show(called.output, answer)
     return exits.DONE if answer["ok"] else exits.FAILED
-
-
-def _show_test(output: Output, answer: dict[str, Any]) -> None:
-    request, response = answer.get("request"), answer.get("response")
-    if request:
-        parameters = "&".join(f"{name}={value}" for name, value in (request.get("params") or {}).items())
-        output.say(f"{request['method']} {request['url']}{'  with ' + parameters if parameters else ''}")
-    if response:
-        output.say(f"{response['status']} {response['content_type']} in {response['milliseconds']:,} ms")
-    if error := answer.get("error"):
-        output.say(f"The test failed ({error.get('about', error['code'])}): {error['message']}")
-    if answer["fields"]:
-        to = {one["from"]: f"{one['to']} ({one['reason']})" for one in answer["suggestions"]}
-        output.say()
-        output.table(
-            ("field", "type", "filled", "for example", "could be"),
-            [
-                (
-                    one["path"],
-                    one["type"],
-                    f"{one['fill_rate'] * 100:.0f}%",
-                    short(", ".join(shown(example) for example in one["examples"]), 50),
-                    to.get(one["path"]),
-                )
-                for one in answer["fields"]
-            ],
-        )
-    if message := answer.get("message"):
-        output.say(message)
-    if preview := answer.get("preview"):
-        _show_events(output, preview)
-    if answer["ok"]:
-        output.say("The test passed.")
-
-
-def _show_events(output: Output, preview: dict[str, Any]) -> None:
-    output.say()
-    output.table(
-        ("time", "event", "account", "user", "properties"),
-        [
-            (
-                event["time"],
-                short(event["name"], 40),
-                event["account"]["name"] if event["account"] else f"none has {event['account_key']}",
-                short(event["user_id"], 30),
-                short(event["properties"]),
-            )
-            for event in preview["events"]
-        ],
-    )
-    for note in preview["notes"]:
-        output.say(note)
 
 
 @commands.command()

@@ -259,6 +259,8 @@ def report(called: Called, run: Run, connector_name: str) -> None:
         output.say(
             f"Notices: {', '.join(f'{code} {count:,}' for code, count in sorted(run.notices.items()))}"
         )
+    if run.notices.get("path_vanished"):
+        output.say(f"No record had {', '.join(run.progress['vanished'])}: did the API rename it?")
     if run.mode == "dry_run":
         _changes(called, run)
     for sentence in remedies.sentences(ended(run)):

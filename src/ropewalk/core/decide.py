@@ -6,7 +6,7 @@ decided speaks for all its fields, so it is compared with what the account holds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -27,13 +27,15 @@ CANDIDATES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a run decides by. `fields` learns the types of what is written."""
+    """What a run decides by. `fields` learns the types of what is written. `held` says what accounts have where a
+    row's match value is nobody's."""
 
     mode: Mode
     create_missing: bool
     connector_id: UUID
     new_id: Callable[[], UUID]
     fields: FieldTypes = field(default_factory=FieldTypes)
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ def _no_match(draft: AccountDraft, policy: Policy) -> Decision:
     return Decision(
         "skipped",
         "no_match",
-        f"No account has {_keys(draft, policy.mode)}. "
+        f"No account has {_keys(draft, policy.mode)}{policy.held}. "
         'Turn on "Create new accounts when no match is found", or fix the match field.',
         notices=draft.notices,
     )
@@ -232,6 +234,19 @@ def _keys(draft: AccountDraft, mode: Mode) -> str:
     if mode != "external_id" and draft.keys.domain is not None:
         found.append(f"the domain {shown(draft.keys.domain)}")
     return " or ".join(found)
+
+
+def held(examples: Mapping[str, Sequence[str]]) -> str:
+    """Match values that accounts have, by field, as a part of a sentence."""
+    told = []
+    for name, values in examples.items():
+        noun = _NOUNS[name]
+        listed = ", ".join(map(shown, values))
+        told.append(f"accounts have {noun}s like {listed}" if values else f"no account has any {noun} yet")
+    return f"; {' and '.join(told)}" if told else ""
+
+
+_NOUNS = {"companyDomain": "domain", "externalCustomerId": "external id"}
 
 
 def _ambiguous(draft: AccountDraft, match: Match) -> Decision:
@@ -256,6 +271,7 @@ def _deleted(match: Match) -> Decision:
         "deleted_here",
         f"{called[0].upper()}{called[1:]} was deleted by hand. Restore it, and the next change at the source is taken again.",
         account_id=account.account_id,
+        candidates=(account,),
     )
 
 

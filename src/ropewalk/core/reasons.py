@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from ropewalk.core.values import JSON, canonical
 
@@ -15,7 +15,8 @@ REJECTED = (
     "not_an_object",
     "invalid_value",
 )
-UNDO = ("changed_since",)
+CHANGED_SINCE: Final = "changed_since"
+"""Of an undo and of a retry: what is newer stays."""
 NOTICES = (
     "owner_not_found",
     "external_id_differs",

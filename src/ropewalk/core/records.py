@@ -405,3 +405,10 @@ def _nesting(data: bytes) -> int:
         elif found[2]:
             depth -= 1
     return deepest
+
+
+def whole(body: bytes, content_type: str) -> JSON:
+    """A body as one value, the lines of NDJSON as a list. `RowRefused` for what can't be kept, or is no JSON."""
+    if content_type.partition(";")[0].strip().lower() in _LINES_TYPES:
+        return [_any(line) for _, line in lines(BytesIO(body))]
+    return _any(body.removeprefix(BOM))

@@ -161,9 +161,7 @@ def remedy(reason: str, settings: Mapping[str, Any]) -> str:
         case "deleted_here":
             return "The account was deleted by hand: restore it to have it synced again."
         case "changed_since":
-            return (
-                "Somebody has changed it since: it was kept. Change it by hand if it should go back as well."
-            )
+            return "Something newer has changed it since: it was kept. Change it by hand if it should not stay so."
         case "invalid_domain":
             return (
                 "The value is no domain: map another path, or add the transform “domain” for URLs and emails."

@@ -78,7 +78,7 @@ _ACCOUNTS = (
         0.95,
         ("site",),
         "self person primary email name address url official work",
-        "site sites link",
+        "host hosts link",
     ),
     _Rule("companyDomain", 0.75, ("url",), "self primary official address work", "site", must=True),
     _Rule("externalCustomerId", 0.97, ("external", "id code"), "self", "id"),
@@ -92,6 +92,7 @@ _ACCOUNTS = (
     _Rule("companyName", 0.90, ("name",), "", "text"),
     _Rule("companyName", 0.85, ("official", "name"), "self full", "text"),
     _Rule("companyName", 0.80, ("self",), "", "text", not_values="token"),
+    _Rule("companyName", 0.70, ("title",), "", "text"),
 )
 _CONTACTS = (
     _Rule("email", 0.95, ("email",), "person user primary address work self", "email"),
@@ -103,9 +104,9 @@ _CONTACTS = (
     _Rule("phone", 0.95, ("phone",), "number person user primary work", "phone number"),
     _Rule("role", 0.90, ("role",), "person user job work name", "text", not_values="email token"),
     _Rule(
-        "companyDomain", 0.95, ("self", "site"), "primary email name address url official", "site sites link"
+        "companyDomain", 0.95, ("self", "site"), "primary email name address url official", "host hosts link"
     ),
-    _Rule("companyDomain", 0.80, ("site",), "name email address url", "site sites link"),
+    _Rule("companyDomain", 0.80, ("site",), "name email address url", "host hosts link"),
     _Rule("externalCustomerId", 0.90, ("self", "id"), "external vendor associated primary", "id"),
     _Rule("externalCustomerId", 0.80, ("self", "code"), "external vendor associated", "id"),
 )
@@ -200,7 +201,7 @@ def _by_name(
                 field.path,
                 rule.to,
                 round(min(score, 1), 2),
-                _reason(field, rule, words, typo, seen, "sites" in shapes),
+                _reason(field, rule, words, typo, seen, "hosts" in shapes),
             )
     return best
 
@@ -245,7 +246,12 @@ _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+")
 
 def _words(path: str) -> list[str]:
     """Each once, without wrappers, numbers and accents."""
-    plain = unicodedata.normalize("NFKD", " ".join(map(str, paths.parse(path))))
+    # Elasticsearch's wrapper; other sources are somebody's.
+    segments = [segment for segment in paths.parse(path) if segment != "_source"]
+    if segments and "self" in synonyms.tags().get(segments[-1].casefold(), ()):
+        # An address names the company that it is the address of.
+        segments = [segment for segment in segments if not segment.casefold().endswith("address")]
+    plain = unicodedata.normalize("NFKD", " ".join(segments))
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     words = list(dict.fromkeys(part.casefold() for part in _PARTS.findall(plain)))
     return [word for word in words if word not in synonyms.DROPPED]
@@ -292,8 +298,8 @@ def _shapes(examples: Sequence[JSON]) -> frozenset[str]:
     if "emails" in counts:  # some of the lists may have one only
         counts["emails"] += counts.pop("email", 0)
     shapes = {shape for shape, count in counts.items() if 3 * count >= 2 * len(examples)}
-    if "site" in shapes and _same_site(examples):
-        shapes -= {"site", "front"}
+    if "host" in shapes and _same_site(examples):
+        shapes -= {"host", "site", "front"}
     return frozenset(shapes)
 
 
@@ -308,7 +314,7 @@ def _shape(value: JSON) -> set[str]:
         inner = [_text_shape(item.strip()) if isinstance(item, str) else set() for item in value]
         return {
             many
-            for one, many in (("email", "emails"), ("site", "sites"))
+            for one, many in (("email", "emails"), ("host", "hosts"))
             if all(one in shape for shape in inner)
         }
     return {"number"} if isinstance(value, float) else {"object"}
@@ -347,16 +353,19 @@ def _host(text: str) -> str | None:
 
 
 def _site_shape(text: str) -> set[str]:
-    """`site`: a domain, or a page near the top of one; `front`: nothing but the domain."""
+    """`host`: may be a domain, or a page near the top of one, where the name says that it is; `site`: is one, whatever
+    the name says; `front`: nothing but the domain."""
     host = normalise.domain(text)
     if host is None or "@" in text or host.startswith("api.") or _host(text) in synonyms.SOCIAL_HOSTS:
         return set()
     parts = [part for part in (text.partition("://")[2] or text).split("/") if part]
     top = host.rpartition(".")[2]
     known = "://" in text or text.startswith("www.") or top in synonyms.TOP_LEVELS
-    if len(parts) > 2 or not (known or (len(top) == 2 and top not in synonyms.FILE_ENDINGS)):
+    if len(parts) > 2:
         return set()
-    return {"site", "front"} if len(parts) == 1 else {"site"}
+    if not (known or (len(top) == 2 and top not in synonyms.FILE_ENDINGS)):
+        return {"host"}
+    return {"host", "site", "front"} if len(parts) == 1 else {"host", "site"}
 
 
 def _same_site(examples: Sequence[JSON]) -> bool:

@@ -7,9 +7,10 @@ from functools import cache
 _WORDS = {
     "self": """company companies account accounts acct organization organizations organisation organisations org orgs
         customer customers costumer cust client clients business tenant workspace merchant firm enterprise entity
-        corporate corporation debtor employer firma kunde kunden unternehmen empresa cliente entreprise societe
+        corporate corporation debtor employer firma firmen kunde kunden unternehmen empresa cliente entreprise societe
         bedrijf klant azienda cliente""",
-    "name": "name names nome nom nombre naam bezeichnung sociale",
+    "name": "name names nm nome nom nombre naam bezeichnung sociale",
+    "title": "title",
     "id": "id ids uuid guid uid gid gsid identifier oid",
     "code": "number no nr num code ref reference key nummer numero",
     "email": "email mail eml emailaddress emailaddr login",
@@ -25,7 +26,7 @@ _WORDS = {
     "user": "user member employee enduser teammate",
     "end": "end",
     "primary": "primary main default key first preferred",
-    "official": "legal display trading trade registered official common dba entity proper raison",
+    "official": "legal display trading trade registered official common dba entity proper raison verified allowed",
     "full": "full complete formatted real",
     "external": "external ext foreign remote source crm erp object internal unique legacy system",
     "vendor": """hubspot hs salesforce sf sfdc stripe intercom zendesk chargebee netsuite pipedrive zoho dynamics""",
@@ -46,7 +47,7 @@ _WORDS = {
 
 DROPPED = frozenset(
     """properties property attributes attribute fields field data record node item items result results custom customfields
-    metadata meta values value general info details profile relationships traits cf c r e the of raw""".split()  # noqa: SIM905
+    metadata meta values value general info details profile relationships traits cf c r e the of raw rendered""".split()  # noqa: SIM905
 )
 """Wrappers and affixes that say nothing about a value. `record` counts where nothing else is left."""
 

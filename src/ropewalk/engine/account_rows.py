@@ -10,10 +10,11 @@ from ropewalk.core import decide, matching
 from ropewalk.core.decide import Decision, Policy
 from ropewalk.core.drafts import AccountDraft, Owners, account_draft
 from ropewalk.core.fieldtypes import FieldTypes
-from ropewalk.core.mapping import INGEST_ONLY, Mode
+from ropewalk.core.mapping import INGEST_ONLY, MATCH_FIELDS, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
+from ropewalk.store import accounts
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
@@ -38,7 +39,9 @@ class AccountRows:
         self._mode: Mode = mode
         self._owners = owners
         self._with_contacts = not targets.isdisjoint(INGEST_ONLY[1:])
-        self._policy = Policy(mode, create_missing, connector_id, new_id, types)
+        named = () if create_missing else MATCH_FIELDS[mode]
+        held = decide.held({name: accounts.examples(organization_id, name) for name in named})
+        self._policy = Policy(mode, create_missing, connector_id, new_id, types, held)
         self._index = Index()
         self._writes = AccountWrites()
 

@@ -170,7 +170,7 @@ class Applier:
             row.draft_hash = self._hashes.of_draft(row.draft)
         except RowRefused as refusal:
             row.refusal = refusal
-            if progress.opening.full and isinstance(row.record, dict):
+            if isinstance(row.record, dict):
                 row.keys = self._keys_of(row.record)
 
     def _keys_of(self, record: dict[str, Any]) -> Any:
@@ -220,7 +220,7 @@ class Applier:
             self._preview(row, decision, part, progress)
         if decision.outcome in ("skipped", "rejected"):
             counts.reasons[decision.reason] += 1
-            self._note_passed(row, decision, progress)
+            self._note_passed(row, decision, part, progress)
             if not self._stage.previews and counts.reasons[decision.reason] <= limits.LEDGER_ROWS_PER_REASON:
                 part.entries.append(self._entry(row, decision))
             return
@@ -249,16 +249,26 @@ class Applier:
         part.remembered[subject_id] = Remembered(subject_id, raw_hash, row.draft_hash, changed)
         self._states[subject_id] = RecordState(state.number if state else None, raw_hash, row.draft_hash)
 
+    def _forget(self, subject_id: UUID, part: _Part) -> None:
+        state = self._states.get(subject_id)
+        if state is not None and (state.raw_hash or state.draft_hash):
+            part.remembered[subject_id] = Remembered(subject_id, None, None)
+            self._states[subject_id] = RecordState(state.number, None, None)
+
     def _note_seen(self, number: int | None, progress: Progress, *, twice: bool) -> None:
         if twice or (number is not None and number in progress.seen):
             progress.counts.notices["duplicate_in_run"] += 1
         if number is not None:
             progress.seen.add(number)
 
-    def _note_passed(self, row: Row, decision: Decision, progress: Progress) -> None:
-        """Not taken, but not gone at the source either."""
+    def _note_passed(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
+        """Not taken, but not gone at the source either; and what the source said before is not the last any more."""
         draft = row.draft or row.keys
-        subjects = {self._subject.find(draft)} if draft is not None else set()
+        found = self._subject.find(draft) if draft is not None else None
+        if found is not None:
+            self._forget(found, part)
+        # A tombstone is no account to be written, and yet its record came.
+        subjects = {found, decision.account_id}
         if decision.reason == "ambiguous_match":
             subjects |= {candidate.account_id for candidate in decision.candidates}
         for subject in subjects:

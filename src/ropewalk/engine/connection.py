@@ -63,8 +63,9 @@ def open_fetch(
     """For a run: waits and retries as long as product.md §5.4 lets it."""
     stored = saved_secrets(connector.organization_id, connector.id, kind)
     credentials = credentials_for(frozen.connector, frozen.stream, stored)
-    reserve = budget(connector.id, frozen.connector, clock)
-    with client(clock).bind(credentials, budget=reserve, cancelled=stop) as fetch:
+    with client(clock).bind(
+        credentials, budget=budget(connector.id, frozen.connector, clock), cancelled=stop
+    ) as fetch:
         opened = Opened(fetch)
         opened.redactor()
         yield opened
@@ -95,9 +96,9 @@ def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -
     return credentials
 
 
-def budget(connector_id: UUID, connector: Any, clock: Clock) -> Callable[[], float] | None:
-    """Reserves the next request where the connector's settings limit them."""
-    per_minute = getattr(connector, "requests_per_minute", None)
+def budget(connector_id: UUID, settings: Any, clock: Clock) -> Callable[[], float] | None:
+    """What a connector's settings allow, over all its streams and all workers."""
+    per_minute = getattr(settings, "requests_per_minute", None)
     if not per_minute:
         return None
 

@@ -1,39 +1,35 @@
-"""Test: what an endpoint answers, what its records look like, and what each of their fields could be mapped to."""
+"""Test: what an endpoint answers, what its records look like, and each of their fields could be mapped to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
-from ropewalk.core import discover, remedies, suggest
+from ropewalk.core import recording as recordings
 from ropewalk.core.actors import Actor
 from ropewalk.core.auth import AuthSettings, merge
 from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, Problem, RopewalkError, RowRefused
-from ropewalk.core.exchange import Fetch, Request, Response
-from ropewalk.core.limits import TEST_PAGES
-from ropewalk.core.records import decode
+from ropewalk.core.errors import MustFix, Problem
+from ropewalk.core.recording import NotRecorded, Recording, Replay
 from ropewalk.core.redact import Redactor
-from ropewalk.core.values import JSON
-from ropewalk.engine import connection, logs, sample as sampling, saving
+from ropewalk.engine import connection, logs, saving
 from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.connector_saving import source_named
+from ropewalk.engine.examine import Subject, examine
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.recorder import Recorder
 from ropewalk.engine.saving import Secrets, collect, refuse
-from ropewalk.net.credentials import Credentials
-from ropewalk.sources.base import Kind, Page, Source, StreamKind
+from ropewalk.net.client import BoundFetch
+from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
 
 DEADLINE_SECONDS = 30.0
 RETRIES = 1
-SAMPLE = 200
-SHOWN = 10
 
 
 class Draft(Settings):
@@ -48,21 +44,99 @@ class Draft(Settings):
 def test_stream(
     organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
 ) -> dict[str, Any]:
+    with _asking(subject := _saved(organization_id, connector_id, kind), clock) as fetch:
+        answer = examine(subject, fetch, fetch.secrets, clock.now())
+    _tested(organization_id, actor, connector_id, kind, clock, subject, ok=answer["ok"])
+    return answer
+
+
+def record_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
+) -> tuple[dict[str, Any], Recording]:
+    """The same, with a recording of it. What is answered is what the recording gives when it is replayed."""
+    with _asking(subject := _saved(organization_id, connector_id, kind), clock) as fetch:
+        recorder, at = Recorder(fetch), clock.now()
+        answer = examine(subject, recorder, fetch.secrets, at)
+        secrets = (*fetch.secrets(), *subject.more_secrets)
+        recording = recordings.record(
+            recorder.exchanged, secrets, at=at, source=subject.source, kind=subject.kind
+        )
+    _tested(organization_id, actor, connector_id, kind, clock, subject, ok=answer["ok"])
+    return _replayed(subject, recording), recording
+
+
+def replay_stream(
+    organization_id: UUID, connector_id: UUID, kind: str, recording: Recording
+) -> dict[str, Any]:
+    """The same without the network, from a recording; it leaves no trace."""
+    subject = _saved(organization_id, connector_id, kind)
+    if (recording.source, recording.kind) != (subject.source, subject.kind):
+        message = f"The recording is of {recording.source} {recording.kind}, the stream of {subject.source} {subject.kind}."
+        raise MustFix("other_recording", message)
+    return _replayed(subject, recording)
+
+
+def _replayed(subject: Subject, recording: Recording) -> dict[str, Any]:
+    secrets = subject.secrets()
+    try:
+        return examine(subject, Replay(recording, secrets), lambda: secrets, recording.recorded_at)
+    except NotRecorded as missing:
+        message = (
+            f"The recording holds no answer to {Redactor(secrets).quote(missing.asked)}. It was made with other settings, "
+            "or by another version; make a new one with --record."
+        )
+        raise MustFix("not_recorded", message) from None
+
+
+def _saved(organization_id: UUID, connector_id: UUID, kind: str) -> Subject:
+    connector = connectors.get(organization_id, connector_id)
+    frozen = Frozen.of(connector, streams.get(organization_id, connector_id, kind))
+    stored = connection.saved_secrets(organization_id, connector_id, kind)
+    return Subject(
+        organization_id,
+        connector.source,
+        frozen.kind,
+        frozen.reading,
+        frozen.connector,
+        frozen.stream,
+        stored,
+        baseline=frozen.baseline,
+        connector_id=connector_id,
+    )
+
+
+def _tested(
+    organization_id: UUID,
+    actor: Actor,
+    connector_id: UUID,
+    kind: str,
+    clock: Clock,
+    subject: Subject,
+    *,
+    ok: bool,
+) -> None:
     connector = connectors.get(organization_id, connector_id)
     stream = streams.get(organization_id, connector_id, kind)
-    frozen = Frozen.of(connector, stream)
-    stored = connection.saved_secrets(organization_id, connector_id, kind)
-    answer = _test(
-        organization_id, frozen.reading, frozen.kind, frozen.connector, frozen.stream, stored, clock
-    )
     now = clock.now()
     with transaction(organization_id):
-        if answer["ok"]:
+        if ok:
             # Of these settings, not of what was saved while it was asked.
-            streams.change_if_baseline(organization_id, stream.id, stream.baseline, tested_at=now)
-        detail = {"name": connector.name, "kind": kind, "ok": answer["ok"]}
+            streams.change_if_baseline(organization_id, stream.id, subject.baseline, tested_at=now)
+        detail = {"name": connector.name, "kind": kind, "ok": ok}
         audit.record(organization_id, actor, "connector.stream_tested", connector.id, now=now, detail=detail)
-    return answer
+
+
+@contextmanager
+def _asking(subject: Subject, clock: Clock) -> Iterator[BoundFetch]:
+    logs.know(subject.secrets())
+    client = connection.client(clock)
+    deadline = client.clock() + DEADLINE_SECONDS
+    budget = None
+    if subject.connector_id is not None:
+        budget = connection.budget(subject.connector_id, subject.settings, clock)
+    with client.bind(subject.credentials(), budget=budget, deadline=deadline, retries=RETRIES) as fetch:
+        yield fetch
+        logs.know(fetch.secrets())
 
 
 def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
@@ -91,8 +165,21 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
         *given.values(),
         *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
     ]
-    tested = cast(Kind, draft.kind)
-    return _test(organization_id, kind, tested, settings, stream, stored | entered, clock, redacted)
+    unsaid = frozenset({"records_path", "pagination"}.difference(draft.stream))
+    subject = Subject(
+        organization_id,
+        draft.source,
+        cast(Kind, draft.kind),
+        kind,
+        settings,
+        stream,
+        stored | entered,
+        connector_id=draft.connector_id,
+        more_secrets=tuple(redacted),
+        unsaid=unsaid,
+    )
+    with _asking(subject, clock) as fetch:
+        return examine(subject, fetch, fetch.secrets, clock.now())
 
 
 def _checked(
@@ -108,155 +195,3 @@ def _checked(
         auth = collect(trouble, "stream", lambda: merge(settings.auth, stream.auth))
     refuse(trouble)
     return settings, stream, auth
-
-
-class _Seen:
-    """A `Fetch` that remembers the first exchange, and over it one that failed."""
-
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
-        self.request: Request | None = None
-        self.response: Response | None = None
-
-    def __call__(self, request: Request) -> Response:
-        first, earlier = self.request is None, (self.request, self.response)
-        self.request, self.response = request, None
-        response = self._fetch(request)
-        self.request, self.response = (request, response) if first else earlier
-        return response
-
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """A test reads two pages at the most."""
-
-
-def _test(
-    organization_id: UUID,
-    kind: StreamKind,
-    kind_name: Kind,
-    settings: Any,
-    stream: Any,
-    stored: Mapping[str, Stored],
-    clock: Clock,
-    more_secrets: Sequence[str] = (),
-) -> dict[str, Any]:
-    credentials = connection.credentials_for(settings, stream, stored)
-    logs.know([*credentials.values(), *more_secrets])
-    client = connection.client(clock)
-    pages: list[Page] = []
-    sample: list[dict[str, JSON]] = []
-    error: RopewalkError | None = None
-    deadline = client.clock() + DEADLINE_SECONDS
-    with client.bind(credentials, deadline=deadline, retries=RETRIES) as fetch:
-        seen = _Seen(fetch)
-        for window in sampling.windows(organization_id, kind, stream, clock.now()):
-            error = None
-            pages.clear()
-            sample.clear()
-            try:
-                for page in islice(kind.read(settings, stream, window, seen, None), TEST_PAGES):
-                    pages.append(page)
-                    sample += _objects(page, SAMPLE - len(sample))
-            except RopewalkError as caught:
-                error = caught
-            if error is None or error.code != "unexpected_status":
-                break
-        redactor = Redactor([*fetch.secrets(), *more_secrets])
-        logs.know(fetch.secrets())
-        answer = {
-            "ok": error is None,
-            "request": _request(seen.request, credentials, redactor),
-            "response": _response(seen.response, redactor, clock),
-            "records": redactor.values(sample[:SHOWN]),
-        }
-        if kind.live and stream.mapping and sample:
-            events = sampling.EventSample(organization_id, stream, sample)
-            answer["preview"] = events.told(redactor)
-            note = sampling.range_note(kind, settings, stream, window, pages[0], events.events, fetch)
-            answer["preview"]["notes"] += [note] if note else []
-    found = discover.fields(sample)
-    answer |= {
-        "fields": [_field(field, redactor) for field in found],
-        "suggestions": [_suggestion(one) for one in suggest.suggest(found, kind_name)],
-        "proposal": None,
-        "message": _message(pages, sample),
-    }
-    if error is not None:
-        answer["error"] = {
-            "code": error.code,
-            "message": redactor.text(error.message),
-            "about": remedies.about(error.code),
-        }
-    return answer
-
-
-def _objects(page: Page, most: int) -> list[dict[str, JSON]]:
-    found: list[dict[str, JSON]] = []
-    for raw in page.records:
-        if len(found) >= most:
-            break
-        try:
-            found.append(decode(raw))
-        except RowRefused:
-            continue
-    return found
-
-
-def _message(pages: Sequence[Page], sample: Sequence[Any]) -> str:
-    if not pages:
-        return ""
-    rows = sum(page.count for page in pages)
-    if not rows:
-        return "The endpoint answers as it should; there are no records yet."
-    if not sample:
-        return f"None of the {rows} records is an object, so there are no fields to map."
-    return f"{rows} records on {len(pages)} page{'s'[: len(pages) != 1]} read."
-
-
-def _request(request: Request | None, credentials: Credentials, redactor: Redactor) -> dict[str, Any] | None:
-    if request is None:
-        return None
-    headers = dict(request.headers) | dict.fromkeys(credentials.headers, redactor.marker)
-    if credentials.auth.type != "none":
-        authenticating = credentials.auth.name if credentials.auth.type == "api_key" else "Authorization"
-        headers[authenticating] = redactor.marker
-    return {
-        "method": request.method,
-        "url": redactor.text(request.url),
-        "params": redactor.values(dict(request.params)),
-        "headers": redactor.values(headers),
-        "body": redactor.values(request.body),
-    }
-
-
-def _response(response: Response | None, redactor: Redactor, clock: Clock) -> dict[str, Any] | None:
-    if response is None:
-        return None
-    return {
-        "status": response.status,
-        "content_type": response.headers.get("content-type", ""),
-        "milliseconds": response.milliseconds,
-        "headers": redactor.redact(dict(response.headers)),
-        "clock_skew_seconds": _skew(response, clock),
-    }
-
-
-def _skew(response: Response, clock: Clock) -> int | None:
-    """How far the server's clock is ahead of ours, in whole seconds; an overlap makes good for one that is behind."""
-    try:
-        date = parsedate_to_datetime(response.headers["date"])
-        return round((date - clock.now()).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return None
-
-
-def _field(field: discover.Field, redactor: Redactor) -> dict[str, Any]:
-    return {
-        "path": field.path,
-        "type": field.type,
-        "fill_rate": round(field.fill_rate, 4),
-        "examples": redactor.values(list(field.examples)),
-    }
-
-
-def _suggestion(one: Any) -> dict[str, Any]:
-    return {"from": one.from_, "to": one.to, "score": round(one.score, 2), "reason": one.reason}

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import structlog
+from pyroaring import BitMap
 
 from ropewalk.core import limits
 from ropewalk.core.actors import SYSTEM, Actor
@@ -14,11 +15,11 @@ from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
 from ropewalk.core.mapping import compile as compile_mapping
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs, periodic
+from ropewalk.engine import jobs, periodic, retrying
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
-from ropewalk.store import accounts, audit, connectors, ledger, reversal, runs, streams
+from ropewalk.store import accounts, audit, connectors, ids, ledger, records, reversal, runs, streams
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
@@ -118,7 +119,8 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
             stream_id=stream.id,
             kind=earlier.kind,
             actor=actor.record(),
-            settings=Frozen.record(connector, stream) | {"retry_reason": reason},
+            settings=Frozen.record(connector, stream)
+            | {"retry_reason": reason, "first_run": str(retrying.first_run(earlier))},
             now=clock.now(),
             trigger="retry",
             of_run=earlier.id,
@@ -221,19 +223,20 @@ def cancel(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> R
 
 
 def accept(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
-    """Takes a suspicious run's word: its watermark moves as if it were complete."""
+    """Takes a suspicious run's word, as if it were complete: its watermark moves, and of a full one, what it didn't see
+    is gone at the source."""
     now = clock.now()
     with transaction(organization_id):
         run = runs.get(organization_id, run_id)
         if not runs.accept(organization_id, run_id, now=now):
             raise Conflict("Only a suspicious run can be accepted, and only once.")
         if run.stream_id is not None and run.trigger != "retry":
-            _move_watermark(organization_id, run, now)
+            _take_as_complete(organization_id, run, now)
         _note(organization_id, actor, "run.accepted", run, now, {"reasons": run.verdict_reasons})
         return runs.get(organization_id, run_id)
 
 
-def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
+def _take_as_complete(organization_id: UUID, run: Run, now: datetime) -> None:
     stream = streams.get(organization_id, run.connector_id, run.kind)
     place: dict[str, Any] = run.progress
     if not Frozen.load(run.settings).still_holds(stream):
@@ -250,6 +253,13 @@ def _move_watermark(organization_id: UUID, run: Run, now: datetime) -> None:
         left_out = periodic.named(place["scope"])
         needs_full = periodic.passed_over(organization_id, Frozen.load(run.settings).stream, left_out)
         kept |= {"needs_full": needs_full, "last_full_rows": closing.last_full_rows}
+        if run.trigger == "manual" and stream.paused == "undo":
+            kept["paused"] = ""
+        missing = runs.take_missing(organization_id, stream.id, run.id)
+        if missing is not None:
+            read_at = ids.made_at(run.id)
+            numbers = BitMap.deserialize(missing)
+            records.mark_missing(organization_id, stream.id, numbers, read_at=read_at, now=now)
     streams.change(organization_id, stream.id, **kept)
 
 

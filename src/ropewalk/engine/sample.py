@@ -93,7 +93,7 @@ class EventSample:
         return found
 
 
-def range_note(
+def range_notes(
     kind: StreamKind,
     connector: Any,
     settings: Any,
@@ -101,25 +101,25 @@ def range_note(
     first: Page,
     events: Sequence[Event],
     fetch: Fetch,
-) -> str:
+) -> list[str]:
     """Whether the time range changes the answer: told by what came, or else by asking once more, for a time in which
     nothing of that happened."""
     named = " and ".join(name for name in (settings.start_param, settings.end_param) if name)
     if not named or not events:
-        return ""
+        return []
     newest, oldest = max(event.at for event in events), min(event.at for event in events)
     ignored = f"The time range changes nothing: the API ignores {named}. It may give old events for ever."
     if settings.start_param and asked.since is not None and oldest < asked.since - timedelta(seconds=1):
-        return ignored
+        return [ignored]
     apart = _apart(settings, asked, newest, oldest)
     try:
         second = next(iter(kind.read(connector, settings, apart, fetch, None)))
     except (RopewalkError, StopIteration):
-        return ""
+        return []
     same = second.count == first.count and [bytes(raw) for raw in second.records] == [
         bytes(raw) for raw in first.records
     ]
-    return ignored if same else f"The time range ({named}) changes the answer, as it should."
+    return [ignored if same else f"The time range ({named}) changes the answer, as it should."]
 
 
 def _apart(settings: Any, asked: Window, newest: datetime, oldest: datetime) -> Window:

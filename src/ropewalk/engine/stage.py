@@ -58,14 +58,22 @@ class Live:
     previews = False
 
     def __init__(
-        self, organization_id: UUID, stream_id: UUID, run_id: UUID, connector_id: UUID, now: datetime
+        self,
+        organization_id: UUID,
+        stream_id: UUID,
+        run_id: UUID,
+        connector_id: UUID,
+        now: datetime,
+        read_at: int,
     ) -> None:
+        """`read_at`: of the run that has read the records, which is an earlier one where its rows are retried."""
         self._organization = organization_id
         self._stream = stream_id
         self._by = Author(run_id=run_id, connector_id=connector_id)
         self._run = run_id
         self._connector = connector_id
         self._now = now
+        self._read_at = read_at
 
     def batch(self) -> AbstractContextManager[None]:
         return transaction(self._organization)
@@ -101,7 +109,9 @@ class Live:
         accounts.write(self._organization, writes, by=self._by, now=self._now)
 
     def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Mapping[UUID, int]:
-        return records.remember(self._organization, self._stream, rows, periodic=periodic)
+        return records.remember(
+            self._organization, self._stream, rows, periodic=periodic, read_at=self._read_at
+        )
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None:
         ledger.write(self._organization, self._run, entries)

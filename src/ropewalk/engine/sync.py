@@ -31,7 +31,7 @@ from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Live, Stage
 from ropewalk.engine.undo import Undo
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import connectors, fields, ledger, people, records, runs, streams, transactions
+from ropewalk.store import connectors, fields, ids, ledger, people, records, runs, streams, transactions
 from ropewalk.store.models import Stream
 
 log = structlog.get_logger(__name__)
@@ -201,12 +201,17 @@ class Sync(Execution):
         if self.dry:
             hold = partial(runs.progress, run.id, lease=self.lease)
             return dryrun.Rehearsal(run.organization_id, self.stream_id, run.id, run.connector_id, hold)
-        return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now())
+        read_at = ids.made_at(retrying.first_run(run))
+        return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now(), read_at)
 
     def _applier(self, stage: Stage) -> Applier:
         stream, left_out = self.frozen.stream, self.left_out
         plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
-        subject = AccountRows(
+        rows_of: Callable[..., AccountRows] = AccountRows
+        if self.run.trigger == "retry":
+            first = retrying.first_run(self.run)
+            rows_of = partial(retrying.EarlierRows, stream_id=self.stream_id, first_run=first)
+        subject = rows_of(
             self.organization_id,
             stage,
             types=FieldTypes(fields.types(self.organization_id)),
@@ -322,10 +327,20 @@ class Sync(Execution):
                     if self.run.trigger == "manual" and kept["paused"] == "undo":
                         # Somebody has done again what was undone, and seen it through.
                         kept["paused"] = ""
-                    records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
-                else:
-                    records.mark_back(self.organization_id, stream.id, seen=after.at_source)
+            self._mark(stream, verdict, after, now)
         streams.change(self.organization_id, stream.id, **kept)
+
+    def _mark(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:
+        """Who is gone at the source, and who is back: that is so whatever the verdict."""
+        missing = None
+        if verdict.kind == "complete" and after.opening.full:
+            records.mark_gone(self.organization_id, stream.id, seen=after.at_source, now=now)
+        else:
+            records.mark_back(self.organization_id, stream.id, seen=after.at_source)
+        if verdict.kind == "suspicious" and after.opening.full:
+            numbers = records.missing(self.organization_id, stream.id, seen=after.at_source)
+            missing = bytes(numbers.serialize())
+        runs.keep_missing(stream.id, self.run.id, missing)
 
     def tell_others(self, error: RopewalkError, now: datetime) -> None:
         if not self.keeps_place:

@@ -10,11 +10,12 @@ from uuid import UUID
 
 import structlog
 
-from ropewalk.core import limits, reasons
+from ropewalk.core import limits
 from ropewalk.core.counts import Counts
 from ropewalk.core.decide import same
 from ropewalk.core.errors import RopewalkError
 from ropewalk.core.matching import Candidate
+from ropewalk.core.reasons import CHANGED_SINCE
 from ropewalk.core.undo import LoggedChange, Standing
 from ropewalk.core.values import JSON
 from ropewalk.engine.execution import Execution
@@ -25,7 +26,6 @@ from ropewalk.store.transactions import transaction
 
 log = structlog.get_logger(__name__)
 
-[KEPT] = reasons.UNDO
 _LABELS = ("companyName", "companyDomain", "externalCustomerId", "email")
 Changes = dict[str, tuple[JSON, JSON]]
 
@@ -144,7 +144,7 @@ class Undo(Execution):
         outcome = "updated" if done else "skipped" if undone.kept else "unchanged"
         counts.counts[outcome] += 1
         if undone.kept:
-            counts.reasons[KEPT] += 1
+            counts.reasons[CHANGED_SINCE] += 1
         about: dict[str, JSON] = {"account_id": str(change.account_id)}
         if change.contact_id is not None:
             about["contact_id"] = str(change.contact_id)
@@ -156,13 +156,13 @@ class Undo(Execution):
         label = next((values[name] for name in _LABELS if values.get(name)), None)
         if label is not None:
             about["name"] = label
-        listed = counts.reasons[KEPT] if undone.kept else counts.counts[outcome]
+        listed = counts.reasons[CHANGED_SINCE] if undone.kept else counts.counts[outcome]
         if listed <= limits.LEDGER_ROWS_PER_REASON:
             batch.entries.append(
                 ledger.Entry(
                     counts.processed,
                     outcome,
-                    KEPT if undone.kept else "",
+                    CHANGED_SINCE if undone.kept else "",
                     _sentence(change, undone),
                     about,
                     changes={name: {"old": old, "new": new} for name, (old, new) in undone.back.items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
-from ropewalk.core import limits, paths
+from ropewalk.core import limits, links, paths
 from ropewalk.core.auth import ApiKey, AuthSettings
 from ropewalk.core.errors import MustFix, Problem, RetryLater
 from ropewalk.core.exchange import Fetch, Request, Response
@@ -23,9 +22,6 @@ from ropewalk.sources.base import Page, Window
 from ropewalk.sources.endpoint import Endpoint
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-_PARAM_NAME, _QUOTED = r"[\w!#$%&'*+.^`|~-]+", r'"(?:[^"\\]|\\.)*"'
-_LINK = re.compile(rf"<([^<>]*)>((?:\s*;\s*{_PARAM_NAME}(?:\s*=\s*(?:{_QUOTED}|[^\s\",;]*))?)*)", re.ASCII)
-_LINK_PARAM = re.compile(rf";\s*({_PARAM_NAME})(?:\s*=\s*({_QUOTED}|[^\s\",;]*))?", re.ASCII)
 _ECHOED = frozenset({"access_token", "api_key", "apikey", "client_secret", "password"})
 """Parameters of a next page's URL that are there because a server repeats how it was asked."""
 _TRUE = frozenset({"true", "yes", "y", "1"})
@@ -96,14 +92,14 @@ class Asking:
         elif ask.url is None:
             query = self._fixed | dict(ask.params)
         if ask.url is None:
-            url = _without(url, query)
+            url = without(url, query)
         else:
             url = ask.url
             self._admit(url)
         return Request(
             method=self._endpoint.method,
             url=url,
-            params=tuple((name, _text(value)) for name, value in query.items()),
+            params=tuple((name, text_of(value)) for name, value in query.items()),
             headers=self._headers,
             body=body,
             timeout_ms=self._endpoint.timeout_ms,
@@ -136,7 +132,7 @@ class Asking:
         paging = self._paging
         said: JSON | Missing = MISSING
         if isinstance(paging, LinkHeaderPages):
-            said = next_link(response.headers.get("link", ""))
+            said = links.next_link(response.headers.get("link", ""))
         elif isinstance(paging, NextUrlPages) and paging.next_url_header is not None:
             said = response.headers.get(paging.next_url_header.lower())
         elif isinstance(paging, NextUrlPages):
@@ -144,7 +140,7 @@ class Asking:
         if said is None or said is False or isinstance(said, Missing) or said == "":
             return None
         if not isinstance(said, str):
-            raise self._no_url(f"Where the next page’s URL should be, there is {_text(said)[:80]}")
+            raise self._no_url(f"Where the next page’s URL should be, there is {text_of(said)[:80]}")
         try:
             url = urljoin(asked, said.strip())
             origin(url)
@@ -225,29 +221,20 @@ def total_of(value: JSON | Missing) -> int | None:
 
 def has_more_of(value: JSON | Missing) -> bool | None:
     """What says neither yes nor no says nothing."""
-    text = _text(value).strip().lower() if isinstance(value, bool | int | str) else ""
+    text = text_of(value).strip().lower() if isinstance(value, bool | int | str) else ""
     if text in _TRUE:
         return True
     return False if text in _FALSE else None
 
 
-def next_link(header: str) -> str | None:
-    """The target of the first link with `rel="next"` (RFC 8288)."""
-    for target, params in _LINK.findall(header):
-        for name, value in _LINK_PARAM.findall(params):
-            if name.lower() == "rel" and "next" in value.strip('"').lower().split():
-                return str(target)
-    return None
-
-
-def _text(value: JSON) -> str:
+def text_of(value: JSON) -> str:
     """A value as a query carries it."""
     if isinstance(value, str):
         return value
     return canonical(value).decode()
 
 
-def _without(url: str, names: Iterable[str]) -> str:
+def without(url: str, names: Iterable[str]) -> str:
     """The URL less the parameters that are about to be added: a page number that stands in it would go out twice."""
     taken = set(names)
     before, mark, query = url.partition("?")

@@ -9,3 +9,8 @@ from uuid_utils.compat import uuid7
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def made_at(key: UUID) -> int:
+    """When a key of ours was made, in milliseconds since 1970."""
+    return key.int >> 80

@@ -96,7 +96,7 @@ def _hash(value: Any) -> bytes | None:
 
 
 def remember(
-    organization_id: UUID, stream_id: UUID, rows: Iterable[Remembered], *, periodic: bool
+    organization_id: UUID, stream_id: UUID, rows: Iterable[Remembered], *, periodic: bool, read_at: int = 0
 ) -> dict[UUID, int]:
     """The number of each subject's record. Of two rows for one subject the later counts."""
     latest = {row.subject_id: row for row in rows}
@@ -107,15 +107,16 @@ def remember(
     own, other = (_PERIODIC_PAIR, _PAIR) if periodic else (_PAIR, _PERIODIC_PAIR)
     for changed in (True, False):
         known_rows = [latest[subject] for subject in there if latest[subject].changed is changed]
-        _set_hashes(own, other if changed else (), [(*row[1:3], there[row.subject_id]) for row in known_rows])
+        hashes = [(*row[1:3], there[row.subject_id]) for row in known_rows]
+        _set_hashes(own, other if changed else (), hashes, read_at)
 
     organization, stream = id_column(organization_id), id_column(stream_id)
     numbers = _new_numbers(len(unknown))
     insert(
         _TABLE,
-        ("id", "organization_id", "stream_id", "subject_id", *own),
+        ("id", "organization_id", "stream_id", "subject_id", "read_at", *own),
         (
-            (number, organization, stream, id_column(row.subject_id), row.raw_hash, row.draft_hash)
+            (number, organization, stream, id_column(row.subject_id), read_at, row.raw_hash, row.draft_hash)
             for number, row in zip(numbers, unknown, strict=True)
         ),
     )
@@ -142,15 +143,35 @@ def _new_numbers(count: int) -> Sequence[int]:
 
 
 def _set_hashes(
-    own: tuple[str, ...], dropped: tuple[str, ...], rows: Sequence[tuple[bytes | None, bytes | None, int]]
+    own: tuple[str, ...],
+    dropped: tuple[str, ...],
+    rows: Sequence[tuple[bytes | None, bytes | None, int]],
+    read_at: int,
 ) -> None:
     nothing = (None,) * (len(dropped) + 1)
     update(
         _TABLE,
         ("id", "bigint"),
-        [*((name, "bytea") for name in (*own, *dropped)), ("gone_since", "timestamptz")],
-        ((raw, draft, *nothing, number) for raw, draft, number in rows),
+        [
+            *((name, "bytea") for name in (*own, *dropped)),
+            ("gone_since", "timestamptz"),
+            ("read_at", "bigint"),
+        ],
+        ((raw, draft, *nothing, read_at, number) for raw, draft, number in rows),
     )
+
+
+def read_after(
+    organization_id: UUID, stream_id: UUID, subject_ids: Sequence[UUID], moment: int
+) -> frozenset[UUID]:
+    """Those of the subjects of which the stream has taken a record that a later run has read."""
+    condition, listed = any_of("subject_id", subject_ids, "uuid")
+    found = rows_of(
+        f"SELECT subject_id FROM {_TABLE} WHERE stream_id = %s AND organization_id = %s"
+        f" AND read_at > %s AND {condition}",
+        [id_column(stream_id), id_column(organization_id), moment, listed],
+    )
+    return frozenset(uuid_from(subject) for (subject,) in found)
 
 
 def forget_subjects(organization_id: UUID, subject_ids: Sequence[UUID]) -> None:
@@ -167,10 +188,26 @@ def forget_subjects(organization_id: UUID, subject_ids: Sequence[UUID]) -> None:
 def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: datetime) -> int:
     """After a complete full run: what it didn't see is gone at the source since now; what it saw is back."""
     mark_back(organization_id, stream_id, seen=seen)
+    gone = missing(organization_id, stream_id, seen=seen)
+    _set_gone(gone, now)
+    return len(gone)
+
+
+def missing(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> BitMap:
     there = StreamRecord.objects.filter(organization_id=organization_id, stream_id=stream_id, gone_since=None)
-    missing = BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
-    _set_gone(missing, now)
-    return len(missing)
+    return BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) - seen
+
+
+def mark_missing(
+    organization_id: UUID, stream_id: UUID, numbers: BitMap, *, read_at: int, now: datetime
+) -> int:
+    """Long after the run that missed them: but for those that something was taken of since."""
+    there = StreamRecord.objects.filter(
+        organization_id=organization_id, stream_id=stream_id, gone_since=None, read_at__lt=read_at
+    )
+    gone = BitMap(there.values_list("id", flat=True).iterator(chunk_size=10_000)) & numbers
+    _set_gone(gone, now)
+    return len(gone)
 
 
 def mark_back(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> int:

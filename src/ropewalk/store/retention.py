@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from ropewalk.core import limits
 from ropewalk.store import changes
+from ropewalk.store.database import batches
 from ropewalk.store.models import AuditEntry, Change, LedgerRow, Organization, Run
 from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
@@ -17,6 +19,7 @@ from ropewalk.store.transactions import transaction
 M = TypeVar("M", bound=Model)
 
 BATCH = 1_000
+BATCHES_A_LOOK = 10
 LEDGER_DAYS = 30
 DRY_RUN_DAYS = 30
 RUN_DAYS = 400
@@ -27,7 +30,7 @@ CHANGE_DAYS = limits.UNDO_DAYS
 
 def sweep(now: datetime) -> int:
     """One batch of each kind; the number of rows it dealt with. Again until it answers 0."""
-    finished = Run.objects.exclude(status__in=OPEN)
+    finished = Run.objects.exclude(status__in=OPEN).filter(_past())
     over = finished.filter(finished_at__lt=now - timedelta(days=LEDGER_DAYS))
     done = _delete(LedgerRow.objects.filter(run__in=over))
     # A run goes after its rows, which would otherwise have nobody to ask for them.
@@ -36,6 +39,14 @@ def sweep(now: datetime) -> int:
     done += _delete(bare.filter(finished_at__lt=now - timedelta(days=RUN_DAYS)))
     done += _delete(AuditEntry.objects.filter(at__lt=now - timedelta(days=AUDIT_DAYS)))
     return done + _drop_changes(now - timedelta(days=CHANGE_DAYS))
+
+
+def _past() -> Q:
+    """A stream's last run that succeeded stays, with its rows, however long ago it was."""
+    newer = Run.objects.filter(
+        stream=OuterRef("stream"), mode="sync", status="succeeded", id__gt=OuterRef("pk")
+    )
+    return Q(stream=None) | ~Q(mode="sync", status="succeeded") | Q(Exists(newer))
 
 
 def _delete(found: QuerySet[M, M]) -> int:
@@ -48,18 +59,30 @@ def _delete(found: QuerySet[M, M]) -> int:
 def _drop_changes(before: datetime) -> int:
     done = 0
     for organization_id in Organization.objects.values_list("id", flat=True):
-        if off := changes.without_history(organization_id):
+        off = changes.without_history(organization_id)
+        # Looked for before anything is held: that may take long.
+        for few in batches(_old_changes(organization_id, before, off), BATCH) if off else ():
             with transaction(organization_id):
-                old = Change.objects.filter(
-                    organization_id=organization_id, contact=None, at__lt=before, fields__has_any_keys=off
-                ).exclude(run__in=_still_undoable(organization_id, before), run__isnull=False)
-                rows = list(old[:BATCH])
-                for row in rows:
-                    row.fields = {name: values for name, values in row.fields.items() if name not in off}
-                Change.objects.bulk_update([row for row in rows if row.fields], ["fields"])
-                Change.objects.filter(id__in=[row.id for row in rows if not row.fields]).delete()
-            done += len(rows)
+                _drop_fields(organization_id, before, off, few)
+            done += len(few)
     return done
+
+
+def _old_changes(organization_id: UUID, before: datetime, off: Sequence[str]) -> list[int]:
+    old = Change.objects.filter(
+        organization_id=organization_id, contact=None, at__lt=before, fields__has_any_keys=off
+    ).exclude(run__in=_still_undoable(organization_id, before), run__isnull=False)
+    return list(old.order_by().values_list("id", flat=True)[: BATCH * BATCHES_A_LOOK])
+
+
+def _drop_fields(organization_id: UUID, before: datetime, off: Sequence[str], ids: Sequence[int]) -> None:
+    found = Change.objects.filter(organization_id=organization_id, id__in=ids)
+    # An undo may have begun since they were looked for.
+    rows = list(found.exclude(run__in=_still_undoable(organization_id, before), run__isnull=False))
+    for row in rows:
+        row.fields = {name: values for name, values in row.fields.items() if name not in off}
+    Change.objects.bulk_update([row for row in rows if row.fields], ["fields"], batch_size=BATCH // 4)
+    Change.objects.filter(id__in=[row.id for row in rows if not row.fields]).delete()
 
 
 def _still_undoable(organization_id: UUID, before: datetime) -> set[UUID]:

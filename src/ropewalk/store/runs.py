@@ -191,6 +191,25 @@ def finish(
         RunState.objects.filter(run_id=run_id).delete()
 
 
+def keep_missing(stream_id: UUID, run_id: UUID, missing: bytes | None) -> None:
+    """After its `finish`, of a run that may be accepted. Whatever runs before it missed is out of date."""
+    RunState.objects.filter(run__stream_id=stream_id, missing__isnull=False).delete()
+    if missing is not None:
+        RunState.objects.create(run_id=run_id, missing=missing)
+
+
+def take_missing(organization_id: UUID, stream_id: UUID, run_id: UUID) -> bytes | None:
+    """None where it missed nothing that it may say, or another run has read the stream since."""
+    kept = RunState.objects.filter(
+        run__organization_id=organization_id, run_id=run_id, missing__isnull=False
+    ).first()
+    later = Run.objects.filter(stream_id=stream_id, mode="sync", id__gt=run_id, started_at__isnull=False)
+    if kept is None or kept.missing is None or later.exclude(trigger="retry").exists():
+        return None
+    kept.delete()
+    return bytes(kept.missing)
+
+
 def _hold(run_id: UUID, lease: UUID, values: Mapping[str, Any]) -> None:
     if Run.objects.filter(id=run_id, lease=lease, status="running").update(**values) != 1:
         raise LeaseLost(run_id)

@@ -229,11 +229,6 @@ def check() -> None:
         _decrypted(one)
 
 
-def all_values() -> set[str]:
-    """What logs and answers have to be redacted of."""
-    return {_decrypted(one) for one in Secret.objects.iterator(chunk_size=_BATCH)}
-
-
 # ---- rotation ----
 
 

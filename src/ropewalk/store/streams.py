@@ -19,7 +19,7 @@ from ropewalk.store.transactions import transaction
 
 SETTABLE = frozenset(
     (
-        "settings", "enabled", "baseline", "tested_at", "tested_settings", "periodic", "every_minutes", "next_run_at",
+        "settings", "enabled", "baseline", "tested_at", "periodic", "every_minutes", "next_run_at",
         "not_before", "auth_failures", "paused", "watermark", "last_full_rows", "last_completed_at", "chain",
         "chain_seen", "needs_full",
     )

@@ -156,6 +156,27 @@ class Suggestion(Shape):
     reason: str
 
 
+class Found(Shape):
+    """What was found by itself. Not proved, it is a guess; `why` says what speaks for it."""
+
+    value: Any
+    proved: bool
+    why: str
+    others: list[Any] = Field(description="Further candidates, the likelier first.")
+
+
+class Proposal(Shape):
+    """How the stream may be set up, in the shapes of its settings."""
+
+    records_path: Found
+    pagination: Found
+    total_path: Found
+    has_more_path: Found
+    incremental: Found
+    matching: Found
+    mapping: Found
+
+
 class TestError(Shape):
     model_config = ConfigDict(extra="allow")
 
@@ -174,5 +195,5 @@ class Test(Shape):
     records: list[Any]
     fields: list[Discovered]
     suggestions: list[Suggestion]
-    proposal: dict[str, Any] | None
+    proposal: Proposal | None
     error: TestError | None = left_out()

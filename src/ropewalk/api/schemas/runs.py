@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ropewalk.api.schemas.base import Kind, OldNew, Outcome, Shape, Status, Time, left_out
 from ropewalk.core.counts import OUTCOMES
-from ropewalk.core.reasons import REJECTED, SKIPPED, UNDO
+from ropewalk.core.reasons import CHANGED_SINCE, REJECTED, SKIPPED
 from ropewalk.store import models
 
 
@@ -106,7 +106,7 @@ def run(row: models.Run) -> Run:
 class LedgerRow(Shape):
     position: int
     outcome: Outcome
-    reason: str | None = Field(json_schema_extra={"examples": [*SKIPPED, *REJECTED, *UNDO]})
+    reason: str | None = Field(json_schema_extra={"examples": [*SKIPPED, *REJECTED, CHANGED_SINCE]})
     message: str | None
     record: Any
     candidates: list[Any] | None = left_out()

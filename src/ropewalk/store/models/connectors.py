@@ -49,7 +49,6 @@ class Stream(models.Model):
     enabled = models.BooleanField(default=True)
     baseline = models.CharField(max_length=128, default="", blank=True)
     tested_at = models.DateTimeField(null=True)
-    tested_settings = models.CharField(max_length=128, default="", blank=True)
     periodic = models.BooleanField(default=False)
     every_minutes = models.PositiveIntegerField(default=60)
     next_run_at = models.DateTimeField(null=True)
@@ -116,7 +115,8 @@ class Budget(models.Model):
 class StreamRecord(models.Model):
     """What a stream last said about one account or contact. Its number stands for it in sets of records seen.
 
-    The periodic pair is that of scheduled runs, kept apart while they write other fields than manual ones."""
+    The periodic pair is that of scheduled runs, kept apart while they write other fields than manual ones.
+    `read_at` is `ids.made_at` of the run that read what was applied: a retry knows by it what is newer."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(
@@ -129,6 +129,7 @@ class StreamRecord(models.Model):
     periodic_raw_hash = models.BinaryField(null=True)
     periodic_draft_hash = models.BinaryField(null=True)
     gone_since = models.DateTimeField(null=True)
+    read_at = models.BigIntegerField(db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["stream", "subject_id"], name="one_record_a_subject")]

@@ -61,11 +61,14 @@ class Run(models.Model):
 
 
 class RunState(models.Model):
-    """Where a run that is under way goes on after a crash; gone when it has finished."""
+    """Where a run that is under way goes on after a crash; gone when it has finished. But of a stream's last run, if
+    that was a suspicious full one, `missing` stays: the numbers of the records that it didn't see, until an admin
+    accepts it."""
 
     run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE)
     checkpoint = models.JSONField(null=True)
     seen = models.BinaryField(null=True)
+    missing = models.BinaryField(null=True)
 
 
 class LedgerRow(models.Model):
