@@ -14,12 +14,13 @@ ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
 .PHONY: .venv/.ready .venv/.ready-dev
 endif
 
-.PHONY: help demo setup test cases lint format lock clean
+.PHONY: help demo setup test cases kills lint format lock clean
 help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make cases    dry run, undo and syncs in 1,000 generated cases each, on both databases (half an hour)'
+	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
 	@echo 'make format   puts the style right'
 	@echo 'make lock     resolves the dependencies anew (needs uv)'
@@ -52,6 +53,17 @@ cases: .venv/.ready-dev
 	for database in sqlite postgres; do \
 	    $(bin)/python -m pytest -n 2 --dist load --db $$database $(generated) $(ARGS) || status=$$?; \
 	done; \
+	exit $$status
+
+# All at once, and in ten minutes or not at all.
+kills: export KILLS ?= 50
+kills: export SEED ?= $(shell shuf -i 1-999999 -n 1)
+kills: .venv/.ready-dev
+	@pytest='timeout 600 $(bin)/python -m pytest'; status=0; pids=; \
+	$$pytest tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/leases_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	for pid in $$pids; do wait $$pid || status=$$?; done; \
 	exit $$status
 
 # The types of Django's models come from the settings, which want a place and a key.

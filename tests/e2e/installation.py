@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -56,8 +57,12 @@ def free_port() -> int:
 
 
 class Installation:
-    def __init__(self, folder: Path, **environ: str) -> None:
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, *, like: Installation | None = None, **environ: str) -> None:
+        """`like`: one that no process has open; the new one begins as its copy."""
+        if like is None:
+            folder.mkdir(exist_ok=True)
+        else:
+            shutil.copytree(like.folder, folder)
         self.folder = folder
         self.data = folder / "data"
         self.said: list[bytes] = []
@@ -69,7 +74,7 @@ class Installation:
         for name in ("DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"):
             kept.pop(name, None)
         self.environ = kept | {
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
             "PYTHONWARNINGS": "ignore",
             "ROPEWALK_DATA_DIR": str(self.data),
             "ROPEWALK_ALLOW_NETWORKS": "127.0.0.0/8",
@@ -77,7 +82,8 @@ class Installation:
         }
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {self._database}")
+                template = f" TEMPLATE {like._database}" if like else ""
+                connection.execute(f"CREATE DATABASE {self._database}{template}")
             parts = urlsplit(self._server)
             self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self._database}").geturl()
 
@@ -90,13 +96,20 @@ class Installation:
 
     def cli(self, *arguments: str, status: int = 0, **environ: str) -> str:
         """What it answered on standard output; it has to end with `status`."""
+        return self._called("ropewalk.cli", *arguments, status=status, **environ)
+
+    def python(self, module: str, *arguments: str) -> str:
+        """What a module that uses Ropewalk's code answers."""
+        return self._called(module, *arguments, DJANGO_SETTINGS_MODULE="ropewalk.settings")
+
+    def _called(self, module: str, *arguments: str, status: int = 0, **environ: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "ropewalk.cli", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.folder,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=DEADLINE * 2,
+            timeout=DEADLINE * 4,
             check=False,
         )
         self.said += [done.stdout, done.stderr]
@@ -120,8 +133,8 @@ class Installation:
     # ---- processes that stay ----
 
     @contextmanager
-    def started(self, *arguments: str, **environ: str) -> Iterator[Started]:
-        process = Started(self, [sys.executable, "-m", "ropewalk.cli", *arguments], self.environ | environ)
+    def started(self, *arguments: str, module: str = "ropewalk.cli", **environ: str) -> Iterator[Started]:
+        process = Started(self, [sys.executable, "-m", module, *arguments], self.environ | environ)
         try:
             yield process
         finally:
@@ -280,7 +293,7 @@ class Api:
                 status, headers, text = error.code, error.headers, error.read()
         self.said += [bytes(headers), text]
         as_json = headers.get_content_type() == "application/json"
-        return status, json.loads(text) if as_json else text.decode()
+        return status, json.loads(text) if as_json and text else text.decode()
 
     def get(self, path: str) -> Any:
         status, answer = self.call("GET", path)

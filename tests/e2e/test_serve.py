@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -143,57 +142,8 @@ def test_serve_starts_web_and_worker_and_ends_both(acme: Installation) -> None:
     assert "Ropewalk is up" not in taken.text
 
 
-@pytest.mark.timeout(240)
-def test_a_killed_worker_loses_nothing(acme: Installation) -> None:
-    """Three runs at once, stopped dead with another page under way each; and once more wherever they are then."""
-    keys = {page: acme.init(str(page)) for page in (1, 2, 3)}
-    gates = {page: Gate(page) for page in keys}
-    undisturbed = Pages(RECORDS)
-    key = acme.init("undisturbed")
-    with ExitStack() as stack:
-        stack.callback(lambda: [gate.open.set() for gate in gates.values()])
-        for organization, crm in {**gates, "undisturbed": undisturbed}.items():
-            made = connector("CRM", stack.enter_context(serve(crm)), crm)
-            acme.apply(made, organization=str(organization))
-        web, port = serving(acme, stack, "--no-worker")
-        apis = {page: Api(port, key) for page, key in keys.items()}
-
-        first = stack.enter_context(acme.started("worker"))
-        runs = {page: api.run(ids(api)["CRM"]) for page, api in apis.items()}
-        for page, api in apis.items():
-            until(gates[page].waiting.is_set, f"the run waits for page {page}: {first.text}")
-            until_created(api, runs[page], PAGE * (page - 1))
-        kill(first)
-        acme.half_a_minute_passes()
-
-        for gate in gates.values():
-            gate.open.set()
-        second = stack.enter_context(acme.started("worker"))
-        until_created(apis[1], runs[1], PAGE)
-        kill(second)
-        acme.half_a_minute_passes()
-
-        third = stack.enter_context(acme.started("worker"))
-        ended = {page: result(api.ended(runs[page])) for page, api in apis.items()}
-        api = Api(port, key)
-        wanted = result(api.ended(api.run(ids(api)["CRM"])))
-        kept = accounts(acme)
-        status = [third.ends(signal.SIGTERM), web.ends(signal.SIGTERM)]
-
-    assert (wanted["verdict"], wanted["counts"]["created"]) == ("complete", len(RECORDS))
-    assert ended == dict.fromkeys(gates, wanted)
-    assert [(each[0], each[3:]) for each in kept["undisturbed"]] == [(each["id"], (1, 1)) for each in RECORDS]
-    assert [kept[str(page)] == kept["undisturbed"] for page in gates] == [True, True, True]
-    assert status == [0, 0]
-
-
 def until_created(api: Api, run_id: str, count: int) -> None:
     until(lambda: api.get(f"/v1/runs/{run_id}")["counts"]["created"] >= count, f"{count} are created")
-
-
-def kill(worker: Started) -> None:
-    os.kill(worker.pid, signal.SIGKILL)
-    assert worker.process.wait(10) == -signal.SIGKILL
 
 
 def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.errors import MustFix, NotFound
 from ropewalk.core.values import JSON
-from ropewalk.store import ledger, runs, workers
+from ropewalk.store import ledger, runs, transactions, workers
 from ropewalk.store.ids import new_id
 from ropewalk.store.ledger import Entry
-from ropewalk.store.models import LedgerRow, Run, RunState
+from ropewalk.store.models import LedgerRow, Run, RunState, Worker
 from ropewalk.store.runs import LeaseLost, Resumable
 
 ACTOR: JSON = {"type": "user", "id": "1", "label": "ada@acme.example"}
@@ -151,6 +152,57 @@ def test_runs_of_silent_workers_are_abandoned(org: UUID, run: UUID, now: datetim
     assert [one.id for one in workers.silent(now + timedelta(seconds=36))] == ["one"]
     workers.forget("one")
     assert [one.id for one in runs.abandoned(now)] == [run]
+
+
+def test_a_living_worker_keeps_its_run(run: UUID, now: datetime) -> None:
+    """One that comes back after a silence finds its run with another, and doesn't take it back."""
+    runs.claim(run, worker="one", lease=new_id(), now=now)
+    workers.heartbeat("one", host="h", pid=1, now=now)
+    later = now + timedelta(seconds=31)
+    workers.heartbeat("two", host="h", pid=2, now=later)
+
+    with pytest.raises(LeaseLost):
+        runs.claim(run, worker="two", lease=new_id(), now=now)
+    assert runs.claim(run, worker="one", lease=new_id(), now=now).worker == "one"
+    assert runs.claim(run, worker="two", lease=new_id(), now=later).worker == "two"
+    workers.heartbeat("one", host="h", pid=1, now=later)
+    with pytest.raises(LeaseLost):
+        runs.claim(run, worker="one", lease=new_id(), now=later)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_workers_sessions_end(now: datetime) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("a matter of PostgreSQL: SQLite's locks go with the process")
+    names = {"silent": f"{'ö' * 100}-silent", "alive": f"{'ö' * 100}-alive"}
+    begun, go_on = threading.Barrier(3), threading.Event()
+    ended: dict[str, str] = {}
+
+    def work(which: str) -> None:
+        workers.sign(names[which])
+        try:
+            with transaction.atomic():
+                Worker.objects.filter(id=names[which]).update(pid=2)
+                begun.wait(10)
+                go_on.wait(10)
+                ended[which] = str(Worker.objects.filter(pid=2).count())
+        except transactions.UNAVAILABLE as error:
+            ended[which] = type(error.__cause__).__name__
+        finally:
+            transactions.close()
+
+    workers.heartbeat(names["silent"], host="h", pid=1, now=now)
+    workers.heartbeat(names["alive"], host="h", pid=1, now=now + timedelta(seconds=1))
+    threads = [threading.Thread(target=work, args=(which,)) for which in names]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    cut = workers.cut_off(now + timedelta(seconds=31)), workers.cut_off(now)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert (cut, ended) == ((1, 0), {"silent": "AdminShutdown", "alive": "1"})
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -124,6 +124,23 @@ class Beside:
             return self.process.wait()
 
 
+class _Tether:
+    """Ends the forks of this process when it goes, also by kill -9: one that lived on would keep the port."""
+
+    def __init__(self) -> None:
+        self._far, self._near = os.pipe()
+        os.register_at_fork(after_in_child=self._tie)
+
+    def _tie(self) -> None:
+        os.close(self._near)
+        threading.Thread(target=self._end_with_it, name="tether", daemon=True).start()
+
+    def _end_with_it(self) -> None:
+        # Nothing is ever written; the read ends when the last one who could has gone.
+        os.read(self._far, 1)
+        os._exit(exits.FAILED)
+
+
 def worker_beside() -> Beside:
     return Beside(["ropewalk.cli", "worker", "--with-parent"])
 
@@ -145,6 +162,7 @@ def serve_web(called: Called, host: str, port: int, *, with_worker: bool) -> int
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGS,
     )
+    _Tether()
     with _only_web_process(called.settings()):
         return _Serving(called, server, host, port).run(with_worker=with_worker)
 

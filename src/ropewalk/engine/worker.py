@@ -92,6 +92,7 @@ class Worker:
         wait, longest = _RETRY_SECONDS
         while True:
             try:
+                workers.sign(self.id)
                 done = sync.carry_out(UUID(run_id), worker=self.id, clock=self._clock, flags=watch)
             except transactions.UNAVAILABLE as error:
                 log.warning("database_unavailable", run_id=run_id, error=str(error))
@@ -108,6 +109,7 @@ class Worker:
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
+                workers.sign(self.id)
                 workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=now)
                 self._flag_cancelled()
                 if now >= next_sweep:
@@ -140,6 +142,7 @@ class Worker:
 def sweep(jobs_url: str, clock: Clock) -> None:
     """Starts what is due, and joins run rows and jobs: none without the other, none with a worker that is gone."""
     now = clock.now()
+    workers.cut_off(now)
     schedule.start_due(clock)
     waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
     alive = {worker.id for worker in workers.alive(now)}

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction as django_transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from ropewalk.core.errors import GiveUp, NotFound
 from ropewalk.core.values import JSON
@@ -121,9 +121,12 @@ def listing(
 
 
 def claim(run_id: UUID, *, worker: str, lease: UUID, now: datetime) -> Run:
-    """Takes an open run, also from a worker that holds it: that one's lease is void from here on."""
+    """Takes an open run, also from a worker that is silent or gone: that one's lease is void from here on."""
     with django_transaction.atomic():
-        found = Run.objects.filter(id=run_id, status__in=OPEN)
+        others = _alive(now).exclude(id=worker)
+        found = Run.objects.filter(id=run_id, status__in=OPEN).exclude(
+            status="running", worker__in=others.values("id")
+        )
         if not found.update(status="running", worker=worker, lease=lease):
             raise LeaseLost(run_id)
         Run.objects.filter(id=run_id, started_at=None).update(started_at=now)
@@ -254,6 +257,9 @@ def queued(*, limit: int = 100) -> list[UUID]:
 
 def abandoned(now: datetime, *, limit: int = 100) -> list[Run]:
     """Running ones whose worker is silent or gone."""
-    alive = Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
     held = Run.objects.filter(status="running")
-    return list(held.filter(Q(worker=None) | ~Q(worker__in=alive.values("id"))).order_by("id")[:limit])
+    return list(held.filter(Q(worker=None) | ~Q(worker__in=_alive(now).values("id"))).order_by("id")[:limit])
+
+
+def _alive(now: datetime) -> QuerySet[Worker]:
+    return Worker.objects.filter(heartbeat_at__gte=now - timedelta(seconds=SILENT_SECONDS))
