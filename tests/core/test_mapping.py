@@ -55,6 +55,10 @@ NAME_RULE = "A target is camelCase: letters and digits, a letter first, at most 
 DOMAIN_NEEDED = (
     "Matching by domain needs a mapping to companyDomain; add it, or choose another way of matching."
 )
+NEEDED = (
+    "Map {}: a contact needs its email, and what its account is found by (match_by: external_id). "
+    "Run Test & Discover Fields first: it shows which paths there are."
+)
 ID_NEEDED = "Matching by external_id needs a mapping to externalCustomerId; add it, or choose another way of matching."
 EITHER_NEEDED = (
     "Matching by domain_and_external_id needs a mapping to companyDomain or externalCustomerId; "
@@ -75,7 +79,9 @@ EITHER_NEEDED = (
         ("accounts", "domain", [], [DOMAIN_NEEDED]),
         ("contacts", "domain", ["companyDomain", "email"], []),
         ("contacts", "external_id", ["externalCustomerId", "email", "name", "phone", "role"], []),
-        ("contacts", "external_id", ["name"], [ID_NEEDED, "Map email: a contact can't do without it."]),
+        ("contacts", "external_id", ["name"], [NEEDED.format("externalCustomerId and email")]),
+        ("contacts", "external_id", ["externalCustomerId"], [NEEDED.format("email")]),
+        ("contacts", "external_id", ["email"], [NEEDED.format("externalCustomerId")]),
         ("events", "domain", ["eventTime", "eventName", "accountKey", "userId", "properties"], []),
         (
             "events",

@@ -38,9 +38,9 @@ def test_sqlite_is_durable_and_holds_foreign_keys() -> None:
 def test_migrations_run_forward_and_once() -> None:
     assert schema.pending() == []
     schema.migrate()
-    MigrationRecorder(connection).record_unapplied("ropewalk", "0004_what_a_suspicious_run_missed")
-    assert schema.pending() == ["ropewalk.0004_what_a_suspicious_run_missed"]
-    MigrationRecorder(connection).record_applied("ropewalk", "0004_what_a_suspicious_run_missed")
+    MigrationRecorder(connection).record_unapplied("ropewalk", "0005_waiting_contacts")
+    assert schema.pending() == ["ropewalk.0005_waiting_contacts"]
+    MigrationRecorder(connection).record_applied("ropewalk", "0005_waiting_contacts")
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 import msgspec
 
-from ropewalk.core.drafts import AccountDraft
+from ropewalk.core.drafts import AccountDraft, MatchKeys
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import Mode
 from ropewalk.core.matching import Candidate, ContactState, Index, Match
-from ropewalk.core.reasons import outcome as outcome_of, shown
+from ropewalk.core.reasons import CHANGED_SINCE, outcome as outcome_of, shown
 from ropewalk.core.values import JSON
 
 
@@ -62,12 +62,44 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class ContactChange:
-    """A contact made, or one that lost its mark as the primary to a new one."""
+    """A contact made or changed; without `values` (name -> old and new) one that lost its mark as the primary."""
 
     contact_id: UUID
     email: str
     created: bool
     is_primary: bool
+    values: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+
+    def logged(self) -> Mapping[str, tuple[JSON, JSON]]:
+        """What the change log says of it."""
+        if self.created:
+            made: dict[str, tuple[JSON, JSON]] = {
+                "email": (None, self.email),
+                "source": (None, "sync"),
+                "isPrimary": (None, self.is_primary),
+            }
+            return made | dict(self.values)
+        return self.values or {"isPrimary": (not self.is_primary, self.is_primary)}
+
+    def apply(self, account: Candidate) -> None:
+        contact = account.contacts.get(self.email)
+        if contact is None:
+            contact = account.contacts[self.email] = ContactState(
+                self.contact_id, self.email, "sync", self.is_primary
+            )
+        contact.is_primary = self.is_primary
+        for name, (_, new) in self.values.items():
+            if new is None:
+                del contact.values[name]
+            else:
+                contact.values[name] = new
+
+
+class Matched(Protocol):
+    """A draft, as far as finding its account goes."""
+
+    keys: MatchKeys
+    notices: dict[str, int]
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -83,6 +115,12 @@ class Decision(msgspec.Struct, frozen=True):
     notices: Mapping[str, int] = {}
     sets_external_id: UUID | None = None
     """The connector, where `changes` set the external id."""
+    about: UUID | None = None
+    """What the stream's memory knows the row's subject by, where that is not the account."""
+
+    @property
+    def subject_id(self) -> UUID | None:
+        return self.about or self.account_id
 
     @property
     def writes(self) -> bool:
@@ -100,9 +138,9 @@ def decide(draft: AccountDraft, match: Match, policy: Policy) -> Decision:
         if match.candidate is not None and match.kind == "one":
             return _update(draft, match.candidate, match.id_holder, policy)
         if match.kind == "deleted":
-            return _deleted(match)
+            return deleted_here(match)
         if match.kind == "ambiguous":
-            return _ambiguous(draft, match)
+            return ambiguous(draft, match)
         if not policy.create_missing:
             return _no_match(draft, policy)
         return _create(draft, match.id_holder, policy)
@@ -133,12 +171,7 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
             account.external_id_connector = decision.sets_external_id
         index.add(account)
     for change in decision.contacts:
-        if change.created:
-            account.contacts[change.email] = ContactState(
-                change.contact_id, change.email, "sync", change.is_primary
-            )
-        else:
-            account.contacts[change.email].is_primary = change.is_primary
+        change.apply(account)
     return account
 
 
@@ -253,13 +286,13 @@ def _no_match(draft: AccountDraft, policy: Policy) -> Decision:
     return Decision(
         "skipped",
         "no_match",
-        f"No account has {_keys(draft, policy.mode)}{policy.held}. "
+        f"No account has {keys_of(draft, policy.mode)}{policy.held}. "
         'Turn on "Create new accounts when no match is found", or fix the match field.',
         notices=draft.notices,
     )
 
 
-def _keys(draft: AccountDraft, mode: Mode) -> str:
+def keys_of(draft: Matched, mode: Mode) -> str:
     found = []
     if mode != "domain" and draft.keys.external_id is not None:
         found.append(f"the external id {shown(draft.keys.external_id)}")
@@ -281,7 +314,7 @@ def held(examples: Mapping[str, Sequence[str]]) -> str:
 _NOUNS = {"companyDomain": "domain", "externalCustomerId": "external id"}
 
 
-def _ambiguous(draft: AccountDraft, match: Match) -> Decision:
+def ambiguous(draft: Matched, match: Match) -> Decision:
     # Ids are made in the order of time: the oldest first.
     candidates = sorted(match.candidates, key=lambda candidate: candidate.account_id)
     return Decision(
@@ -294,7 +327,7 @@ def _ambiguous(draft: AccountDraft, match: Match) -> Decision:
     )
 
 
-def _deleted(match: Match) -> Decision:
+def deleted_here(match: Match) -> Decision:
     account = match.candidate
     assert account is not None
     called = _called(account)
@@ -304,6 +337,16 @@ def _deleted(match: Match) -> Decision:
         f"{called[0].upper()}{called[1:]} was deleted by hand. Restore it, and the next change at the source is taken again.",
         account_id=account.account_id,
         candidates=(account,),
+    )
+
+
+def outdated(match: Match, what: str) -> Decision:
+    account = match.candidate
+    return Decision(
+        "skipped",
+        CHANGED_SINCE,
+        f"A later run has read a newer record for this {what}; this one is not applied over it.",
+        candidates=(account,) if account else (),
     )
 
 

@@ -65,9 +65,7 @@ class AccountDraft(msgspec.Struct):
 def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> AccountDraft:
     """Raises `RowRefused`: missing_match_value, free_mail_domain, invalid_domain or invalid_value."""
     values: dict[str, JSON] = {name: value for name, value in mapped.items() if name not in _HANDLED}
-    free_mail = _match_values(mapped, values, mode)
-    keys = MatchKeys(values.get("companyDomain"), values.get("externalCustomerId"))  # type: ignore[arg-type]
-    _require_match_value(keys, mode, free_mail)
+    keys = match_keys(mapped, values, mode)
     draft = AccountDraft(values, keys)
     if "companyName" in mapped:
         values["companyName"] = _company_name(mapped["companyName"])
@@ -133,6 +131,14 @@ def _has_nul(value: JSON) -> bool:
 
 
 # ---- match values ----
+
+
+def match_keys(mapped: dict[str, Any], values: dict[str, JSON], mode: Mode) -> MatchKeys:
+    """Puts the normal forms into `values`. Raises `RowRefused` where nothing is left to match by."""
+    free_mail = _match_values(mapped, values, mode)
+    keys = MatchKeys(values.get("companyDomain"), values.get("externalCustomerId"))  # type: ignore[arg-type]
+    _require_match_value(keys, mode, free_mail)
+    return keys
 
 
 def _match_values(mapped: dict[str, Any], values: dict[str, JSON], mode: Mode) -> str | None:

@@ -19,7 +19,8 @@ Mode = Literal["domain", "external_id", "domain_and_external_id"]
 
 BUILT_IN = ("companyName", "companyDomain", "externalCustomerId", "accountOwnerId")
 INGEST_ONLY = ("accountOwnerEmail", "contactEmail", "endUsers")
-CONTACT_TARGETS = ("companyDomain", "externalCustomerId", "email", "name", "phone", "role")
+CONTACT_TEXTS = ("name", "phone", "role")
+CONTACT_TARGETS = ("companyDomain", "externalCustomerId", "email", *CONTACT_TEXTS)
 EVENT_TARGETS = ("eventTime", "eventName", "accountKey", "userId", "properties")
 _ACCOUNT_TARGETS = {name.casefold(): name for name in (*BUILT_IN, *INGEST_ONLY)}
 # What an account has beside its fields, in the API and on its pages.
@@ -153,15 +154,22 @@ def _missing(mapping: Sequence[MappingEntry], kind: Kind, matching: str) -> list
         needed = ("eventTime", "eventName", "accountKey")
         return [f"Map {name}: an event can't do without it." for name in needed if name not in targets]
     match_fields = MATCH_FIELDS.get(matching, ())
-    found = []
+    if kind == "contacts":
+        missing = [name for name in (*match_fields, "email") if name not in targets]
+        return [_missing_of_contacts(missing, matching)] if missing else []
     if match_fields and not targets.intersection(match_fields):
         either = " or ".join(match_fields)
-        found.append(
+        return [
             f"Matching by {matching} needs a mapping to {either}; add it, or choose another way of matching."
-        )
-    if kind == "contacts" and "email" not in targets:
-        found.append("Map email: a contact can't do without it.")
-    return found
+        ]
+    return []
+
+
+def _missing_of_contacts(missing: Sequence[str], matching: str) -> str:
+    return (
+        f"Map {' and '.join(missing)}: a contact needs its email, and what its account is found by (match_by: {matching}). "
+        "Run Test & Discover Fields first: it shows which paths there are."
+    )
 
 
 # ---- compiling ----
@@ -248,6 +256,6 @@ def compile(
     )
 
 
-def keys(mapping: Sequence[MappingEntry], mode: Mode) -> Plan:
-    """Only what the rows are matched by."""
-    return Plan([entry for entry in mapping if entry.to in MATCH_FIELDS[mode]])
+def keys(mapping: Sequence[MappingEntry], mode: Mode, *more: str) -> Plan:
+    """Only what the rows are known by: match fields, and what of `more` is mapped."""
+    return Plan([entry for entry in mapping if entry.to in (*MATCH_FIELDS[mode], *more)])

@@ -20,10 +20,13 @@ from ropewalk.core.values import JSON
 
 @dataclass(slots=True)
 class ContactState:
+    """`values`: name, phone and role, as far as they are set."""
+
     contact_id: UUID
     email: str
     source: str
     is_primary: bool
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

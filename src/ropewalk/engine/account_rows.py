@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ropewalk.core import decide, matching
+from ropewalk.core import decide, mapping, matching
 from ropewalk.core.decide import Decision, Policy
 from ropewalk.core.drafts import AccountDraft, Owners, account_draft
 from ropewalk.core.fieldtypes import FieldTypes
@@ -14,7 +14,7 @@ from ropewalk.core.mapping import INGEST_ONLY, MATCH_FIELDS, Mode
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
-from ropewalk.store import accounts
+from ropewalk.store import accounts, fields, people
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 
@@ -25,23 +25,21 @@ class AccountRows:
     def __init__(
         self,
         organization_id: UUID,
-        stage: Stage,
-        *,
-        types: FieldTypes,
         connector_id: UUID,
-        mode: Mode,
-        create_missing: bool,
-        targets: frozenset[str],
-        owners: Owners,
+        settings: Any,
+        left_out: Collection[str],
+        stage: Stage,
     ) -> None:
-        self._organization = organization_id
         self._stage = stage
-        self._mode: Mode = mode
-        self._owners = owners
-        self._with_contacts = not targets.isdisjoint(INGEST_ONLY[1:])
-        named = () if create_missing else MATCH_FIELDS[mode]
+        self._mode: Mode = settings.matching
+        self._owners = people.owners(organization_id)
+        self.plan = mapping.compile(settings.mapping, left_out, fields.spelling(organization_id))
+        self.keys = mapping.keys(settings.mapping, self._mode)
+        self._with_contacts = not self.plan.targets.isdisjoint(INGEST_ONLY[1:])
+        types = FieldTypes(fields.types(organization_id))
+        named = () if settings.create_missing else MATCH_FIELDS[self._mode]
         held = decide.held({name: accounts.examples(organization_id, name) for name in named})
-        self._policy = Policy(mode, create_missing, connector_id, new_id, types, held)
+        self._policy = Policy(self._mode, settings.create_missing, connector_id, new_id, types, held)
         self._index = Index()
         self._writes = AccountWrites()
         self._matched: tuple[AccountDraft, Match] | None = None
@@ -86,6 +84,11 @@ class AccountRows:
         match = self._match(draft)
         return match.candidate.account_id if match.candidate and match.kind == "one" else None
 
+    def passed(self, draft: AccountDraft, raw: Any, decision: Decision) -> Iterable[UUID]:  # noqa: ARG002
+        if decision.reason in ("ambiguous_match", "deleted_here"):
+            return [candidate.account_id for candidate in decision.candidates]
+        return ()
+
     def notices(self, draft: AccountDraft) -> Mapping[str, int]:
         account = self._match(draft).candidate
         return draft.notices if account is None else decide.standing_notices(draft, account)
@@ -103,8 +106,17 @@ class AccountRows:
             self._matched = draft, found
         return self._matched[1]
 
-    def write(self, decisions: Sequence[Decision], progress: Progress) -> None:
+    def outdated(self, draft: AccountDraft) -> Decision:
+        return decide.outdated(self._match(draft), "account")
+
+    def write(self, taken: Sequence[Decision], progress: Progress) -> None:
         self._stage.write(self._writes, self._policy.fields.drain())
-        for decision in decisions:
+        for decision in taken:
             for contact in decision.contacts:
                 progress.counts.contacts["created" if contact.created else "updated"] += 1
+
+
+def link_key(settings: Any, record: dict[str, Any]) -> bytes:
+    """What an admin's choice for such a record is kept under."""
+    draft = account_draft(mapping.compile(settings.mapping).apply(record), settings.matching, Owners())
+    return draft.keys.link_key(settings.matching)

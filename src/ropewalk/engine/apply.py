@@ -3,7 +3,7 @@ progress; live in one transaction that holds only while the run's lease does (pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,7 +25,12 @@ from ropewalk.store.records import RecordState, Remembered
 
 
 class Subject(Protocol):
-    """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`."""
+    """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`.
+
+    `plan` maps a record as this run does; `keys` only what the record is matched by."""
+
+    plan: Plan
+    keys: Plan
 
     def draft(self, mapped: dict[str, Any]) -> Any:
         """Raises `RowRefused`."""
@@ -38,13 +43,20 @@ class Subject(Protocol):
     def find(self, draft: Any) -> UUID | None:
         """The one subject that a draft is about, if it is there and may be written."""
 
+    def passed(self, draft: Any, raw: msgspec.Raw | bytes, decision: Decision) -> Iterable[UUID]:
+        """A row that was not taken; answers the subjects that it may be about."""
+
     def notices(self, draft: Any) -> Mapping[str, int]:
         """What is told of a draft that has nothing new to say of the subject found."""
 
     def decide(self, draft: Any) -> Decision:
         """What is decided is seen by the drafts after it."""
 
-    def write(self, decisions: Sequence[Decision], progress: Progress) -> None: ...
+    def outdated(self, draft: Any) -> Decision:
+        """Of a row that is retried, where a later run has read a newer record of its subject: that one stands."""
+
+    def write(self, taken: Sequence[Decision], progress: Progress) -> None:
+        """What was decided since `load`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +112,20 @@ class Applier:
         self,
         stage: Stage,
         subject: Subject,
-        plan: Plan,
-        keys: Plan,
         hashes: Hashes,
         redact: Callable[[JSON], JSON],
+        read_later: Callable[[Sequence[UUID]], frozenset[UUID]] = lambda _: frozenset(),
     ) -> None:
+        """`read_later`: of some subjects, those that rows must not be applied to because newer ones have been."""
         self._stage = stage
         self._subject = subject
-        self._plan = plan
-        self._keys = keys
+        self._plan = subject.plan
+        self._keys = subject.keys
         self._hashes = hashes
         self._redact = redact
+        self._read_later = read_later
         self._states: dict[UUID, RecordState] = {}
+        self._newer: frozenset[UUID] = frozenset()
 
     def apply(self, batch: Batch, before: Progress, commit: Commit) -> Progress:
         """Answers the progress that has been committed; `before` stays what it was, for a batch that fails."""
@@ -190,7 +204,9 @@ class Applier:
                 self._read(row, progress)
         drafts = (row.draft or row.keys for row in rows if row.known is None)
         self._subject.load([draft for draft in drafts if draft is not None])
-        self._states = self._stage.by_subject(self._subject.loaded(), periodic=self._hashes.periodic)
+        subjects = self._subject.loaded()
+        self._states = self._stage.by_subject(subjects, periodic=self._hashes.periodic)
+        self._newer = self._read_later(subjects)
         part, rest = _Part(), rows[len(rows) :]
         for number, row in enumerate(rows):
             if row.known is None:
@@ -229,11 +245,13 @@ class Applier:
         subject_id = self._subject.find(row.draft)
         state = self._states.get(subject_id) if subject_id and self._hashes.heed else None
         if state is not None and state.draft_hash == row.draft_hash:
-            return Decision("unchanged", account_id=subject_id, notices=self._subject.notices(row.draft))
+            return Decision("unchanged", about=subject_id, notices=self._subject.notices(row.draft))
+        if subject_id in self._newer:
+            return self._subject.outdated(row.draft)
         return self._subject.decide(row.draft)
 
     def _remember(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
-        subject_id = decision.account_id
+        subject_id = decision.subject_id
         assert subject_id is not None
         state, earlier = self._states.get(subject_id), part.remembered.get(subject_id)
         number = state.number if state else None
@@ -264,14 +282,12 @@ class Applier:
     def _note_passed(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
         """Not taken, but not gone at the source either; and what the source said before is not the last any more."""
         draft = row.draft or row.keys
-        found = self._subject.find(draft) if draft is not None else None
+        if draft is None:
+            return
+        found = self._subject.find(draft)
         if found is not None:
             self._forget(found, part)
-        # A tombstone is no account to be written, and yet its record came.
-        subjects = {found, decision.account_id}
-        if decision.reason == "ambiguous_match":
-            subjects |= {candidate.account_id for candidate in decision.candidates}
-        for subject in subjects:
+        for subject in {found, *self._subject.passed(draft, row.raw, decision)}:
             state = self._states.get(subject) if subject else None
             if state is not None and state.number is not None:
                 progress.passed.add(state.number)

@@ -3,7 +3,7 @@ reading, matching and deciding, exact counts, and nothing written but its own ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.overlay import Overlay, Shadow
 from ropewalk.store.records import RecordState, Remembered
 from ropewalk.store.transactions import moment
+from ropewalk.store.waiting import Waiting
 
 ENTRIES_AT_ONCE = 500
 BYTES_AT_ONCE = 2 * 1024 * 1024
@@ -101,9 +102,8 @@ class Rehearsal:
             if "externalCustomerId" in changes:
                 account = writes.created.get(account_id) or writes.updated[account_id]
                 shadow.id_setter = account.external_id_connector
-        for account_id, contact in writes.contacts:
-            shadow = self._shadow(account_id, touched)
-            shadow.contacts[contact.email] = (contact.contact_id, contact.is_primary)
+        for account_id, contact in writes.contacts.states():
+            self._shadow(account_id, touched).contacts[contact.email] = contact
         self._overlay.put(touched)
 
     def _shadow(self, account_id: UUID, touched: dict[UUID, Shadow], *, created: bool = False) -> Shadow:
@@ -122,6 +122,9 @@ class Rehearsal:
             states[row.subject_id] = RecordState(number, row.raw_hash, row.draft_hash)
         self._overlay.put_records(states)
         return new
+
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
+        """Nobody waits for what is only imagined."""
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None:
         for few in _few(entries):

@@ -51,6 +51,10 @@ class Subject:
         return (*self.credentials().values(), *self.more_secrets)
 
 
+def _suggested(fields: Sequence[discover.Field], subject: Subject) -> list[suggest.Suggestion]:
+    return suggest.suggest(fields, subject.kind, getattr(subject.stream, "match_by", ""))
+
+
 def examine(
     subject: Subject, fetch: Fetch, secrets: Callable[[], Iterable[str]], now: datetime
 ) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def examine(
         "response": _response(seen.response, redactor, now),
         "records": redactor.values(sampled.records[:SHOWN]),
         "fields": [_field(each, redactor) for each in fields],
-        "suggestions": [_suggestion(one) for one in suggest.suggest(fields, subject.kind)],
+        "suggestions": [_suggestion(one) for one in _suggested(fields, subject)],
         "proposal": redactor.values(proposed),
         "message": _message(sampled.pages, sampled.records),
     }

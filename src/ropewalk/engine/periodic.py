@@ -44,5 +44,7 @@ def read_again(organization_id: UUID, field: str) -> None:
     """A field is written by scheduled runs again: the next run of each stream that maps it is a full one."""
     targets = _WRITERS.get(field.casefold(), (field.casefold(),))
     for stream in streams.every(organization_id):
-        if any(str(entry["to"]).casefold() in targets for entry in stream.settings.get("mapping") or ()):
+        if stream.kind == "accounts" and any(
+            str(entry["to"]).casefold() in targets for entry in stream.settings.get("mapping") or ()
+        ):
             streams.change(organization_id, stream.id, needs_full=True)

@@ -11,14 +11,13 @@ from pyroaring import BitMap
 
 from ropewalk.core import limits
 from ropewalk.core.actors import SYSTEM, Actor
-from ropewalk.core.drafts import Owners, account_draft
 from ropewalk.core.errors import Conflict, NotFound, RetryLater
-from ropewalk.core.mapping import compile as compile_mapping
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs, periodic, retrying
+from ropewalk.engine import jobs, periodic, retrying, waited
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
+from ropewalk.engine.subjects import ABOUT
 from ropewalk.store import (
     accounts,
     audit,
@@ -29,6 +28,7 @@ from ropewalk.store import (
     reversal,
     runs,
     streams,
+    waiting,
     workers,
 )
 from ropewalk.store.models import Connector, Run, Stream
@@ -90,7 +90,7 @@ def _make(
     stream = streams.get(organization_id, connector_id, kind)
     _require_enabled(connector, stream)
     if mode == "sync":
-        _require_no_other(organization_id, stream)
+        _require_no_other(organization_id, stream, clock)
     run, created = runs.create(
         organization_id,
         connector_id=connector.id,
@@ -122,7 +122,7 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
         connector = connectors.get(organization_id, earlier.connector_id)
         stream = streams.get(organization_id, earlier.connector_id, earlier.kind)
         _require_enabled(connector, stream)
-        if runs.open_run(organization_id, stream.id, "sync") is not None:
+        if _under_way(organization_id, stream.id, clock) is not None:
             raise Conflict("A run of this stream is under way; retry its rows once that has ended.")
         run, _ = runs.create(
             organization_id,
@@ -155,7 +155,7 @@ def apply_dry_run(organization_id: UUID, actor: Actor, run_id: UUID, clock: Cloc
         connector = connectors.get(organization_id, dry.connector_id)
         stream = streams.get(organization_id, dry.connector_id, dry.kind)
         _require_enabled(connector, stream)
-        under_way = runs.open_run(organization_id, stream.id, "sync")
+        under_way = _under_way(organization_id, stream.id, clock)
         if under_way is not None and under_way.of_run == dry.id:
             return under_way, False
         if under_way is not None:
@@ -188,7 +188,7 @@ def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run
     now = clock.now()
     with transaction(organization_id):
         earlier = runs.get(organization_id, run_id)
-        _require_undoable(organization_id, earlier, now)
+        _require_undoable(organization_id, earlier, clock)
         run, _ = runs.create(
             organization_id,
             connector_id=earlier.connector_id,
@@ -205,20 +205,20 @@ def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run
     return run
 
 
-def _require_undoable(organization_id: UUID, run: Run, now: datetime) -> None:
+def _require_undoable(organization_id: UUID, run: Run, clock: Clock) -> None:
     if run.mode == "dry_run":
         raise Conflict("A dry run changed nothing, so there is nothing to undo.")
     if run.trigger == "undo":
         raise Conflict("An undo can't be undone. Sync again to have the changes back.")
     if run.status in OPEN or run.finished_at is None:
         raise Conflict("This run is still under way; cancel it, or undo it once it has ended.")
-    if now - run.finished_at > UNDO_WITHIN:
+    if clock.now() - run.finished_at > UNDO_WITHIN:
         raise Conflict(
             f"A run can be undone within {limits.UNDO_DAYS} days; this one is older.", code="too_late"
         )
     if reversal.undone(organization_id, run.id):
         raise Conflict("This run has been undone already.", code="already_undone")
-    if run.stream_id is not None and runs.open_run(organization_id, run.stream_id, "sync") is not None:
+    if run.stream_id is not None and _under_way(organization_id, run.stream_id, clock) is not None:
         raise Conflict("A run of this stream is under way; undo once that has ended.")
 
 
@@ -271,6 +271,9 @@ def _take_as_complete(organization_id: UUID, run: Run, now: datetime) -> None:
             read_at = ids.made_at(run.id)
             numbers = BitMap.deserialize(missing)
             records.mark_missing(organization_id, stream.id, numbers, read_at=read_at, now=now)
+    if ABOUT[Frozen.load(run.settings).kind].waits:
+        began = datetime.fromisoformat(place["first_started_at"])
+        kept |= waited.after_run(organization_id, stream.id, full=place["full"], since=began)
     streams.change(organization_id, stream.id, **kept)
 
 
@@ -283,9 +286,7 @@ def link_row(
         row = ledger.row(organization_id, run_id, position)
         if row.reason != "ambiguous_match":
             raise Conflict("Only a row that could be several accounts can be settled.")
-        settings = Frozen.load(run.settings).stream
-        plan = compile_mapping(settings.mapping)
-        draft = account_draft(plan.apply(row.record or {}), settings.matching, Owners())
+        frozen = Frozen.load(run.settings)
         found, _ = accounts.candidates(
             organization_id, connector_id=run.connector_id, account_ids=[account_id]
         )
@@ -294,7 +295,7 @@ def link_row(
         accounts.link(
             organization_id,
             connector_id=run.connector_id,
-            key=draft.keys.link_key(settings.matching),
+            key=ABOUT[frozen.kind].link_key(frozen.stream, row.record or {}),
             account_id=account_id,
             now=clock.now(),
         )
@@ -311,8 +312,39 @@ def _require_enabled(connector: Connector, stream: Stream) -> None:
         )
 
 
-def _require_no_other(organization_id: UUID, stream: Stream) -> None:
-    run = runs.open_run(organization_id, stream.id, "sync")
+def take_waiting(clock: Clock) -> None:
+    """Contacts whose account has appeared are taken by a run of their own, wherever nothing else is under way."""
+    for stream in waiting.streams_called():
+        with transaction(stream.organization_id):
+            run, created = runs.create(
+                stream.organization_id,
+                connector_id=stream.connector_id,
+                stream_id=stream.id,
+                kind=stream.kind,
+                actor=SYSTEM.record(),
+                settings=Frozen.record(connectors.get(stream.organization_id, stream.connector_id), stream),
+                now=clock.now(),
+                trigger="retry",
+            )
+            if created:
+                detail = {"kind": stream.kind, "waiting": True}
+                _note(stream.organization_id, SYSTEM, "run.requested", run, clock.now(), detail)
+        if created:
+            _enqueue(run)
+
+
+def _under_way(organization_id: UUID, stream_id: UUID, clock: Clock) -> Run | None:
+    """The stream's run, unless it only takes contacts that waited: that makes way for what somebody asks for, and what
+    it hasn't taken yet waits until then."""
+    run = runs.open_run(organization_id, stream_id, "sync")
+    if run is None or run.trigger != "retry" or run.of_run is not None:
+        return run
+    runs.end_open(organization_id, stream_id, now=clock.now(), mode="sync")
+    return None
+
+
+def _require_no_other(organization_id: UUID, stream: Stream, clock: Clock) -> None:
+    run = _under_way(organization_id, stream.id, clock)
     if run is not None and run.trigger in ("retry", "undo"):
         raise Conflict(f"A run that {_DOING[run.trigger]} is under way; sync once it has ended.")
 

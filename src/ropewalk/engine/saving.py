@@ -20,6 +20,7 @@ from ropewalk.engine import logs, schedule
 from ropewalk.engine.bindings import HEADER, Bindings, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
+from ropewalk.engine.subjects import ABOUT
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
@@ -173,7 +174,8 @@ class StreamSaving:
         return Saved(stream, resets)
 
     def _targets(self) -> set[str]:
-        return {entry.to for entry in self.settings.mapping}
+        about = ABOUT.get(cast(Kind, self._kind_name))
+        return {entry.to for entry in self.settings.mapping} if about and about.tracked else set()
 
     def _schedule(self) -> dict[str, Any]:
         if self._kind.live:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -11,10 +11,11 @@ from uuid import UUID
 
 from ropewalk.core.fieldtypes import FieldType, Seen
 from ropewalk.core.matching import Candidate
-from ropewalk.store import accounts, fields, ledger, people, records
+from ropewalk.store import accounts, fields, ledger, people, records, waiting
 from ropewalk.store.accounts import AccountWrites, Author
 from ropewalk.store.records import RecordState, Remembered
 from ropewalk.store.transactions import transaction
+from ropewalk.store.waiting import Waiting
 
 Learned = Mapping[str, tuple[Seen, FieldType]]
 
@@ -48,6 +49,9 @@ class Stage(Protocol):
     def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Sequence[int]:
         """The numbers of the new ones."""
 
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
+        """Contacts without an account; and the identities of those that have one."""
+
     def enter(self, entries: Sequence[ledger.Entry]) -> None: ...
 
     def close(self) -> None: ...
@@ -75,6 +79,7 @@ class Live:
         self._connector = connector_id
         self._now = now
         self._read_at = read_at
+        self._anybody_waits = waiting.any_of_stream(organization_id, stream_id)
 
     def batch(self) -> AbstractContextManager[None]:
         return transaction(self._organization)
@@ -113,6 +118,13 @@ class Live:
         return records.remember(
             self._organization, self._stream, rows, periodic=periodic, read_at=self._read_at
         )
+
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
+        if no_more and self._anybody_waits:
+            waiting.taken(self._organization, self._stream, no_more)
+        if rows:
+            waiting.keep(self._organization, self._stream, rows, now=self._now)
+            self._anybody_waits = True
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None:
         ledger.write(self._organization, self._run, entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,13 +14,11 @@ import structlog
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
-from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
 from ropewalk.core.window import Chain, Closing, Opening
-from ropewalk.engine import connection, dryrun, periodic, retrying, schedule
-from ropewalk.engine.account_rows import AccountRows
+from ropewalk.engine import connection, dryrun, periodic, retrying, schedule, waited
 from ropewalk.engine.ahead import ReadAhead
 from ropewalk.engine.apply import Applier, Hashes
 from ropewalk.engine.batches import Batch, Place, batches
@@ -29,9 +27,11 @@ from ropewalk.engine.execution import Execution, Flags
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Live, Stage
+from ropewalk.engine.subjects import ABOUT, About
 from ropewalk.engine.undo import Undo
+from ropewalk.engine.waited import Waited
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import connectors, fields, ids, ledger, people, records, runs, streams, transactions
+from ropewalk.store import connectors, ids, ledger, records, runs, streams, transactions
 from ropewalk.store.models import Stream
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,9 @@ class Sync(Execution):
 
     def begin(self) -> None:
         self.frozen = Frozen.load(self.run.settings)
+        self.waited: Waited | None = None
+        if self.run.trigger == "retry" and self.run.of_run is None:
+            self.waited = Waited(self.organization_id, self.stream_id)
         self.progress = self._take_up()
 
     @property
@@ -64,6 +67,10 @@ class Sync(Execution):
         if self.run.stream_id is None:
             raise GiveUp("stream_deleted", "The stream was deleted while its run was waiting.")
         return self.run.stream_id
+
+    @property
+    def about(self) -> About:
+        return ABOUT[self.frozen.kind]
 
     @property
     def periodic(self) -> bool:
@@ -90,7 +97,11 @@ class Sync(Execution):
         kept = runs.resumable(self.run.id)
         if kept.checkpoint is not None:
             counts = Counts.load({name: getattr(self.run, name) for name in _COUNT_COLUMNS})
-            return Progress.load(kept.checkpoint, kept.seen, counts)
+            progress = Progress.load(kept.checkpoint, kept.seen, counts)
+            if self.waited is not None:
+                # What it has settled doesn't wait any more: it goes on with whoever still does.
+                progress.place = Place()
+            return progress
         progress = self._open()
         runs.progress(
             self.run.id,
@@ -120,7 +131,7 @@ class Sync(Execution):
         if self.previewed:
             return dryrun.same_window(started_at, self.previewed["window"], chain)
         settings = self.frozen.stream
-        off = periodic.switched_off(self.organization_id, settings)
+        off = periodic.switched_off(self.organization_id, settings) if self.about.tracked else frozenset()
         return window.open(
             started_at,
             watermark=stream.watermark,
@@ -153,6 +164,9 @@ class Sync(Execution):
                 self._start_over(expired)
 
     def _read_and_apply(self) -> None:
+        if self.waited is not None:
+            self._consume(self.waited.pages(), interrupt=lambda: None)
+            return
         if self.run.trigger == "retry":
             rows = retrying.pages(self.organization_id, cast(UUID, self.run.of_run), self.run.id)
             self._consume(rows, interrupt=lambda: None)
@@ -206,25 +220,18 @@ class Sync(Execution):
 
     def _applier(self, stage: Stage) -> Applier:
         stream, left_out = self.frozen.stream, self.left_out
-        plan = mapping.compile(stream.mapping, left_out, fields.spelling(self.organization_id))
-        rows_of: Callable[..., AccountRows] = AccountRows
-        if self.run.trigger == "retry":
-            first = retrying.first_run(self.run)
-            rows_of = partial(retrying.EarlierRows, stream_id=self.stream_id, first_run=first)
-        subject = rows_of(
-            self.organization_id,
-            stage,
-            types=FieldTypes(fields.types(self.organization_id)),
-            connector_id=self.run.connector_id,
-            mode=stream.matching,
-            create_missing=stream.create_missing,
-            targets=plan.targets,
-            owners=people.owners(self.organization_id),
-        )
+        subject = self.about.rows(self.organization_id, self.run.connector_id, stream, left_out, stage)
         apart = self.frozen.salt(*sorted(left_out)) if left_out else None
         hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        keys = mapping.keys(stream.mapping, stream.matching)
-        return Applier(stage, subject, plan, keys, hashes, self._redact)
+        return Applier(stage, subject, hashes, self._redact, self._read_later)
+
+    @property
+    def _read_later(self) -> Callable[[Sequence[UUID]], frozenset[UUID]]:
+        """Of the subjects of retried rows, those of which a later run has read a newer record."""
+        if self.run.trigger != "retry" or self.run.of_run is None:
+            return lambda _: frozenset()
+        read_at = ids.made_at(retrying.first_run(self.run))
+        return lambda subjects: records.read_after(self.organization_id, self.stream_id, subjects, read_at)
 
     def _redact(self, value: JSON) -> JSON:
         redacted: JSON = self.redactor().values(value)
@@ -257,6 +264,8 @@ class Sync(Execution):
     # Committing
 
     def _commit(self, batch: Batch, after: Progress) -> None:
+        if self.waited is not None:
+            self.waited.settle(len(batch.rows))
         if batch.ending is not None:
             self._close(batch.ending, after)
             return
@@ -328,6 +337,11 @@ class Sync(Execution):
                         # Somebody has done again what was undone, and seen it through.
                         kept["paused"] = ""
             self._mark(stream, verdict, after, now)
+            if self.about.waits and verdict.kind == "complete":
+                opening = after.opening
+                kept |= waited.after_run(
+                    self.organization_id, stream.id, full=opening.full, since=opening.first_started_at
+                )
         streams.change(self.organization_id, stream.id, **kept)
 
     def _mark(self, stream: Stream, verdict: Verdict, after: Progress, now: datetime) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, schedule, sync
+from ropewalk.engine import jobs, requests, schedule, sync
 from ropewalk.engine.clock import Clock
 from ropewalk.store import retention, runs as store_runs, transactions, workers
 
@@ -155,6 +155,7 @@ def sweep(jobs_url: str, clock: Clock) -> None:
     now = clock.now()
     workers.cut_off(now)
     schedule.start_due(clock)
+    requests.take_waiting(clock)
     waiting = {job.run_id: job for job in jobs.open_jobs(jobs_url)}
     alive = {worker.id for worker in workers.alive(now)}
     held = [job for job in waiting.values() if job.status == "PENDING"]

@@ -1,4 +1,4 @@
-"""Custom API: accounts and events from any REST API that answers with lists of JSON records (product.md §4, §7)."""
+"""Custom API: accounts, contacts and events from any REST API that answers with lists of JSON records (product.md §4, §7)."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ class AccountStream(SyncedEndpoint):
     @classmethod
     def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
         return _checked(mapping, "accounts", info.data.get("matching", ""), info.context or {})
+
+
+class ContactStream(SyncedEndpoint):
+    """Contacts attach to accounts that are there; they never create any (§6)."""
+
+    match_by: Literal["domain", "external_id"] = Field("domain", title="Account match by")
+    mapping: list[MappingEntry] = Field(default=[], title="Mapping", validate_default=True)
+
+    @field_validator("mapping")
+    @classmethod
+    def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
+        return _checked(mapping, "contacts", info.data.get("match_by", ""), info.context or {})
 
 
 class EventStream(Endpoint):
@@ -178,6 +190,7 @@ SOURCE = Source(
     settings=ConnectorSettings,
     kinds={
         "accounts": StreamKind(AccountStream, read, first_request, baseline, resets_baseline, keeps_place),
+        "contacts": StreamKind(ContactStream, read, first_request, baseline, resets_baseline, keeps_place),
         "events": StreamKind(
             EventStream, read, first_request, baseline, resets_baseline, keeps_place, live=True
         ),

@@ -10,13 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from ropewalk.core.decide import ContactChange, Decision, Fresh
+from ropewalk.core.decide import Decision, Fresh
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.core.matching import Candidate, ContactState
+from ropewalk.core.matching import Candidate
 from ropewalk.core.values import JSON
-from ropewalk.store import fields
+from ropewalk.store import contact_rows, fields, waiting
+from ropewalk.store.contact_rows import ContactWrites
 from ropewalk.store.database import (
-    any_of,
     from_json,
     having,
     id_column,
@@ -80,7 +80,7 @@ def candidates(
         candidate = _candidate(row)
         found.setdefault(candidate.account_id, candidate)
     if emails is not None and found:
-        _add_contacts(organization_id, found, emails)
+        contact_rows.add_states(organization_id, found, emails)
     return list(found.values()), links
 
 
@@ -107,34 +107,6 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
-def _add_contacts(organization_id: UUID, found: Mapping[UUID, Candidate], emails: Sequence[str]) -> None:
-    of_account, accounts = any_of("account_id", list(found), "uuid")
-    of_email, listed = any_of("email", emails, "text")
-    rows = rows_of(
-        "SELECT account_id, id, email, source, is_primary FROM ropewalk_contact"
-        f" WHERE organization_id = %s AND {of_account} AND (is_primary OR {of_email})",
-        [id_column(organization_id), accounts, listed],
-    )
-    for account, contact, email, source, primary in rows:
-        state = ContactState(uuid_from(contact), email, source, bool(primary))
-        found[uuid_from(account)].contacts[email] = state
-
-
-EXAMPLES = 3
-_MATCHED = {"companyDomain": "company_domain", "externalCustomerId": "external_customer_id"}
-
-
-def examples(organization_id: UUID, name: str) -> list[str]:
-    """A few of the values that accounts are matched by."""
-    column = _MATCHED[name]
-    found = rows_of(
-        f"SELECT {column} FROM {TABLE} WHERE organization_id = %s AND {column} IS NOT NULL"
-        f" AND deleted_at IS NULL ORDER BY {column} LIMIT {EXAMPLES}",
-        [id_column(organization_id)],
-    )
-    return [value for (value,) in found]
-
-
 # ---- writing ----
 
 
@@ -155,7 +127,7 @@ class AccountWrites:
     updated: dict[UUID, Candidate] = field(default_factory=dict)
     moved: set[UUID] = field(default_factory=set)
     changes: list[tuple[UUID, bool, Mapping[str, tuple[JSON, JSON]]]] = field(default_factory=list)
-    contacts: list[tuple[UUID, ContactChange]] = field(default_factory=list)
+    contacts: ContactWrites = field(default_factory=ContactWrites)
 
     def take(self, decision: Decision, account: Candidate | None) -> None:
         """`account` is what `decide.apply` answered."""
@@ -172,7 +144,7 @@ class AccountWrites:
         if decision.changes or created:
             self.changes.append((account_id, created, decision.changes))
         for contact in decision.contacts:
-            self.contacts.append((account_id, contact))
+            self.contacts.take(account, contact)
 
 
 _OTHERS = (
@@ -209,7 +181,8 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
             for one in writes.created.values()
         ),
     )
-    _write_contacts(organization_id, writes.contacts, at)
+    contact_rows.write(organization_id, writes.contacts, at)
+    waiting.call(organization_id, [*writes.created.values(), *moved])
     write_changes(organization_id, _changes(writes), by=by, now=now)
     names: set[str] = set().union(*(changes for _, _, changes in writes.changes))
     fields.changed(organization_id, names, now=now)
@@ -236,38 +209,6 @@ def _text(value: JSON) -> str | None:
     return None if value is None else text_column(str(value))
 
 
-def _write_contacts(organization_id: UUID, contacts: Sequence[tuple[UUID, ContactChange]], at: Any) -> None:
-    organization = id_column(organization_id)
-    insert(
-        "ropewalk_contact",
-        ("id", "organization_id", "account_id", "email", "source", "is_primary", "created_at", "updated_at"),
-        (
-            (
-                id_column(contact.contact_id),
-                organization,
-                id_column(account),
-                contact.email,
-                "sync",
-                contact.is_primary,
-                at,
-                at,
-            )
-            for account, contact in contacts
-            if contact.created
-        ),
-    )
-    update(
-        "ropewalk_contact",
-        ("id", "uuid"),
-        (("is_primary", "boolean"), ("updated_at", "timestamptz")),
-        (
-            (contact.is_primary, at, id_column(contact.contact_id))
-            for _, contact in contacts
-            if not contact.created
-        ),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
     """`fields`: name -> (old, new)."""
@@ -281,15 +222,8 @@ class ChangeRow:
 def _changes(writes: AccountWrites) -> Iterator[ChangeRow]:
     for account_id, created, changes in writes.changes:
         yield ChangeRow(account_id, changes, created)
-    for account_id, contact in writes.contacts:
-        changed: dict[str, tuple[JSON, JSON]] = {"isPrimary": (not contact.is_primary, contact.is_primary)}
-        if contact.created:
-            changed = {
-                "email": (None, contact.email),
-                "source": (None, "sync"),
-                "isPrimary": (None, contact.is_primary),
-            }
-        yield ChangeRow(account_id, changed, contact.created, contact.contact_id)
+    for account_id, contact in writes.contacts.changes:
+        yield ChangeRow(account_id, contact.logged(), contact.created, contact.contact_id)
 
 
 def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Author, now: datetime) -> None:

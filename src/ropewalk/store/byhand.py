@@ -12,8 +12,9 @@ from ropewalk.core.drafts import check_size
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RowRefused
 from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import BUILT_IN, is_custom_field
+from ropewalk.core.matching import Candidate
 from ropewalk.core.values import JSON
-from ropewalk.store import accounts, fields, people, records
+from ropewalk.store import accounts, contact_rows, fields, people, records, waiting
 from ropewalk.store.accounts import Author, ChangeRow
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account
@@ -64,6 +65,7 @@ def create(
         _set(account, checked)
         _require_free_id(account)
         account.save(force_insert=True)
+        _call_contacts(account)
         changes = {name: (None, value) for name, value in checked.items()}
         _record(account, changes, actor, now, created=True)
     return account
@@ -89,6 +91,7 @@ def edit(
                 _require_free_id(account)
             account.updated_at = now
             account.save()
+            _call_contacts(account)
             _record(account, changes, actor, now)
     return account
 
@@ -110,7 +113,9 @@ def delete(organization_id: UUID, account_id: UUID, *, actor: JSON, now: datetim
         account = get(organization_id, account_id)
         account.deleted_at = account.updated_at = now
         account.save()
-        records.forget_subjects(organization_id, [account_id])
+        records.forget_subjects(
+            organization_id, [account_id, *contact_rows.subjects(organization_id, [account_id])]
+        )
         _record(account, {DELETED: (False, True)}, actor, now)
 
 
@@ -121,8 +126,15 @@ def restore(organization_id: UUID, account_id: UUID, *, actor: JSON, now: dateti
         account.updated_at = now
         _require_free_id(account)
         account.save()
+        _call_contacts(account)
         _record(account, {DELETED: (True, False)}, actor, now)
     return account
+
+
+def _call_contacts(account: Account) -> None:
+    """Those that wait for such an account."""
+    known = Candidate(account.id, account.external_customer_id, account.company_domain)
+    waiting.call(account.organization_id, [known])
 
 
 def _record(

@@ -29,11 +29,11 @@ CREATE INDEX record_number ON record (number);
 
 class Shadow(msgspec.Struct):
     """What would have become of an account. `values`: those that would have changed, None for cleared ones.
-    `contacts`: by email, id and whether primary. `id_setter`: the connector that would have set the external id."""
+    `contacts`: those that would have been made or changed, by email. `id_setter`: the connector that would have set the external id."""
 
     created: bool = False
     values: dict[str, Any] = {}
-    contacts: dict[str, tuple[UUID, bool]] = {}
+    contacts: dict[str, ContactState] = {}
     id_setter: UUID | None = None
 
     def change(self, changes: Mapping[str, tuple[JSON, JSON]]) -> None:
@@ -52,9 +52,7 @@ class Shadow(msgspec.Struct):
         if "externalCustomerId" in self.values:
             account.external_id = self.values["externalCustomerId"]
             account.external_id_connector = self.id_setter
-        for email, (contact_id, primary) in self.contacts.items():
-            there = account.contacts.setdefault(email, ContactState(contact_id, email, "sync", primary))
-            there.is_primary = primary
+        account.contacts |= self.contacts
         return account
 
 

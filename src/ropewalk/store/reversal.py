@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ropewalk.core.undo import LoggedChange
 from ropewalk.core.values import JSON
+from ropewalk.store import contact_rows
 from ropewalk.store.database import any_of, from_json, id_column, rows_of, time_column, update, uuid_from
 from ropewalk.store.models import Account, Contact, MatchLink, Run, Stream, StreamRecord
 
@@ -142,6 +143,7 @@ def remove_contacts(organization_id: UUID, contact_ids: Collection[UUID]) -> Non
 
 def remove_accounts(organization_id: UUID, account_ids: Collection[UUID]) -> None:
     """Without a tombstone, so that a full run brings them back. What streams remember of them goes too."""
-    StreamRecord.objects.filter(stream_id__in=_streams(organization_id), subject_id__in=account_ids).delete()
+    subjects = {*account_ids, *contact_rows.subjects(organization_id, list(account_ids))}
+    StreamRecord.objects.filter(stream_id__in=_streams(organization_id), subject_id__in=subjects).delete()
     Contact.objects.filter(organization_id=organization_id, account_id__in=account_ids).delete()
     Account.objects.filter(organization_id=organization_id, id__in=account_ids).delete()

@@ -227,9 +227,10 @@ def cancel(organization_id: UUID, run_id: UUID, *, now: datetime) -> Run:
         return get(organization_id, run_id)
 
 
-def end_open(organization_id: UUID, stream_id: UUID, *, now: datetime) -> None:
+def end_open(organization_id: UUID, stream_id: UUID, *, now: datetime, mode: str | None = None) -> None:
     """Where the stream itself goes: its runs are over at once, and whoever carries one out can commit no more."""
     mine = Run.objects.filter(organization_id=organization_id, stream_id=stream_id, status__in=OPEN)
+    mine = mine if mode is None else mine.filter(mode=mode)
     ended = list(mine.values_list("id", flat=True))
     mine.update(status="cancelled", cancel_requested=True, finished_at=now, lease=None)
     RunState.objects.filter(run_id__in=ended).delete()

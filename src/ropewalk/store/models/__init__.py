@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from ropewalk.store.models.accounts import Account, Change, Contact, MatchLink, TrackedField
 from ropewalk.store.models.audit import AuditEntry
-from ropewalk.store.models.connectors import Budget, Connector, Secret, Stream, StreamRecord
+from ropewalk.store.models.connectors import (
+    Budget,
+    Connector,
+    Secret,
+    Stream,
+    StreamRecord,
+    WaitingContact,
+)
 from ropewalk.store.models.people import ApiKey, Member, Organization, User
 from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
 
@@ -31,5 +38,6 @@ __all__ = [
     "StreamRecord",
     "TrackedField",
     "User",
+    "WaitingContact",
     "Worker",
 ]

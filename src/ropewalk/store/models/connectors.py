@@ -144,3 +144,28 @@ class StreamRecord(models.Model):
                 fields=["stream", "subject_id"], condition=Q(gone_since__isnull=False), name="record_gone"
             ),
         ]
+
+
+class WaitingContact(models.Model):
+    """A record of a contact stream whose account isn't there yet. `key` is what the account would be found by,
+    `identity` tells one contact from another; `called`: such an account has appeared."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, db_index=False, db_constraint=False
+    )
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
+    key = models.TextField()
+    identity = models.CharField(max_length=32)
+    record = models.BinaryField()
+    at = models.DateTimeField()
+    called = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "identity"], name="one_waiting_contact_an_identity")
+        ]
+        indexes = [
+            models.Index(fields=["organization", "key"], name="waiting_key"),
+            models.Index(fields=["stream", "id"], condition=Q(called=True), name="waiting_called"),
+        ]

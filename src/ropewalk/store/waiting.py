@@ -1,0 +1,127 @@
+"""Contacts that wait for their account (product.md §2.4): kept as the records they came as, found by the match key that
+their account will have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from ropewalk.core import limits
+from ropewalk.core.matching import Candidate
+from ropewalk.store.database import any_of, execute, id_column, insert, rows_of, time_column, update
+from ropewalk.store.models import Stream, WaitingContact
+
+TABLE = "ropewalk_waitingcontact"
+PAGE_ROWS = 1_000
+
+
+class Waiting(NamedTuple):
+    """`key`: of `keys_of` its account."""
+
+    key: str
+    identity: str
+    record: bytes
+
+
+def key(domain: str | None, external_id: str | None) -> str:
+    return f"domain:{domain}" if domain is not None else f"id:{external_id}"
+
+
+def keep(organization_id: UUID, stream_id: UUID, rows: Iterable[Waiting], *, now: datetime) -> None:
+    """Anew, or for the first time; past the limit they are left out, and the stream is `full`."""
+    latest = {row.identity: row for row in rows}
+    if not latest:
+        return
+    condition, listed = any_of("identity", list(latest), "text")
+    there = rows_of(
+        f"SELECT id, identity FROM {TABLE} WHERE stream_id = %s AND {condition}",
+        [id_column(stream_id), listed],
+    )
+    at = time_column(now)
+    again = [(number, latest.pop(identity)) for number, identity in there]
+    update(
+        TABLE,
+        ("id", "bigint"),
+        (("key", "text"), ("record", "bytea"), ("at", "timestamptz"), ("called", "boolean")),
+        ((row.key, row.record, at, False, number) for number, row in again),
+    )
+    room = limits.WAITING_CONTACTS - count(organization_id, stream_id) if latest else 0
+    organization, stream = id_column(organization_id), id_column(stream_id)
+    insert(
+        TABLE,
+        ("organization_id", "stream_id", "key", "identity", "record", "at", "called"),
+        ((organization, stream, *row, at, False) for row in list(latest.values())[: max(room, 0)]),
+    )
+
+
+def count(organization_id: UUID, stream_id: UUID) -> int:
+    return WaitingContact.objects.filter(organization_id=organization_id, stream_id=stream_id).count()
+
+
+def any_of_stream(organization_id: UUID, stream_id: UUID) -> bool:
+    return WaitingContact.objects.filter(organization_id=organization_id, stream_id=stream_id).exists()
+
+
+def is_full(organization_id: UUID, stream_id: UUID) -> bool:
+    return count(organization_id, stream_id) >= limits.WAITING_CONTACTS
+
+
+def taken(organization_id: UUID, stream_id: UUID, identities: Collection[str]) -> None:
+    """They have their account."""
+    condition, listed = any_of("identity", list(identities), "text")
+    execute(
+        f"DELETE FROM {TABLE} WHERE stream_id = %s AND organization_id = %s AND {condition}",
+        [id_column(stream_id), id_column(organization_id), listed],
+    )
+
+
+def drop_older(organization_id: UUID, stream_id: UUID, *, before: datetime) -> None:
+    """What a whole reading of the source hasn't met."""
+    WaitingContact.objects.filter(
+        organization_id=organization_id, stream_id=stream_id, at__lt=before
+    ).delete()
+
+
+# ---- accounts appear ----
+
+
+def call(organization_id: UUID, accounts: Collection[Candidate]) -> None:
+    """Those that wait for one of these accounts are to be taken."""
+    if not accounts or not WaitingContact.objects.filter(organization_id=organization_id).exists():
+        return
+    keys = [key(one.domain, None) for one in accounts if one.domain is not None]
+    keys += [key(None, one.external_id) for one in accounts if one.external_id is not None]
+    condition, listed = any_of("key", keys, "text")
+    execute(
+        f"UPDATE {TABLE} SET called = %s WHERE organization_id = %s AND {condition}",
+        [True, id_column(organization_id), listed],
+    )
+
+
+def streams_called(*, limit: int = 100) -> list[Stream]:
+    """Of all organizations, those with contacts that can be taken."""
+    called = WaitingContact.objects.filter(called=True).values("stream_id").distinct()
+    found = Stream.objects.filter(
+        id__in=called, enabled=True, connector__enabled=True, connector__deleted_at=None
+    )
+    return list(found.order_by("id")[:limit])
+
+
+def called(organization_id: UUID, stream_id: UUID, *, after: int) -> list[tuple[int, bytes]]:
+    """The next of them, by number, and their records."""
+    found = WaitingContact.objects.filter(
+        organization_id=organization_id, stream_id=stream_id, called=True, id__gt=after
+    )
+    page = found.order_by("id").values_list("id", "record")[:PAGE_ROWS]
+    return [(number, bytes(record)) for number, record in page]
+
+
+def settled(organization_id: UUID, numbers: Sequence[int]) -> None:
+    """They have been decided; whoever waits on isn't called any more."""
+    condition, listed = any_of("id", numbers, "bigint")
+    execute(
+        f"DELETE FROM {TABLE} WHERE organization_id = %s AND {condition} AND called",
+        [id_column(organization_id), listed],
+    )
