@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -97,6 +97,7 @@ class World:
     owner: Actor
     member_id: str
     api: Api
+    kind: str = "accounts"
 
     @classmethod
     def new(cls, name: str = "Acme", email: str = "olga@acme.example") -> World:
@@ -122,6 +123,10 @@ class World:
     def clock(self) -> Clock:
         """The one of the installation."""
         return cast(Clock, operated.clock())
+
+    def of(self, kind: str) -> World:
+        """The same, where streams are of another kind."""
+        return replace(self, kind=kind)
 
     # Calling
 
@@ -180,20 +185,20 @@ class World:
         return self.patch(f"connectors/{connector}", changes)
 
     def save(self, connector: str, body: dict[str, Any], **options: Any) -> Any:
-        return self.call("PUT", f"connectors/{connector}/streams/accounts", body, **options)[1]
+        return self.call("PUT", f"connectors/{connector}/streams/{self.kind}", body, **options)[1]
 
     def change(self, connector: str, **settings: Any) -> Any:
         """The stream as it is saved, with other `settings`."""
         return self.save(connector, self.stream(connector) | settings)
 
     def test(self, connector: str) -> Any:
-        return self.post(f"connectors/{connector}/streams/accounts/test")
+        return self.post(f"connectors/{connector}/streams/{self.kind}/test")
 
     # Running
 
     def ask(self, connector: str, **options: Any) -> tuple[dict[str, Any], bool]:
         """The run, and whether it is a new one."""
-        path = f"connectors/{connector}/streams/accounts/runs"
+        path = f"connectors/{connector}/streams/{self.kind}/runs"
         status, run = self.call("POST", path, {"mode": "sync", **options})
         return run, status == 202
 
@@ -242,7 +247,7 @@ class World:
         return [entry["detail"] for entry in self.every("audit-log") if entry["verb"] == verb]
 
     def stream(self, connector: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.get(f"connectors/{connector}/streams/accounts")
+        found: dict[str, Any] = self.get(f"connectors/{connector}/streams/{self.kind}")
         return found
 
     def state(self, connector: str) -> dict[str, Any]:
@@ -255,7 +260,7 @@ class World:
 
     def kept(self, connector: str) -> Stream:
         """The stream's row, for what the API doesn't tell."""
-        return streams.get(self.org, UUID(connector), "accounts")
+        return streams.get(self.org, UUID(connector), self.kind)
 
     def listed(self) -> list[dict[str, Any]]:
         """Every account that is not deleted, in the order they were made."""

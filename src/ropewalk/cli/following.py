@@ -49,6 +49,9 @@ def sync(called: Called, organization_id: UUID, connector_name: str, kind: str |
             ended.append(run)
             if status_of(run) in (exits.FAILED, exits.CANCELLED, exits.INTERRUPTED):
                 break
+        for run in requests.take_waiting(called.clock, organization_id):
+            what = f"{run.kind} that waited for their account"
+            ended.append(follow(called, what, at_hand, partial(_just_made, run)))
     if called.output.as_json:
         from ropewalk.api import schemas
 
@@ -82,6 +85,10 @@ def ask(
     return requests.request_run(
         connector.organization_id, called.actor, connector.id, kind, called.clock, full=full, mode=mode
     )
+
+
+def _just_made(run: Run) -> tuple[Run, bool]:
+    return run, True
 
 
 def _answer(called: Called, run: Run) -> int:
@@ -322,6 +329,7 @@ def ended(run: Run) -> remedies.Ended:
         run.reasons,
         run.mode,
         run.trigger,
+        run.progress.get("unmatched"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ropewalk.core import limits
 from ropewalk.core.mapping import MATCH_FIELDS
+from ropewalk.core.reasons import shown
 
 UNWRITTEN = "It was a dry run: nothing was written."
 AGAIN = "The watermark has not moved: the next run reads the same window again."
@@ -26,6 +27,8 @@ class Ended:
     reasons: Mapping[str, int] = field(default_factory=dict)
     mode: str = "sync"
     trigger: str = "manual"
+    unmatched: Mapping[str, Sequence[str]] | None = None
+    """Examples of the match values of rows that waited, and of those that accounts had."""
 
 
 _ABOUT = {
@@ -136,7 +139,8 @@ def _suspicious(reason: str, run: Ended) -> str:
         case "empty_page":
             return f"Two pages in a row were empty while more was promised: check {named('has_more_path', 'total_path')}."
         case "all_skipped":
-            return f"Not one row could be taken; the reasons are listed by number. {_no_match(run.settings)}"
+            told = f"Not one row could be taken; the reasons are listed by number. {_no_match(run.settings)}"
+            return f"{told} {_both_sides(run.unmatched)}" if run.unmatched else told
         case _:
             return (
                 "No rows came, where the last full run had some: check the URL, its filters and records_path "
@@ -178,12 +182,23 @@ def remedy(reason: str, settings: Mapping[str, Any]) -> str:
 
 def _no_match(settings: Mapping[str, Any]) -> str:
     fields = _match_fields(settings)
+    if "match_by" in settings:
+        return (
+            "Contacts attach to existing accounts only: sync accounts first, or fix the match field "
+            f"({fields})."
+        )
     if settings.get("create_missing") is False:
         return (
             "Turn on “Create new accounts when no match is found” (create_missing: true), or fix the match field "
             f"({fields})."
         )
     return f"Fix the match field ({fields})."
+
+
+def _both_sides(unmatched: Mapping[str, Sequence[str]]) -> str:
+    contacts, accounts = (", ".join(map(shown, unmatched[side])) for side in ("contacts", "accounts"))
+    told = f"The contacts have {contacts}; " if contacts else "Of these values "
+    return f"{told}accounts have {accounts or 'none'}."
 
 
 def _match_fields(settings: Mapping[str, Any]) -> str:

@@ -312,9 +312,11 @@ def _require_enabled(connector: Connector, stream: Stream) -> None:
         )
 
 
-def take_waiting(clock: Clock) -> None:
-    """Contacts whose account has appeared are taken by a run of their own, wherever nothing else is under way."""
-    for stream in waiting.streams_called():
+def take_waiting(clock: Clock, organization_id: UUID | None = None) -> list[Run]:
+    """Contacts whose account has appeared are taken by a run of their own, wherever nothing else is under way. None:
+    those of all organizations."""
+    made: list[Run] = []
+    for stream in waiting.streams_called(organization_id):
         with transaction(stream.organization_id):
             run, created = runs.create(
                 stream.organization_id,
@@ -330,7 +332,9 @@ def take_waiting(clock: Clock) -> None:
                 detail = {"kind": stream.kind, "waiting": True}
                 _note(stream.organization_id, SYSTEM, "run.requested", run, clock.now(), detail)
         if created:
-            _enqueue(run)
+            _enqueue(run, clock)
+            made.append(run)
+    return made
 
 
 def _under_way(organization_id: UUID, stream_id: UUID, clock: Clock) -> Run | None:

@@ -174,7 +174,7 @@ class StreamSaving:
         return Saved(stream, resets)
 
     def _targets(self) -> set[str]:
-        about = ABOUT.get(cast(Kind, self._kind_name))
+        about = ABOUT.get(cast(Kind, self.kind))
         return {entry.to for entry in self.settings.mapping} if about and about.tracked else set()
 
     def _schedule(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import structlog
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, NotFound, RetryLater, RopewalkError
+from ropewalk.core.mapping import MATCH_FIELDS
 from ropewalk.core.paging import Ending, Pager
 from ropewalk.core.values import JSON
 from ropewalk.core.verdict import Verdict, judge
@@ -31,7 +32,7 @@ from ropewalk.engine.subjects import ABOUT, About
 from ropewalk.engine.undo import Undo
 from ropewalk.engine.waited import Waited
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import connectors, ids, ledger, records, runs, streams, transactions
+from ropewalk.store import accounts, connectors, ids, ledger, records, runs, streams, transactions, waiting
 from ropewalk.store.models import Stream
 
 log = structlog.get_logger(__name__)
@@ -305,12 +306,22 @@ class Sync(Execution):
                 "vanished": sorted(after.unseen) if opening.full else [],
                 "scope": opening.scope,
                 **({"window": dryrun.window_of(opening)} if self.dry else {}),
+                **self._unmatched(after),
             },
             **self._preview(after),
             **after.counts.record(),
         )
         if self.keeps_place:
             self._keep(stream, verdict, after, now)
+
+    def _unmatched(self, after: Progress) -> dict[str, Any]:
+        """Both sides of what didn't match, for whoever has to compare them."""
+        if not self.about.waits or not after.counts.reasons["no_match"]:
+            return {}
+        [field] = MATCH_FIELDS[self.frozen.stream.match_by]
+        there = accounts.examples(self.organization_id, field)
+        asked = waiting.examples(self.organization_id, self.stream_id)
+        return {"unmatched": {"contacts": asked, "accounts": there}}
 
     def _preview(self, after: Progress) -> dict[str, Any]:
         if not self.previewed:

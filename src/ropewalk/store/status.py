@@ -14,7 +14,7 @@ from django.db.models.functions import RowNumber
 from ropewalk.core import remedies
 from ropewalk.core.alignment import Carried, match_field, warnings
 from ropewalk.core.remedies import Ended
-from ropewalk.store import alignment
+from ropewalk.store import alignment, waiting
 from ropewalk.store.models import Connector, Run, Secret, Stream
 
 ISSUES = 10
@@ -38,6 +38,8 @@ class StreamStatus:
     next_run_at: datetime | None = None
     issues: list[Issue] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    waiting: int | None = None
+    """Contacts that wait for their account; None for what isn't a stream of contacts."""
 
 
 @dataclass(slots=True)
@@ -60,14 +62,19 @@ def of_connectors(
     found = Stream.objects.filter(organization_id=organization_id, connector_id__in=named)
     statuses: dict[UUID, StreamStatus] = {}
     last_runs: dict[UUID, UUID] = {}
+    of_contacts: list[UUID] = []
     for stream in (
         found.annotate(last_run_id=Subquery(last_run)).defer("chain", "chain_seen").order_by("kind")
     ):
         found_of = answer[stream.connector_id]
         statuses[stream.id] = StreamStatus(next_run_at=_next_run_at(found_of.connector, stream))
         found_of.streams.append((stream, statuses[stream.id]))
+        if stream.kind == "contacts":
+            of_contacts.append(stream.id)
         if stream.last_run_id is not None:
             last_runs[stream.last_run_id] = stream.id
+    for stream_id, count in waiting.counts(organization_id, of_contacts).items():
+        statuses[stream_id].waiting = count
     for run in Run.objects.filter(organization_id=organization_id, id__in=last_runs):
         statuses[last_runs[run.id]].last_run = run
     for stream_id, issue in _issues(organization_id, named, now):
@@ -140,6 +147,7 @@ def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) ->
         "reasons",
         "mode",
         "trigger",
+        "progress__unmatched",
     ):
         issue = remedies.issue(Ended(*ended))
         if stream_id is not None and at is not None and issue is not None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Count
+
 from ropewalk.core import limits
 from ropewalk.core.matching import Candidate
 from ropewalk.store.database import any_of, execute, id_column, insert, rows_of, time_column, update
@@ -15,6 +17,7 @@ from ropewalk.store.models import Stream, WaitingContact
 
 TABLE = "ropewalk_waitingcontact"
 PAGE_ROWS = 1_000
+EXAMPLES = 3
 
 
 class Waiting(NamedTuple):
@@ -60,6 +63,22 @@ def count(organization_id: UUID, stream_id: UUID) -> int:
     return WaitingContact.objects.filter(organization_id=organization_id, stream_id=stream_id).count()
 
 
+def counts(organization_id: UUID, stream_ids: Collection[UUID]) -> dict[UUID, int]:
+    """By stream, also where nobody waits."""
+    if not stream_ids:
+        return {}
+    found = WaitingContact.objects.filter(organization_id=organization_id, stream_id__in=stream_ids)
+    counted = found.values_list("stream_id").annotate(count=Count("id"))
+    return dict.fromkeys(stream_ids, 0) | dict(counted)
+
+
+def examples(organization_id: UUID, stream_id: UUID) -> list[str]:
+    """A few match values that no account has, as the stream has them."""
+    found = WaitingContact.objects.filter(organization_id=organization_id, stream_id=stream_id)
+    keys = found.order_by("id").values_list("key", flat=True)[:EXAMPLES]
+    return [each.partition(":")[2] for each in dict.fromkeys(keys)]
+
+
 def any_of_stream(organization_id: UUID, stream_id: UUID) -> bool:
     return WaitingContact.objects.filter(organization_id=organization_id, stream_id=stream_id).exists()
 
@@ -100,12 +119,14 @@ def call(organization_id: UUID, accounts: Collection[Candidate]) -> None:
     )
 
 
-def streams_called(*, limit: int = 100) -> list[Stream]:
-    """Of all organizations, those with contacts that can be taken."""
+def streams_called(organization_id: UUID | None = None, *, limit: int = 100) -> list[Stream]:
+    """Those with contacts that can be taken; None: of all organizations."""
     called = WaitingContact.objects.filter(called=True).values("stream_id").distinct()
     found = Stream.objects.filter(
         id__in=called, enabled=True, connector__enabled=True, connector__deleted_at=None
     )
+    if organization_id is not None:
+        found = found.filter(organization_id=organization_id)
     return list(found.order_by("id")[:limit])
 
 

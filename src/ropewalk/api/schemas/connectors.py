@@ -51,6 +51,11 @@ class StreamState(Shape):
     watermark: Time | None
     paused: Literal["reconnect", "undo"] | None
     needs_full: bool
+    waiting: int | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Contacts that wait for their account.",
+    )
     recent_issues: list[Issue]
     warnings: list[str] = Field(description="Where it matches by what few accounts have, or none is given.")
 
@@ -109,6 +114,7 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
                 watermark=row.watermark,
                 paused=paused,
                 needs_full=row.needs_full,
+                waiting=status.waiting,
                 recent_issues=[
                     Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
                     for each in status.issues
