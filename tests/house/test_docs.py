@@ -134,6 +134,13 @@ def test_every_target_and_transform_is_documented() -> None:
     assert targets == ["from", "to", "transforms", *mapping.BUILT_IN, *mapping.INGEST_ONLY]
 
 
+def test_every_setting_and_target_of_a_contact_stream_is_documented() -> None:
+    own = {*custom_api.ContactStream.model_fields} - {*endpoint.SyncedEndpoint.model_fields, "mapping"}
+
+    named = first_codes("reference/custom-api.md", "## A contact stream")
+    assert named == [*own, *mapping.CONTACT_TARGETS]
+
+
 def test_every_setting_and_target_of_an_event_stream_is_documented() -> None:
     own = {*custom_api.EventStream.model_fields} - {*endpoint.Endpoint.model_fields}
 

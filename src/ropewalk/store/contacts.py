@@ -32,7 +32,7 @@ def listing(
     cursor: str | None = None,
 ) -> Listing[Contact]:
     """Newest first; those of deleted accounts are left out."""
-    found = _living(organization_id)
+    found = _living(organization_id).select_related("account")
     if account_id is not None:
         byhand.get(organization_id, account_id)
         found = found.filter(account_id=account_id)
