@@ -206,3 +206,98 @@ def test_rest_framework_pages_in_each_of_its_ways_and_is_given_the_time_it_asks_
     assert [status for _, _, status, _ in waited].count(200) == 7
     assert {429} < {status for _, _, status, _ in waited}
     assert early == []
+
+
+# ---- contacts of both ----
+
+
+def with_contact(record: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A customer whose record holds the person to talk to."""
+    person = {"email": f"Ada@{record['id']}.example", "full_name": f"Ada of {record['name']}", **more}
+    return {**record, "plan": {**record["plan"], "contact": person}}
+
+
+CONTACTS = {
+    "match_by": "external_id",
+    "mapping": [
+        {"from": "id", "to": "externalCustomerId"},
+        {"from": "plan.contact.email", "to": "email"},
+        {"from": "plan.contact.full_name", "to": "name"},
+    ],
+}
+
+
+def contact(record: dict[str, Any]) -> tuple[str, str, str]:
+    person = record["plan"]["contact"]
+    return person["email"].lower(), person["full_name"], "sync"
+
+
+def contacts(of: Installation) -> list[tuple[str, str, str]]:
+    found = of.json("contacts", "--limit", "500")["items"]
+    return sorted((each["email"], each["name"], each["source"]) for each in found)
+
+
+def test_kinto_gives_contacts_beside_its_accounts(acme: Installation) -> None:
+    records = [with_contact(record) for record in customers(120)]
+    with kinto(records) as crm:
+        connector = kinto_connector(crm)
+        shared = {name: connector["streams"]["accounts"][name] for name in (*STREAM, "url")}
+        connector["streams"]["contacts"] = shared | CONTACTS
+        acme.init()
+        acme.apply(connector, CRM_PASSWORD=crm.password)
+        tested = acme.json("test", "CRM", "contacts")
+        first = acme.json("sync", "CRM")["items"]
+        kept = contacts(acme)
+
+        renamed, new = with_contact(records[6], full_name="Countess"), with_contact(customers(1, 121)[0])
+        crm.put(renamed, new)
+        crm.delete("c-00009")
+        dry = acme.json("dry-run", "CRM", "contacts")
+        second = acme.json("sync", "CRM")["items"]
+        kept_then = contacts(acme)
+        undone = acme.json("undo", second[1]["run_id"])
+
+    assert tested["ok"]
+    assert {"plan.contact.email", "plan.contact.full_name"} < {field["path"] for field in tested["fields"]}
+    assert [outcome(run) for run in first] == [("succeeded", "complete", counts(120, created=120), 2)] * 2
+    assert kept == sorted(map(contact, records))
+    # A tombstone has no email: it says nothing of a contact.
+    told = counts(3, created=1, updated=1, rejected=1)
+    assert outcome(second[1]) == ("succeeded", "complete", told, 1)
+    # The new one has no account before the accounts are synced.
+    assert dry["counts"] == counts(3, updated=1, skipped=1, rejected=1)
+    assert datetime.fromisoformat(second[1]["since"]) == start(first[1])
+    assert kept_then == sorted(map(contact, [*records[:6], renamed, *records[7:], new]))
+    assert (undone["counts"], contacts(acme)) == (counts(2, updated=2), kept)
+
+
+def test_rest_framework_gives_contacts_that_wait_for_their_accounts(acme: Installation) -> None:
+    records = [with_contact(record) for record in customers(120)]
+    with drf(records) as crm:
+        connectors = [drf_connector(crm, paging) for paging in ("page", "cursor")]
+        for connector in connectors:
+            shared = {
+                name: value
+                for name, value in connector["streams"]["accounts"].items()
+                if name not in ("matching", "mapping")
+            }
+            connector["streams"]["contacts"] = shared | CONTACTS
+        acme.init()
+        acme.apply(*connectors, CRM_TOKEN=crm.token)
+
+        early = acme.json("sync", "page", "contacts", status=3)
+        waiting = acme.json("sync", "page", "accounts")
+        taken = acme.json("runs", "--kind", "contacts")["items"][0]
+        kept = contacts(acme)
+        by_cursor = acme.json("sync", "cursor", "contacts")
+
+    assert early["verdict_reasons"] == ["all_skipped"]
+    assert outcome(waiting)[:3] == ("succeeded", "complete", counts(120, created=120))
+    assert (taken["trigger"], *outcome(taken)[:3]) == (
+        "retry",
+        "succeeded",
+        "complete",
+        counts(120, created=120),
+    )
+    assert kept == sorted(map(contact, records))
+    assert outcome(by_cursor) == ("succeeded", "complete", counts(120, unchanged=120), 3)
