@@ -96,6 +96,20 @@ def test_only_what_changed(url: str) -> None:
     assert after[1]["paging"]["total"] == sum(happened.values()) == 9
 
 
+def test_contacts_of_the_customers(url: str) -> None:
+    customers = ask(f"{url}/v1/customers?limit=200")[1]["data"]["customers"]
+    people = [
+        {"customer_id": customer["id"], **contact, "updated_at": customer["updated_at"]}
+        for customer in customers
+        for contact in customer["contacts"]
+    ]
+    found = [ask(f"{url}/v1/contacts?limit=200&page={page}")[1]["data"]["contacts"] for page in (1, 2, 3)]
+    shown = [one for page in found for one in page]
+
+    assert len({one["id"] for one in shown}) == len(shown) > len(people) > 400
+    assert [{name: one[name] for name in one if name != "id"} for one in shown[: len(people)]] == people
+
+
 def test_events_of_a_customer_newest_first_within_a_time(url: str) -> None:
     def asked(query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = ask(f"{url}/v1/events?limit=200&{query}")[1]["data"]["events"]
@@ -121,7 +135,7 @@ def test_events_of_a_customer_newest_first_within_a_time(url: str) -> None:
         (
             "/v2/customers",
             TOKEN,
-            (404, "There is nothing at /v2/customers. Try /v1/customers or /v1/events."),
+            (404, "There is nothing at /v2/customers. Try /v1/customers, /v1/contacts or /v1/events."),
         ),
     ],
 )

@@ -37,9 +37,12 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
             text = demo.text
 
         assert ended == 0, text
-        assert [(run["verdict"], run["counts"]["processed"] > 0) for run in runs] == [("complete", True)] * 2
+        assert [(run["verdict"], run["counts"]["processed"] > 0) for run in runs] == [("complete", True)] * 3
         assert (third["status"], third["verdict"]) == ("succeeded", "complete")
-        second, first = (run["counts"] for run in runs)
+        people, second, first = (run["counts"] for run in runs)
+        # Most of them came with their accounts, as emails; now they have names.
+        assert people["processed"] == people["created"] + people["updated"] + people["unchanged"] > 2_000
+        assert people["updated"] > people["created"]
         assert (first["processed"], first["created"]) == (2_000, 2_000)
         assert second["created"] > 0
         assert second["updated"] > 0

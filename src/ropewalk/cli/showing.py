@@ -58,6 +58,18 @@ streams:
       - {from: address.country, to: country}
       - {from: status, to: status}
       - {from: tags, to: tags}
+  contacts:
+    url: URL/v1/contacts
+    records_path: data.contacts
+    pagination:
+      {type: page, page_param: page, size_param: limit, page_size: 200, total_path: paging.total}
+    incremental: {param: updated_since}
+    match_by: external_id
+    mapping:
+      - {from: customer_id, to: externalCustomerId}
+      - {from: email, to: email}
+      - {from: name, to: name}
+      - {from: role, to: role}
   events:
     url: URL/v1/events
     records_path: data.events
@@ -188,6 +200,8 @@ class Demo:
         status, run_id = self._sync(organization_id)
         if status == exits.DONE:
             self._show_changes(organization_id, run_id)
+            self._say("The people at these customers, a stream of their own:")
+            status, _ = self._sync(organization_id, "contacts")
             self._show_events(organization_id, run_id)
         return status
 
@@ -200,13 +214,13 @@ class Demo:
             organization_id, self._called.actor, [document], {"VENDOR_TOKEN": self._token}, self._called.clock
         )
 
-    def _sync(self, organization_id: UUID) -> tuple[int, UUID]:
+    def _sync(self, organization_id: UUID, kind: str = "accounts") -> tuple[int, UUID]:
         from ropewalk.cli import following
 
         connector = self._called.connector(organization_id, "Vendor")
         with following.WorkerAtHand(self._called) as at_hand:
-            asking = partial(following.ask, self._called, connector, "accounts")
-            run = following.follow(self._called, f"{connector.name} accounts", at_hand, asking)
+            asking = partial(following.ask, self._called, connector, kind)
+            run = following.follow(self._called, f"{connector.name} {kind}", at_hand, asking)
         return following.status_of(run), run.id
 
     def _show_accounts(self, organization_id: UUID) -> None:

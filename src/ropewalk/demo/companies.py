@@ -77,6 +77,20 @@ class Book:
         found = [company for company in self.companies if since is None or company["updated_at"] >= since]
         return found[(number - 1) * size : number * size], len(found)
 
+    def people(self, number: int, size: int, since: str | None = None) -> tuple[list[dict[str, Any]], int]:
+        """One page of the contacts at those customers, as `page` chooses them."""
+        found = [
+            {
+                "id": f"{company['id']}-{place}",
+                "customer_id": company["id"],
+                **contact,
+                "updated_at": company["updated_at"],
+            }
+            for company in self.page(1, len(self.companies), since)[0]
+            for place, contact in enumerate(company["contacts"], 1)
+        ]
+        return found[(number - 1) * size : number * size], len(found)
+
     def month_passes(self, now: datetime) -> dict[str, int]:
         """Some customers rename themselves, grow, upgrade, leave, and new ones come."""
         at = stamp(now)

@@ -57,7 +57,14 @@ class Door(BaseHTTPRequestHandler):
     server: Vendor
 
     def do_GET(self) -> None:
-        self.reply({"/": self.about, "/v1/customers": self.customers, "/v1/events": self.events})
+        self.reply(
+            {
+                "/": self.about,
+                "/v1/customers": self.customers,
+                "/v1/contacts": self.contacts,
+                "/v1/events": self.events,
+            }
+        )
 
     def do_POST(self) -> None:
         self.reply({"/admin/month": self.month})
@@ -71,7 +78,9 @@ class Door(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(target.query, keep_blank_values=True).items()}
         try:
             if target.path not in routes:
-                raise Problem(404, f"There is nothing at {target.path}. Try /v1/customers or /v1/events.")
+                raise Problem(
+                    404, f"There is nothing at {target.path}. Try /v1/customers, /v1/contacts or /v1/events."
+                )
             with self.server.lock:
                 status, answer = 200, json.dumps(routes[target.path](query), ensure_ascii=False)
         except Problem as problem:
@@ -89,17 +98,24 @@ class Door(BaseHTTPRequestHandler):
         return {
             "what": "The API of a vendor that doesn't exist, for trying Ropewalk out",
             "customers": f"{self.server.url}/v1/customers?page=1&limit=100&updated_since=2026-01-01T00:00:00Z",
+            "contacts": f"{self.server.url}/v1/contacts?page=1&limit=100&updated_since=2026-01-01T00:00:00Z",
             "events": f"{self.server.url}/v1/events?customer=cus_00001&from=2026-01-01T00:00:00Z&page=1&limit=100",
             "authentication": "Authorization: Bearer TOKEN",
             "make a month pass": f"POST {self.server.url}/admin/month",
         }
 
     def customers(self, query: dict[str, str]) -> dict[str, Any]:
+        return self.listed(query, "customers", self.server.book.page)
+
+    def contacts(self, query: dict[str, str]) -> dict[str, Any]:
+        return self.listed(query, "contacts", self.server.book.people)
+
+    def listed(self, query: dict[str, str], name: str, of_book: Any) -> dict[str, Any]:
         self.let_in()
         page, limit = whole(query, "page", 1, (1, 1_000_000)), whole(query, "limit", 50, LIMITS)
-        found, total = self.server.book.page(page, limit, query.get("updated_since") or None)
+        found, total = of_book(page, limit, query.get("updated_since") or None)
         return {
-            "data": {"customers": found},
+            "data": {name: found},
             "paging": {"page": page, "limit": limit, "total": total, "has_more": page * limit < total},
         }
 
