@@ -533,7 +533,7 @@ def test_all_contacts_skipped_says_to_sync_accounts_first_and_shows_both_sides(
 
     assert told(run) == suspicious("all_skipped", skipped=2, reasons={"no_match": 2})
     assert people.world.rows(run)[0]["message"] == (
-        'No account has the external id "1"; accounts have "CRM-1", "CRM-2". Contacts attach to existing accounts only: '
+        'No account has the external id "1"; accounts have external ids like "CRM-1", "CRM-2". Contacts attach to existing accounts only: '
         "sync accounts first, or fix the match field. The contact waits, and is taken when such an account appears."
     )
     [issue] = people.world.state(people.connector)["recent_issues"]
@@ -551,7 +551,7 @@ def test_without_any_account_it_says_so(world: World, people: People) -> None:
     run = people.sync(person("1", "ada@a.example"))
 
     assert people.world.rows(run)[0]["message"].startswith(
-        'No account has the external id "1"; no account has a externalCustomerId at all.'
+        'No account has the external id "1"; no account has any external id yet.'
     )
 
 

@@ -107,6 +107,21 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
+EXAMPLES = 3
+_MATCHED = {"companyDomain": "company_domain", "externalCustomerId": "external_customer_id"}
+
+
+def examples(organization_id: UUID, name: str) -> list[str]:
+    """A few of the values that accounts are matched by."""
+    column = _MATCHED[name]
+    found = rows_of(
+        f"SELECT {column} FROM {TABLE} WHERE organization_id = %s AND {column} IS NOT NULL"
+        f" AND deleted_at IS NULL ORDER BY {column} LIMIT {EXAMPLES}",
+        [id_column(organization_id)],
+    )
+    return [value for (value,) in found]
+
+
 # ---- writing ----
 
 
