@@ -608,7 +608,26 @@ def test_a_test_suggests_the_targets_of_contacts(
 
     found = people.world.test(people.connector)
 
+    proposal = found["proposal"]
     assert {one["to"] for one in found["suggestions"]} == {"email", "name", "phone", "role", field}
+    assert (proposal["matching"]["value"], proposal["matching"]["others"]) == ("external_id", ["domain"])
+    assert {entry["to"] for entry in proposal["mapping"]["value"]} == {
+        "email", "name", "phone", "role", "externalCustomerId",
+    }  # fmt: skip
+
+
+def test_where_nothing_names_the_account_its_domain_is_that_of_the_email(
+    world: World, people: People
+) -> None:
+    people.records = [{"email": f"p{number}@company-{number}.example"} for number in range(3)]
+
+    proposal = people.world.test(people.connector)["proposal"]
+
+    assert proposal["matching"]["value"] == "domain"
+    assert proposal["mapping"]["value"] == [
+        {"from": "email", "to": "email"},
+        {"from": "email", "to": "companyDomain", "transforms": ["domain"]},
+    ]
 
 
 def test_a_custom_field_with_periodic_off_is_none_of_a_contacts(world: World, serving: Serving) -> None:

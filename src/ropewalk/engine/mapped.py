@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ropewalk.core import discover, paths, suggest
@@ -22,26 +23,35 @@ def propose(records: Sequence[JSON], kind: Kind) -> dict[str, Finding]:
         if one.to == "externalCustomerId" and kind == "accounts" and not _unique(sample, one.from_):
             continue
         taken.setdefault(one.to, one)
-    mapping = [_entry(one, fields[one.from_]) for one in taken.values()]
-    why = "A guess, from names and values: " + "; ".join(f"{one.to}: {one.reason}" for one in taken.values())
     matched = [
         name
         for name in ("externalCustomerId", "companyDomain")
         if name in taken and fields[taken[name].from_].fill_rate >= FILLED
     ]
+    matching = _matching(matched, kind)
+    if kind == "contacts":
+        # They match by one of the two, and the other would say nothing about them.
+        for name in {"externalCustomerId", "companyDomain"}.intersection(taken).difference(matched[:1]):
+            del taken[name]
+    mapping = [_entry(one, fields[one.from_]) for one in taken.values()]
+    if kind == "contacts" and not matched and "email" in taken:
+        matching = Finding("domain", False, "A guess: nothing names the account but the domain of the email.")
+        mapping.append(_entry(replace(taken["email"], to="companyDomain"), fields[taken["email"].from_]))
+    why = "A guess, from names and values: " + "; ".join(f"{one.to}: {one.reason}" for one in taken.values())
     return {
-        "matching": _matching(matched),
+        "matching": matching,
         "mapping": Finding(mapping, False, why if taken else "No field looks like one of ours."),
     }
 
 
-def _matching(matched: Sequence[str]) -> Finding:
-    modes = {
-        ("externalCustomerId", "companyDomain"): "domain_and_external_id",
+def _matching(matched: Sequence[str], kind: Kind) -> Finding:
+    modes: dict[tuple[str, ...], str] = {
         ("externalCustomerId",): "external_id",
         ("companyDomain",): "domain",
     }
-    value = modes.get(tuple(matched))
+    if kind == "accounts":
+        modes = {("externalCustomerId", "companyDomain"): "domain_and_external_id", **modes}
+    value = modes.get(tuple(matched if kind == "accounts" else matched[:1]))
     if value is None:
         return Finding(None, False, "No field looks like a domain or an id to match by.")
     others = [mode for mode in modes.values() if mode != value and len(matched) > 1]
