@@ -9,9 +9,9 @@ import pytest
 
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
-from ropewalk.engine import requests
+from ropewalk.engine import batches, requests
 from tests.engine.conftest import Serving
-from tests.engine.world import Refused, World, brief, complete, suspicious
+from tests.engine.world import Flags, Refused, World, brief, complete, suspicious
 from tests.fakes import Answer, Fake
 from tests.fakes.shapes import Pages
 
@@ -356,6 +356,27 @@ def test_a_sync_goes_before_the_contacts_that_waited(world: World, people: Peopl
     assert world.run({"run_id": str(waited.id)})["status"] == "cancelled"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_takes_who_waited_goes_on_with_the_rest(
+    world: World, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_ROWS", 2)
+    rows = [person("7", f"p{number}@b.example") for number in range(5)]
+    people.sync(*rows, person("8", "other@b.example"))
+    account(world, "7")
+    [waited] = requests.take_waiting(world.clock)
+    run = {"run_id": str(waited.id)}
+    asked = iter([False, True])
+
+    stopped = people.world.carry_out(run, Flags(stop=lambda: next(asked, False)))
+    ended = people.world.carry_out(run)
+
+    assert (stopped["status"], stopped["counts"]["created"]) == ("running", 2)
+    assert told(ended) == complete(created=5)
+    assert [one[1] for one in contacts(world)] == [row["email"] for row in rows]
+    assert people.waiting == 1
+
+
 def test_past_the_limit_the_next_run_is_a_full_one(
     world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -508,6 +529,24 @@ def test_undoing_the_accounts_leaves_no_memory_of_their_contacts(
     world.sync(crm)
 
     assert people.outcome(person("1", "ada@a.example")) == complete(created=1)
+
+
+def test_undoing_an_account_run_keeps_a_contact_that_a_contact_stream_knows(
+    world: World, people: People, serving: Serving
+) -> None:
+    listed: list[dict[str, Any]] = [{"id": "1"}]
+    mapping = [{"from": "id", "to": "externalCustomerId"}, {"from": "users", "to": "endUsers"}]
+    crm = world.connect(
+        serving(Fake(lambda asked: listed)), {"records_path": "", "mapping": mapping}, name="A"
+    )
+    world.sync(crm)
+    listed[0] = {"id": "1", "users": "ada@a.example,bob@a.example"}
+    run = world.sync(crm)
+    assert people.outcome(person("1", "bob@a.example")) == complete(unchanged=1)
+
+    world.undo(run)
+
+    assert [one[1] for one in contacts(world)] == ["bob@a.example"]
 
 
 @pytest.mark.django_db(transaction=True)

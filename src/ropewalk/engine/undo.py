@@ -128,12 +128,17 @@ class Undo(Execution):
         found, _ = accounts.candidates(
             organization_id, connector_id=self.undone.connector_id, account_ids=about
         )
+        contacts = reversal.contacts(organization_id, about)
+        made_here = {each.contact_id for each in changes if each.created}
+        created = [one for one in contacts.values() if one.id in made_here]
+        claimed = reversal.claimed(organization_id, list(made), self.undone.stream_id)
+        claimed |= reversal.claimed_contacts(organization_id, created, self.undone.stream_id)
         return _Batch(
             standing,
             {account.account_id: account for account in found},
-            reversal.contacts(organization_id, about),
+            contacts,
             made,
-            reversal.claimed(organization_id, list(made), self.undone.stream_id),
+            claimed,
             people.owners(organization_id).ids,
         )
 
@@ -247,7 +252,8 @@ def _undo_contact(change: LoggedChange, batch: _Batch) -> _Undone:
         return _Undone()
     standing = batch.standing
     if change.created:
-        if others := standing.others(change):
+        others = standing.others(change)
+        if others or contact.id in batch.claimed:
             return _Undone(kept=tuple(change.fields), by=tuple(others))
         return _remove(change, batch, contact.values)
     back: Changes = {}

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from ropewalk.core.contacts import subject
 from ropewalk.core.undo import LoggedChange
 from ropewalk.core.values import JSON
 from ropewalk.store import contact_rows
@@ -80,6 +81,16 @@ def claimed(organization_id: UUID, account_ids: Sequence[UUID], stream_id: UUID 
     known = StreamRecord.objects.filter(stream_id__in=others, subject_id__in=account_ids)
     linked = MatchLink.objects.filter(organization_id=organization_id, account_id__in=account_ids)
     return {*known.values_list("subject_id", flat=True), *linked.values_list("account_id", flat=True)}
+
+
+def claimed_contacts(
+    organization_id: UUID, contacts: Iterable[ContactRow], stream_id: UUID | None
+) -> set[UUID]:
+    """Those of the contacts that other streams know too."""
+    others = [one for one in _streams(organization_id) if one != stream_id]
+    subjects = {subject(one.account_id, str(one.values["email"])): one.id for one in contacts}
+    known = StreamRecord.objects.filter(stream_id__in=others, subject_id__in=subjects)
+    return {subjects[found] for found in known.values_list("subject_id", flat=True)}
 
 
 def _streams(organization_id: UUID) -> list[UUID]:
