@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
@@ -188,6 +190,27 @@ def test_two_rows_for_one_contact_in_one_run(world: World, people: People) -> No
 
     assert people.outcome(*rows) == complete(created=1, updated=1, notices={"duplicate_in_run": 1})
     assert [one[2] for one in contacts(world)] == ["B"]
+
+
+def test_a_batch_takes_as_many_queries_for_three_contacts_as_for_three_hundred(
+    world: World, serving: Serving
+) -> None:
+    counted = []
+    for count in (3, 300):
+        people = People(world, serving, name=f"of {count}")
+        for number in range(count // 3):
+            account(world, f"{count}-{number}")
+        many = [
+            person(f"{count}-{number // 2 if number % 3 else 'nobody'}", f"p{number}@a.example", name="A")
+            for number in range(count)
+        ]
+        with CaptureQueriesContext(connection) as first:
+            people.sync(*many)
+        with CaptureQueriesContext(connection) as second:
+            people.sync(*({**each, "name": "B"} for each in many))
+        counted.append((len(first), len(second)))
+
+    assert counted[0] == counted[1]
 
 
 # ---- matching ----
