@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
 from ropewalk.engine import batches, requests
+from ropewalk.store.models import WaitingContact
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, Refused, World, brief, complete, suspicious
 from tests.fakes import Answer, Fake
@@ -398,6 +399,27 @@ def test_a_run_that_takes_who_waited_goes_on_with_the_rest(
     assert told(ended) == complete(created=5)
     assert [one[1] for one in contacts(world)] == [row["email"] for row in rows]
     assert people.waiting == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_taken_after_an_undo_before_somebody_asks_for_it(world: World, people: People) -> None:
+    account(world, "1")
+    rows = [person("1", "ada@a.example"), person("7", "bob@b.example")]
+    people.world.undo(people.sync(*rows))
+    account(world, "7")
+
+    assert (people.take_waiting(), contacts(world)) == ([], [])
+    assert people.outcome(*rows) == complete(created=2)
+    assert (people.waiting, people.take_waiting()) == (0, [])
+
+
+def test_who_waits_goes_with_the_connector(world: World, people: People) -> None:
+    people.sync(person("7", "bob@b.example"))
+    assert people.waiting == 1
+
+    world.delete(f"connectors/{people.connector}")
+
+    assert not WaitingContact.objects.exists()
 
 
 def test_past_the_limit_the_next_run_is_a_full_one(

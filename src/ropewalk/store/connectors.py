@@ -14,7 +14,7 @@ from ropewalk.core.values import JSON
 from ropewalk.store import pages, secrets
 from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Connector, Stream
+from ropewalk.store.models import Connector, Stream, WaitingContact
 from ropewalk.store.pages import Listing
 from ropewalk.store.transactions import transaction
 
@@ -101,7 +101,8 @@ def update(
 
 
 def delete(organization_id: UUID, connector_id: UUID, *, now: datetime) -> None:
-    """Its secrets are gone at once; accounts, history and runs stay under its name. Runs are the engine's to cancel."""
+    """Its secrets, and contacts that wait, are gone at once; accounts, history and runs stay under its name. Runs are
+    the engine's to cancel."""
     with transaction(organization_id):
         found = get(organization_id, connector_id)
         found.deleted_at = found.updated_at = now
@@ -111,6 +112,9 @@ def delete(organization_id: UUID, connector_id: UUID, *, now: datetime) -> None:
             enabled=False, periodic=False, next_run_at=None, updated_at=now
         )
         secrets.erase(organization_id, connector_id=connector_id)
+        WaitingContact.objects.filter(
+            organization_id=organization_id, stream__connector_id=connector_id
+        ).delete()
 
 
 def _living(organization_id: UUID) -> QuerySet[Connector, Connector]:

@@ -120,11 +120,13 @@ def call(organization_id: UUID, accounts: Collection[Candidate]) -> None:
 
 
 def streams_called(organization_id: UUID | None = None, *, limit: int = 100) -> list[Stream]:
-    """Those with contacts that can be taken; None: of all organizations."""
+    """Those with contacts that can be taken; None: of all organizations. Where a run was undone, nothing is done again
+    before somebody asks for it."""
     called = WaitingContact.objects.filter(called=True).values("stream_id").distinct()
     found = Stream.objects.filter(
         id__in=called, enabled=True, connector__enabled=True, connector__deleted_at=None
     )
+    found = found.exclude(paused="undo")
     if organization_id is not None:
         found = found.filter(organization_id=organization_id)
     return list(found.order_by("id")[:limit])
