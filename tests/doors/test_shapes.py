@@ -273,11 +273,12 @@ def test_sources_describe_their_settings(world: World, api: Api) -> None:
     assert (source["slug"], source["name"], source["kinds"]) == (
         "custom_api",
         "Custom API",
-        ["accounts", "events"],
+        ["accounts", "contacts", "events"],
     )
     assert source["secrets"] == ["token", "password", "client_secret"]
     assert source["settings"]["properties"].keys() == {"auth", "requests_per_minute"}
     assert {"url", "pagination", "mapping", "matching"} <= source["streams"]["accounts"]["properties"].keys()
+    assert {"url", "schedule", "mapping", "match_by"} <= source["streams"]["contacts"]["properties"].keys()
 
 
 def test_a_stream_can_be_sent_back_as_it_was_read(world: World, api: Api) -> None:
