@@ -390,8 +390,48 @@ def test_contacts_get_the_match_field_of_their_stream_only(matching, targets):
     assert sorted(s.to for s in suggest.suggest(fields, "contacts", matching)) == targets
 
 
-def test_events_get_no_suggestions_yet():
-    assert suggest.suggest([Field("email", EMAILS)], "events") == []
+TIMES = ("2026-03-01T12:00:00Z", "2026-03-01T12:00:01.5+01:00", "2026-03-01 12:00:02")
+EPOCHS = (1772366400, 1772366401, 1772366402)
+WHATS = ("signed_in", "Report opened", "user.invited")
+EVENTS = [
+    # Segment, PostHog, Mixpanel, Amplitude, Stripe, Intercom, GitHub
+    ("timestamp", TIMES, "eventTime"),
+    ("receivedAt", TIMES, "eventTime"),
+    ("properties.time", EPOCHS, "eventTime"),
+    ("event_time", TIMES, "eventTime"),
+    ("created", EPOCHS, "eventTime"),
+    ("created_at", TIMES, "eventTime"),
+    ("occurred_at", ("1772366400", "1772366401"), "eventTime"),
+    ("event", WHATS, "eventName"),
+    ("event_type", WHATS, "eventName"),
+    ("event_name", WHATS, "eventName"),
+    ("action", WHATS, "eventName"),
+    ("type", WHATS, "eventName"),
+    ("account_id", DIGITS, "accountKey"),
+    ("customer", STRIPE_IDS, "accountKey"),
+    ("organizationId", UUIDS, "accountKey"),
+    ("company.domain", DOMAINS, "accountKey"),
+    ("domain", DOMAINS, "accountKey"),
+    ("user_id", DIGITS, "userId"),
+    ("userId", UUIDS, "userId"),
+    ("actor.email", EMAILS, "userId"),
+    ("user.email", EMAILS, "userId"),
+    ("id", UUIDS, None),
+    ("event_id", UUIDS, None),
+    ("updated_at", TIMES, None),
+    ("timestamp", PEOPLE, None),
+    ("user.name", PEOPLE, None),
+    ("context.ip", ("192.0.2.1", "192.0.2.2"), None),
+    ("account.name", NAMES, None),
+    ("plan.type", ("free", "team"), None),
+]
+
+
+@pytest.mark.parametrize(("path", "examples", "target"), EVENTS)
+def test_fields_of_events(path, examples, target):
+    found = [suggestion.to for suggestion in suggest.suggest([Field(path, examples)], "events")]
+
+    assert found == ([] if target is None else [target])
 
 
 @given(

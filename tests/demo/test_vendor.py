@@ -96,13 +96,33 @@ def test_only_what_changed(url: str) -> None:
     assert after[1]["paging"]["total"] == sum(happened.values()) == 9
 
 
+def test_events_of_a_customer_newest_first_within_a_time(url: str) -> None:
+    def asked(query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = ask(f"{url}/v1/events?limit=200&{query}")[1]["data"]["events"]
+        return found
+
+    mine = asked("customer=cus_00007")
+    middle = mine[len(mine) // 2]["occurred_at"]
+
+    assert {event["customer_id"] for event in mine} == {"cus_00007"}
+    assert 5 <= len(mine) <= 25
+    assert mine == sorted(mine, key=lambda event: event["occurred_at"], reverse=True)
+    assert asked(f"customer=cus_00007&from={middle}") + asked(f"customer=cus_00007&to={middle}") == mine
+    assert asked("customer=nobody") == []
+    assert ask(f"{url}/v1/events?limit=200")[1]["paging"] == {"page": 1, "has_more": True}
+
+
 @pytest.mark.parametrize(
     ("path", "token", "answer"),
     [
         ("/v1/customers", "wrong", (401, "Send the token as `Authorization: Bearer TOKEN`.")),
         ("/v1/customers?limit=201", TOKEN, (422, "limit must be a whole number from 1 to 200.")),
         ("/v1/customers?page=0", TOKEN, (422, "page must be a whole number from 1 to 1000000.")),
-        ("/v2/customers", TOKEN, (404, "There is nothing at /v2/customers. Try /v1/customers.")),
+        (
+            "/v2/customers",
+            TOKEN,
+            (404, "There is nothing at /v2/customers. Try /v1/customers or /v1/events."),
+        ),
     ],
 )
 def test_refusals(url: str, path: str, token: str, answer: tuple[int, str]) -> None:

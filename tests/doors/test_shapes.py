@@ -70,6 +70,7 @@ def stream_shape(world: World) -> dict[str, Any]:
             "paused": None,
             "needs_full": False,
             "recent_issues": [],
+            "warnings": [],
         },
         "url": "http://127.0.0.1:9/v1/accounts",
         "method": "GET",
@@ -269,7 +270,11 @@ def test_the_audit_log_tells_who_did_what_from_where(world: World, api: Api) -> 
 def test_sources_describe_their_settings(world: World, api: Api) -> None:
     (source,) = api.get("/v1/sources")["items"]
 
-    assert (source["slug"], source["name"], source["kinds"]) == ("custom_api", "Custom API", ["accounts"])
+    assert (source["slug"], source["name"], source["kinds"]) == (
+        "custom_api",
+        "Custom API",
+        ["accounts", "events"],
+    )
     assert source["secrets"] == ["token", "password", "client_secret"]
     assert source["settings"]["properties"].keys() == {"auth", "requests_per_minute"}
     assert {"url", "pagination", "mapping", "matching"} <= source["streams"]["accounts"]["properties"].keys()

@@ -53,6 +53,8 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
                 re.MULTILINE,
             )
         assert text.count("new account") == second["created"]
+        assert re.search(r"^Vendor +ok ", text, re.MULTILINE)
+        assert "Fields changed" in text
         assert "Traceback" not in text
     # The second began afresh.
     assert keys[0] != keys[1]

@@ -160,6 +160,27 @@ def test_another_organizations_connectors_are_in_no_file(world: World) -> None:
     assert exported(world).connectors == []
 
 
+def test_an_event_stream_is_written_and_read_again(world: World) -> None:
+    mapping = [{"from": name, "to": name} for name in ("eventTime", "eventName", "accountKey")]
+    stream = {
+        "url": "https://api.example.com/events",
+        "match_by": "external_id",
+        "account_param": "of",
+        "mapping": [*mapping, {"from": "", "to": "properties"}],
+    }
+    body = {"source": "custom_api", "name": "App", "streams": {"events": stream}}
+    configure.create_connector(world.org, world.owner, body, world.clock)
+    before, file = state(world), exported(world)
+    documents = [Document("all.yaml", file.text())]
+
+    [same] = files.plan(world.org, documents, {}, world.clock)
+    emptied(world)
+    files.apply(world.org, world.owner, documents, {}, world.clock)
+
+    assert (same.action, same.differences) == ("unchanged", [])
+    assert (state(world), exported(world).text()) == (before, file.text())
+
+
 # ---- any connector ----
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

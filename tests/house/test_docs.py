@@ -54,7 +54,7 @@ def in_words(name: str, value: Any) -> str:
     if isinstance(value, tuple):
         return "–".join(f"{bound:,}" for bound in value)
     for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
-        if name.endswith("_BYTES") and value % size == 0:
+        if "_BYTES" in name and value % size == 0:
             return f"{value // size:,} {unit}"
     return f"{value:,}"
 
@@ -132,6 +132,19 @@ def test_every_target_and_transform_is_documented() -> None:
     assert sorted(named) == sorted(transforms.NAMES)
     targets = [name for name in first_codes("reference/custom-api.md", "## Mapping") if name[-1].isalpha()]
     assert targets == ["from", "to", "transforms", *mapping.BUILT_IN, *mapping.INGEST_ONLY]
+
+
+def test_every_setting_and_target_of_an_event_stream_is_documented() -> None:
+    own = {*custom_api.EventStream.model_fields} - {*endpoint.Endpoint.model_fields}
+
+    assert first_codes("reference/custom-api.md", "## An event stream") == [
+        *own_in_order(own),
+        *mapping.EVENT_TARGETS,
+    ]
+
+
+def own_in_order(names: set[str]) -> list[str]:
+    return [name for name in custom_api.EventStream.model_fields if name in names]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +8,11 @@ import pytest
 from ropewalk.core.checking import check as load
 from ropewalk.core.errors import MustFix
 from ropewalk.sources import REGISTRY, custom_api
+from ropewalk.sources.base import Window
 from ropewalk.sources.custom_api import (
     AccountStream,
     ConnectorSettings,
+    EventStream,
     baseline,
     keeps_place,
     resets_baseline,
@@ -294,7 +296,7 @@ def test_an_installation_may_raise_the_ceilings() -> None:
         ),
         (
             {"pagination": {"type": "offset"}, "incremental": {"param": "offset"}},
-            [("pagination.offset_param", "This is the incremental parameter’s name; give another.")],
+            [("incremental.param", "This is the offset_param of pagination; give another name.")],
         ),
         (
             {"pagination": {"type": "offset", "params_in": "body"}},
@@ -302,13 +304,17 @@ def test_an_installation_may_raise_the_ceilings() -> None:
         ),
         (
             {
-                "method": "POST", "body": {"a": "x"}, "incremental": {"param": "a.since"},
+                "method": "POST", "body": {"a": "x"},
                 "pagination": {"type": "cursor", "params_in": "body", "cursor_param": "a.after", "next_cursor_path": "n"},
             },
-            [
-                ("pagination.cursor_param", "a.after can’t be put into the body: “a” is a single value that has no place “after”."),
-                ("pagination.params_in", "a.since can’t be put into the body: “a” is a single value that has no place “since”."),
-            ],
+            [("pagination.cursor_param", "a.after can’t be put into the body: “a” is a single value that has no place “after”.")],
+        ),
+        (
+            {
+                "method": "POST", "body": {"a": "x"}, "incremental": {"param": "a.since"},
+                "pagination": {"type": "page", "params_in": "body"},
+            },
+            [("incremental.param", "a.since can’t be put into the body: “a” is a single value that has no place “since”.")],
         ),
         (
             {"mapping": [{"from": "id", "to": "externalCustomerId"}]},
@@ -422,3 +428,105 @@ def test_every_setting_has_a_title_for_the_form() -> None:
         assert {
             name for name, each in schema["properties"].items() if not {"title", "$ref"} & set(each)
         } == set()
+
+
+# ---- event streams ----
+
+EVENTS = [
+    {"from": "at", "to": "eventTime"},
+    {"from": "type", "to": "eventName"},
+    {"from": "customer", "to": "accountKey"},
+]
+
+
+def event_stream(**changes: Any) -> EventStream:
+    return load(EventStream, {"url": URL, "mapping": EVENTS} | changes)
+
+
+def test_an_event_stream_as_it_is_documented() -> None:
+    made = event_stream(
+        match_by="external_id",
+        start_param="from",
+        end_param="to",
+        lookback_days=365,
+        account_param="customer",
+    )
+
+    assert load(EventStream, made.model_dump(mode="json", by_alias=True)) == made
+    assert event_stream().model_dump(exclude={"mapping", "pagination"}) == {
+        "method": "GET", "url": URL, "body": None, "headers": {}, "plain_headers": [], "auth": None, "records_path": "",
+        "timeout_ms": 30_000, "enabled": True, "match_by": "domain", "start_param": None, "end_param": None,
+        "lookback_days": 90, "account_param": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({"lookback_days": 366}, [("lookback_days", "Give a whole number from 1 to 365.")]),
+        ({"match_by": "email"}, [("match_by", "Give one of domain, external_id.")]),
+        ({"start_param": "x", "end_param": "x"}, [("end_param", "This is the start_param already; give another name.")]),
+        (
+            {"pagination": {"type": "page"}, "account_param": "page"},
+            [("account_param", "This is the page_param of pagination; give another name.")],
+        ),
+        (
+            {"method": "POST", "body": {"a": "x"}, "pagination": {"type": "page", "params_in": "body"}, "end_param": "a.to"},
+            [("end_param", "a.to can’t be put into the body: “a” is a single value that has no place “to”.")],
+        ),
+        (
+            {"mapping": EVENTS[:1]},
+            [
+                ("mapping", "Map eventName: an event can't do without it."),
+                ("mapping", "Map accountKey: an event can't do without it."),
+            ],
+        ),
+        (
+            {"mapping": [*EVENTS, {"from": "plan", "to": "planTier"}, {"from": "", "to": "userId"}]},
+            [
+                ("mapping.3.to", "An event has no such field; there are eventTime, eventName, accountKey, userId, properties."),
+                ("mapping.4.from", "Name the path that this value comes from, or give it a constant transform."),
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_problems_of_an_event_stream(changes: dict[str, Any], problems: list[tuple[str, str]]) -> None:
+    with pytest.raises(MustFix) as caught:
+        event_stream(**changes)
+
+    assert [(problem.path, problem.message) for problem in caught.value.problems] == problems
+
+
+def test_an_event_stream_has_nothing_that_only_runs_have() -> None:
+    of_runs = {
+        "schedule": {},
+        "incremental": None,
+        "max_records": 5,
+        "ignore_reasons": [],
+        "create_missing": True,
+    }
+
+    with pytest.raises(MustFix) as caught:
+        event_stream(**of_runs)
+
+    assert {problem.path for problem in caught.value.problems} == of_runs.keys()
+
+
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [
+        ({}, {}),
+        ({"start_param": "from"}, {"from": "2026-01-01T00:00:00Z"}),
+        ({"end_param": "to", "account_param": "of"}, {"to": "2026-03-01T12:00:00Z", "of": "c-1"}),
+    ],
+)
+def test_what_an_event_stream_asks_for(named: dict[str, Any], sent: dict[str, str]) -> None:
+    asked = Window(
+        since=datetime(2026, 1, 1, tzinfo=UTC), until=datetime(2026, 3, 1, 12, tzinfo=UTC), account="c-1"
+    )
+    kind = custom_api.SOURCE.kinds["events"]
+
+    request = kind.first_request(ConnectorSettings(), event_stream(**named), asked)
+
+    assert dict(request.params) == sent
+    assert event_stream(**named).parameters(Window()) == {}

@@ -1,7 +1,8 @@
-"""Accounts: found, made and changed by hand, and their history."""
+"""Accounts: found, made and changed by hand, their history and their events."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,10 +11,11 @@ from ninja import Body, Query, Router, Status
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads
-from ropewalk.engine import accounts
+from ropewalk.core.timeline import Filter
+from ropewalk.engine import accounts, timeline
 from ropewalk.engine.operated import clock
 from ropewalk.store import byhand, changes, contacts, models, pages, records, search
-from ropewalk.store.filters import Filter
+from ropewalk.store.filters import Filter as FieldFilter
 
 router = Router(tags=["accounts"])
 
@@ -37,7 +39,9 @@ def list_accounts(
 ) -> Any:
     """Also takes `field.<name>=…`, and with an operator `field.<name>.gte=…`: eq, ne, gt, gte, lt, lte, contains, empty."""
     organization_id = request.auth.organization_id
-    where = [Filter.parse(name, str(text)) for name, text in request.GET.items() if name.startswith(_FIELD)]
+    where = [
+        FieldFilter.parse(name, str(text)) for name, text in request.GET.items() if name.startswith(_FIELD)
+    ]
     found = search.accounts(
         organization_id,
         q=q,
@@ -108,6 +112,41 @@ def list_history(
     """Newest first: old and new value, when, and by which run or whose hand."""
     found = changes.history(request.auth.organization_id, account_id, field, limit=limit, cursor=cursor)
     return {"items": [schemas.change(each) for each in found.items], "next_cursor": found.next_cursor}
+
+
+@router.get("/accounts/{account_id}/events", auth=read, response=schemas.Timeline)
+def list_events(
+    request: Keyed,
+    account_id: UUID,
+    start: Annotated[datetime | None, Query(alias="from", description="Only events from then on.")] = None,
+    end: Annotated[datetime | None, Query(alias="to", description="Only events before then.")] = None,
+    source: Annotated[str, Query(description="A connector’s id, or the name of a source.")] = "",
+    name: Annotated[str, Query(description="Only events of this name, whatever its case.")] = "",
+    user_id: Annotated[str, Query(description="Only events of this user.")] = "",
+    q: Annotated[str, Query(description="Anywhere in the name, the user or the properties.")] = "",
+    limit: Limit = pages.LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Newest first. Event streams are asked at this moment, each within its deadline; one that fails says so under
+    `sources`, and the others' events are there."""
+    wanted = Filter(_utc(start), _utc(end), name=name, user=user_id, text=q)
+    organization_id = request.auth.organization_id
+    return schemas.timeline(
+        timeline.read(
+            organization_id, account_id, clock(), wanted=wanted, source=source, limit=limit, cursor=cursor
+        )
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone is taken for UTC."""
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day of the calendar: nothing happened then.
+        return moment.replace(tzinfo=UTC)
 
 
 def _shown(row: models.Account) -> schemas.Account:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ropewalk import __version__
-from ropewalk.cli import admin, backup, data, demo, exits, files, people, serve, sync
+from ropewalk.cli import admin, backup, data, demo, events, exits, files, people, serve, sync
 from ropewalk.cli.opening import Called, WrongUsage
 from ropewalk.cli.output import Output
 from ropewalk.core.errors import RetryLater, RopewalkError
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sync, data, files, people, admin, backup, demo):
+for room in (serve, sync, data, events, files, people, admin, backup, demo):
     app.add_typer(room.commands)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +29,7 @@ MARK = ".demo"
 OWNER = "demo@ropewalk.example"
 SHOWN = 12
 CHANGES_SHOWN = 30
+EVENTS_SHOWN = 12
 WORKER_SECONDS = 30.0
 
 CONNECTOR = """\
@@ -56,6 +58,19 @@ streams:
       - {from: address.country, to: country}
       - {from: status, to: status}
       - {from: tags, to: tags}
+  events:
+    url: URL/v1/events
+    records_path: data.events
+    pagination: {type: page, page_param: page, size_param: limit, page_size: 100, has_more_path: paging.has_more}
+    match_by: external_id
+    start_param: from
+    end_param: to
+    account_param: customer
+    mapping:
+      - {from: occurred_at, to: eventTime}
+      - {from: type, to: eventName}
+      - {from: customer_id, to: accountKey}
+      - {from: actor.email, to: userId}
 """
 
 
@@ -173,6 +188,7 @@ class Demo:
         status, run_id = self._sync(organization_id)
         if status == exits.DONE:
             self._show_changes(organization_id, run_id)
+            self._show_events(organization_id, run_id)
         return status
 
     def _connect(self, organization_id: UUID, url: str) -> None:
@@ -230,3 +246,19 @@ class Demo:
         self._called.output.table(("account", "field", "old", "new"), rows[:CHANGES_SHOWN])
         if len(rows) > CHANGES_SHOWN:
             self._say(f"… and {len(rows) - CHANGES_SHOWN:,} more changes.")
+
+    def _show_events(self, organization_id: UUID, run_id: UUID) -> None:
+        """Of an account that the month has changed."""
+        from ropewalk.cli.events import show_timeline
+        from ropewalk.engine import timeline
+        from ropewalk.store import byhand, changes
+
+        found = changes.of_run(organization_id, run_id)
+        changed = min(found, key=lambda one: one.created)
+        account = byhand.get(organization_id, changed.account_id)
+        self._say()
+        self._say(f"What happened at {account}, its vendor asked at this moment:")
+        self._say()
+        read = timeline.read(organization_id, account.id, self._called.clock, limit=EVENTS_SHOWN)
+        show_timeline(self._called.output, replace(read, next_cursor=None))
+        self._say(f"More: ropewalk --data '{self._folder}' events {account.external_customer_id}")

@@ -94,8 +94,29 @@ def show(output: Output, answer: dict[str, Any]) -> None:
         _show_proposal(output, proposal)
     if message := answer.get("message"):
         output.say(message)
+    if preview := answer.get("preview"):
+        _show_events(output, preview)
     if answer["ok"]:
         output.say("The test passed.")
+
+
+def _show_events(output: Output, preview: dict[str, Any]) -> None:
+    output.say()
+    output.table(
+        ("time", "event", "account", "user", "properties"),
+        [
+            (
+                event["time"],
+                short(event["name"], 40),
+                event["account"]["name"] if event["account"] else f"none has {event['account_key']}",
+                short(event["user_id"], 30),
+                short(event["properties"]),
+            )
+            for event in preview["events"]
+        ],
+    )
+    for note in preview["notes"]:
+        output.say(note)
 
 
 def _show_proposal(output: Output, proposal: dict[str, Any]) -> None:

@@ -74,7 +74,11 @@ def problems(
     taken: dict[str, int] = {}
     for index, entry in enumerate(mapping):
         here = f"{path}.{index}"
-        if not entry.from_ and not _is_constant(entry):
+        if (
+            not entry.from_
+            and not _is_constant(entry)
+            and not (kind == "events" and entry.to == "properties")
+        ):
             found.append(
                 Problem(
                     f"{here}.from",

@@ -28,6 +28,22 @@ class Ended:
     trigger: str = "manual"
 
 
+_ABOUT = {
+    "authentication_failed": "credential",
+    "secret_missing": "credential",
+    "secret_unusable": "credential",
+    "secret_not_bound": "credential",
+    "token_refused": "credential",
+    "records_path": "records_path",
+    "not_json": "records_path",
+}
+
+
+def about(code: str) -> str:
+    """What of a stream's settings an error is about; everything else is about the URL."""
+    return _ABOUT.get(code, "url")
+
+
 def sentences(run: Ended) -> list[str]:
     """The verdict first, then each of its reasons with the way out."""
     if run.status == "failed":

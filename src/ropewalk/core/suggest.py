@@ -110,7 +110,21 @@ _CONTACTS = (
     _Rule("externalCustomerId", 0.90, ("self", "id"), "external vendor associated primary", "id"),
     _Rule("externalCustomerId", 0.80, ("self", "code"), "external vendor associated", "id"),
 )
-_RULES = {"accounts": _ACCOUNTS, "contacts": _CONTACTS, "events": ()}
+_EVENTS = (
+    _Rule("eventTime", 0.95, ("moment",), "happening", "date number"),
+    _Rule("eventTime", 0.85, ("made",), "moment happening", "date number"),
+    _Rule("eventName", 0.95, ("happening", "name"), "full", "text"),
+    _Rule("eventName", 0.90, ("happening",), "", "text"),
+    _Rule("eventName", 0.60, ("name",), "", "text"),
+    _Rule("accountKey", 0.95, ("self", "id code"), "external vendor primary", "id"),
+    _Rule("accountKey", 0.90, ("self", "site"), "primary name url", "site"),
+    _Rule("accountKey", 0.70, ("site",), "name", "site", must=True),
+    _Rule("accountKey", 0.65, ("self",), "", "token site", must=True),
+    _Rule("userId", 0.95, ("user doer person", "id email"), "user doer address", "id email"),
+    _Rule("userId", 0.80, ("user doer",), "", "token email", must=True),
+    _Rule("userId", 0.60, ("email",), "address", "email", must=True),
+)
+_RULES = {"accounts": _ACCOUNTS, "contacts": _CONTACTS, "events": _EVENTS}
 # Where the name says nothing.
 _BY_VALUES = {
     "accounts": {
@@ -130,6 +144,9 @@ _LOOK_LIKE = {
     "externalCustomerId": "ids",
     "accountOwnerId": "ids",
     "phone": "phone numbers",
+    "eventTime": "times",
+    "accountKey": "domains or ids",
+    "userId": "emails or ids",
 }
 TYPO_COSTS = 0.1
 UNSEEN_COSTS = 0.05

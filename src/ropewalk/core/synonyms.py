@@ -39,6 +39,10 @@ _WORDS = {
     "role": "role roles title position designation occupation jobtitle function funktion rolle cargo",
     "job": "job work contact person",
     "associated": "associated parent linked",
+    "moment": "time timestamp ts datetime date at on when occurred happened sent received",
+    "made": "created recorded logged inserted",
+    "happening": "event events activity action verb type kind operation",
+    "doer": "actor initiator performer",
 }
 
 DROPPED = frozenset(

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ropewalk.demo.activity import events
 from ropewalk.demo.companies import Book
 
 TOKEN = "demo-token"
@@ -39,6 +40,7 @@ class Vendor(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Door)
         self.book = book
         self.token = token
+        self.started = datetime.now(UTC)
         self.lock = threading.Lock()
 
     @property
@@ -55,7 +57,7 @@ class Door(BaseHTTPRequestHandler):
     server: Vendor
 
     def do_GET(self) -> None:
-        self.reply({"/": self.about, "/v1/customers": self.customers})
+        self.reply({"/": self.about, "/v1/customers": self.customers, "/v1/events": self.events})
 
     def do_POST(self) -> None:
         self.reply({"/admin/month": self.month})
@@ -69,7 +71,7 @@ class Door(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(target.query, keep_blank_values=True).items()}
         try:
             if target.path not in routes:
-                raise Problem(404, f"There is nothing at {target.path}. Try /v1/customers.")
+                raise Problem(404, f"There is nothing at {target.path}. Try /v1/customers or /v1/events.")
             with self.server.lock:
                 status, answer = 200, json.dumps(routes[target.path](query), ensure_ascii=False)
         except Problem as problem:
@@ -87,6 +89,7 @@ class Door(BaseHTTPRequestHandler):
         return {
             "what": "The API of a vendor that doesn't exist, for trying Ropewalk out",
             "customers": f"{self.server.url}/v1/customers?page=1&limit=100&updated_since=2026-01-01T00:00:00Z",
+            "events": f"{self.server.url}/v1/events?customer=cus_00001&from=2026-01-01T00:00:00Z&page=1&limit=100",
             "authentication": "Authorization: Bearer TOKEN",
             "make a month pass": f"POST {self.server.url}/admin/month",
         }
@@ -99,6 +102,15 @@ class Door(BaseHTTPRequestHandler):
             "data": {"customers": found},
             "paging": {"page": page, "limit": limit, "total": total, "has_more": page * limit < total},
         }
+
+    def events(self, query: dict[str, str]) -> dict[str, Any]:
+        self.let_in()
+        page, limit = whole(query, "page", 1, (1, 1_000_000)), whole(query, "limit", 50, LIMITS)
+        wanted = query.get("customer")
+        companies = [each for each in self.server.book.companies if wanted in (None, each["id"])]
+        found = events(companies, self.server.started, query.get("from", ""), query.get("to", ""))
+        shown = found[(page - 1) * limit : page * limit]
+        return {"data": {"events": shown}, "paging": {"page": page, "has_more": page * limit < len(found)}}
 
     def month(self, _: dict[str, str]) -> dict[str, int]:
         self.let_in()

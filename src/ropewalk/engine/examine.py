@@ -10,18 +10,18 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from ropewalk.core import discover, suggest
+from ropewalk.core import discover, remedies, suggest
 from ropewalk.core.errors import RopewalkError, RowRefused
 from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
-from ropewalk.engine import connection, proposal
+from ropewalk.engine import connection, proposal, sample
 from ropewalk.engine.trying import Once
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Kind, Page, StreamKind, Window
-from ropewalk.sources.endpoint import Endpoint
+from ropewalk.sources.endpoint import SyncedEndpoint
 from ropewalk.store.secrets import Stored
 
 SAMPLE = 200
@@ -32,6 +32,7 @@ SHOWN = 10
 class Subject:
     """The settings that are tested. `unsaid` are those that a draft leaves to be found."""
 
+    organization_id: UUID
     source: str
     kind: Kind
     reading: StreamKind
@@ -55,15 +56,15 @@ def examine(
 ) -> dict[str, Any]:
     """`secrets` are asked for at the end: access tokens are fetched on the way."""
     seen = _Seen(once := Once(fetch))
-    sampled = _read(subject, subject.stream, seen)
+    sampled = _sampled(subject, seen, now)
     proposed = None
-    if isinstance(subject.stream, Endpoint) and (
+    if isinstance(subject.stream, SyncedEndpoint) and (
         sampled.error is None or sampled.error.code in _MAY_BE_SETTINGS
     ):
         proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)
     if proposed is not None and (found := proposal.settings(proposed, subject.unsaid)):
         once.allow(TEST_PAGES)
-        sampled = _read(subject, subject.stream.model_copy(update=found), seen)
+        sampled = _read(subject, subject.stream.model_copy(update=found), seen, sampled.window)
     redactor = Redactor([*secrets(), *subject.more_secrets])
     fields, error = discover.fields(sampled.records), sampled.error
     answer = {
@@ -80,8 +81,20 @@ def examine(
         answer["error"] = {
             "code": error.code,
             "message": redactor.text(error.message),
-            "about": _ABOUT.get(error.code, "url"),
+            "about": remedies.about(error.code),
         }
+    if subject.reading.live and subject.stream.mapping and sampled.records:
+        events = sample.EventSample(subject.organization_id, subject.stream, sampled.records)
+        answer["preview"] = events.told(redactor)
+        answer["preview"]["notes"] += sample.range_notes(
+            subject.reading,
+            subject.settings,
+            subject.stream,
+            sampled.window,
+            sampled.pages[0],
+            events.events,
+            fetch,
+        )
     return answer
 
 
@@ -106,15 +119,24 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Sampled:
+    window: Window
     pages: list[Page] = field(default_factory=list)
     records: list[dict[str, JSON]] = field(default_factory=list)
     error: RopewalkError | None = None
 
 
-def _read(subject: Subject, stream: Any, fetch: Fetch) -> _Sampled:
-    sampled = _Sampled()
+def _sampled(subject: Subject, fetch: Fetch, now: datetime) -> _Sampled:
+    for window in sample.windows(subject.organization_id, subject.reading, subject.stream, now):
+        sampled = _read(subject, subject.stream, fetch, window)
+        if sampled.error is None or sampled.error.code != "unexpected_status":
+            return sampled
+    return sampled
+
+
+def _read(subject: Subject, stream: Any, fetch: Fetch, window: Window) -> _Sampled:
+    sampled = _Sampled(window)
     try:
-        reading = subject.reading.read(subject.settings, stream, Window(max_pages=TEST_PAGES), fetch, None)
+        reading = subject.reading.read(subject.settings, stream, window, fetch, None)
         for page in islice(reading, TEST_PAGES):
             sampled.pages.append(page)
             sampled.records += _objects(page, SAMPLE - len(sampled.records))
@@ -127,17 +149,6 @@ _MAY_BE_SETTINGS = frozenset(
     {"records_path", "unexpected_status", "not_found_there", "next_page_elsewhere", "next_page_no_url"}
 )
 """Errors that other settings of the same URL may not have."""
-
-_ABOUT = {
-    "authentication_failed": "credential",
-    "secret_missing": "credential",
-    "secret_unusable": "credential",
-    "secret_not_bound": "credential",
-    "token_refused": "credential",
-    "records_path": "records_path",
-    "not_json": "records_path",
-}
-"""What of the settings an error is about; everything else is about the URL."""
 
 
 def _objects(page: Page, most: int) -> list[dict[str, JSON]]:

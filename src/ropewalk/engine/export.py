@@ -115,10 +115,7 @@ def _described(
 
 def _stream(connector: Connector, stream: Stream) -> dict[str, Any]:
     settings = REGISTRY[connector.source].kinds[cast(Kind, stream.kind)].settings
-    # The schedule as it is now, which is not only changed by saving settings.
-    schedule = {"periodic": stream.periodic, "every_minutes": stream.every_minutes}
-    now = {**stream.settings, "enabled": stream.enabled, "schedule": schedule}
-    return _written(settings.model_validate(now, context=ANY_CEILING))
+    return _written(settings.model_validate(streams.settings_now(stream), context=ANY_CEILING))
 
 
 def _written(settings: BaseModel) -> dict[str, Any]:

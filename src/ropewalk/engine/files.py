@@ -230,8 +230,7 @@ class _Comparing:
         if before is None:
             outcome.streams[kind] = "created"
             return
-        schedule = {"periodic": before.periodic, "every_minutes": before.every_minutes}
-        there = {**before.settings, "enabled": before.enabled, "schedule": schedule}
+        there = streams.settings_now(before)
         at = f"streams.{kind}"
         found = list(_differences(there, saving.kept, at))
         entered = saving.secrets | {HEADER + name: value for name, value in saving.header_values.items()}

@@ -93,6 +93,7 @@ def _saved(organization_id: UUID, connector_id: UUID, kind: str) -> Subject:
     frozen = Frozen.of(connector, streams.get(organization_id, connector_id, kind))
     stored = connection.saved_secrets(organization_id, connector_id, kind)
     return Subject(
+        organization_id,
         connector.source,
         frozen.kind,
         frozen.reading,
@@ -167,6 +168,7 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
     ]
     unsaid = frozenset({"records_path", "pagination"}.difference(draft.stream))
     subject = Subject(
+        organization_id,
         draft.source,
         cast(Kind, draft.kind),
         kind,

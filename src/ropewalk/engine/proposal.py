@@ -17,7 +17,7 @@ from ropewalk.engine.findings import Finding
 from ropewalk.engine.search import Outcome, Search, by_url
 from ropewalk.engine.trying import Enough, Once, Trying, paging_settings
 from ropewalk.sources.base import Kind, StreamKind
-from ropewalk.sources.endpoint import Endpoint
+from ropewalk.sources.endpoint import SyncedEndpoint
 
 SETTINGS = ("records_path", "pagination", "total_path", "has_more_path", "incremental", "matching", "mapping")
 _CLOSE = 1.5
@@ -39,7 +39,7 @@ _MAY_BE = ("ended", "empty", "fewer", "same_number")
 
 
 def propose(
-    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once
+    kind: StreamKind, name: Kind, settings: Any, stream: SyncedEndpoint, fetch: Once
 ) -> dict[str, Any] | None:
     """None where there is no answer to make one from."""
     trying = Trying(kind, settings, stream, fetch)

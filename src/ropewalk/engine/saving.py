@@ -138,8 +138,13 @@ class StreamSaving:
         return self._kind.settings.model_validate(self.before.settings, context=ANY_CEILING)
 
     @property
-    def resets(self) -> bool:
+    def _reads_otherwise(self) -> bool:
         return self._old is not None and self._kind.resets(self._old, self.settings)
+
+    @property
+    def resets(self) -> bool:
+        """Whether the next run is a full one; what is read live has none."""
+        return self._reads_otherwise and not self._kind.live
 
     @property
     def bound(self) -> Mapping[str, Stored]:
@@ -151,7 +156,7 @@ class StreamSaving:
         values: dict[str, Any] = {"enabled": self.settings.enabled} | self._schedule()
         if old is not None and not self._kind.keeps_place(old, self.settings):
             values |= {"chain": None, "chain_seen": None}
-        if resets:
+        if self._reads_otherwise:
             values["tested_at"] = None
         stream = streams.put(
             self._organization,
@@ -171,6 +176,8 @@ class StreamSaving:
         return {entry.to for entry in self.settings.mapping}
 
     def _schedule(self) -> dict[str, Any]:
+        if self._kind.live:
+            return {}
         wanted, before = self.settings.schedule, self.before
         values: dict[str, Any] = {"periodic": wanted.periodic, "every_minutes": wanted.every_minutes}
         same = before is not None and (before.periodic, before.every_minutes) == tuple(values.values())

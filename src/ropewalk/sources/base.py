@@ -18,9 +18,12 @@ Kind = Literal["accounts", "contacts", "events"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`since` is None for a full run, else the instant (overlap already taken off) to read from."""
+    """`since` is None for a full run, else the instant (overlap already taken off) to read from. A live query also
+    has an `until`, and the match value of an `account` where the source can filter by one."""
 
     since: datetime | None = None
+    until: datetime | None = None
+    account: str | None = None
     max_records: int | None = None
     max_pages: int | None = None
 
@@ -57,6 +60,8 @@ class StreamKind:
     baseline: Callable[[Any], bytes]
     resets: Callable[[Any, Any], bool]
     keeps_place: Callable[[Any, Any], bool]
+    live: bool = False
+    """Read when an account is looked at; it has no runs and no schedule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -32,8 +33,10 @@ from ropewalk.core.pagination import (
     SinglePage,
 )
 from ropewalk.core.ranges import below_ceiling, bounds, within
+from ropewalk.core.values import JSON
 from ropewalk.core.verdict import SUSPICIOUS
-from ropewalk.core.window import PLACEHOLDER, SinceFormat
+from ropewalk.core.window import PLACEHOLDER, SinceFormat, format_since
+from ropewalk.sources.base import Window
 
 _CREDENTIAL = re.compile(
     r"(x?api)?(auth|access|session|api|app)?(key|token|secret)|(client|app|api)secret|(private|secret|subscription)key"
@@ -156,27 +159,11 @@ class Endpoint(Settings):
         title="Response data path",
         description="Where the array of records is, like data.accounts; empty: at the top.",
     )
-    incremental: Incremental | None = Field(None, title="Incremental")
     pagination: Annotated[PagingSettings, Field(title="Pagination")] = SinglePage()
     timeout_ms: Annotated[
         int, Field(strict=True), AfterValidator(within(*limits.TIMEOUT_MS)), bounds(*limits.TIMEOUT_MS)
     ] = Field(limits.DEFAULT_TIMEOUT_MS, title="Timeout", description="Milliseconds for one request.")
-    max_records: Annotated[
-        int,
-        Field(
-            strict=True,
-            validation_alias=AliasChoices("max_records", "maxRecords"),
-            title="Most records",
-            description="A run that reaches it ends as truncated; the next goes on.",
-        ),
-        AfterValidator(below_ceiling("max_records", 1, limits.MAX_RECORDS)),
-        bounds(1, limits.MAX_RECORDS),
-    ] = limits.DEFAULT_MAX_RECORDS
     enabled: bool = Field(True, title="Enabled")
-    schedule: Schedule = Field(Schedule(), title="Schedule")
-    ignore_reasons: list[Literal[SUSPICIOUS]] = Field(  # type: ignore[valid-type]
-        default=[], title="Reasons switched off", description="They no longer make a run suspicious."
-    )
 
     @field_validator("body")
     @classmethod
@@ -219,14 +206,8 @@ class Endpoint(Settings):
     @field_validator("pagination")
     @classmethod
     def _can_be_asked(cls, pagination: PagingSettings, info: ValidationInfo) -> PagingSettings:
-        incremental: Incremental | None = info.data.get("incremental")
         names = paging_params(pagination)
         found: list[Problem] = []
-        if incremental is not None:
-            for field, name in names.items():
-                if name == incremental.param:
-                    found.append(Problem(field, "This is the incremental parameter’s name; give another."))
-            names["params_in"] = incremental.param
         if pagination.params_in == "body":
             if info.data.get("method") == "GET":
                 found.append(
@@ -238,6 +219,45 @@ class Endpoint(Settings):
             raise several(found, "")
         return pagination
 
+    def parameters(self, window: Window) -> dict[str, JSON]:  # noqa: ARG002
+        """What requests carry beside paging's parameters."""
+        return {}
+
+    @property
+    def plain(self) -> frozenset[str]:
+        """Names of the headers whose values may be shown, in lower case."""
+        return frozenset(name.lower() for name in self.plain_headers)
+
+
+class SyncedEndpoint(Endpoint):
+    """One that runs read, by hand and by schedule."""
+
+    incremental: Incremental | None = Field(None, title="Incremental")
+    max_records: Annotated[
+        int,
+        Field(
+            strict=True,
+            validation_alias=AliasChoices("max_records", "maxRecords"),
+            title="Most records",
+            description="A run that reaches it ends as truncated; the next goes on.",
+        ),
+        AfterValidator(below_ceiling("max_records", 1, limits.MAX_RECORDS)),
+        bounds(1, limits.MAX_RECORDS),
+    ] = limits.DEFAULT_MAX_RECORDS
+    schedule: Schedule = Field(Schedule(), title="Schedule")
+    ignore_reasons: list[Literal[SUSPICIOUS]] = Field(  # type: ignore[valid-type]
+        default=[], title="Reasons switched off", description="They no longer make a run suspicious."
+    )
+
+    @field_validator("incremental")
+    @classmethod
+    def _has_a_name_of_its_own(
+        cls, incremental: Incremental | None, info: ValidationInfo
+    ) -> Incremental | None:
+        if incremental is not None and (wrong := misnamed(incremental.param, info.data)):
+            raise several([Problem("param", wrong)], "")
+        return incremental
+
     @property
     def overlap_seconds(self) -> int | None:
         return None if self.incremental is None else self.incremental.overlap_seconds
@@ -247,10 +267,24 @@ class Endpoint(Settings):
         """Cursors and next URLs are good for a while, numbers of pages for ever."""
         return self.pagination.NEXT in ("cursor", "url")
 
-    @property
-    def plain(self) -> frozenset[str]:
-        """Names of the headers whose values may be shown, in lower case."""
-        return frozenset(name.lower() for name in self.plain_headers)
+    def parameters(self, window: Window) -> dict[str, JSON]:
+        if self.incremental is None or window.since is None:
+            return {}
+        text = format_since(window.since, self.incremental.format, self.incremental.template)
+        return {self.incremental.param: text}
+
+
+def misnamed(name: str, endpoint: Mapping[str, Any]) -> str:
+    """What keeps a parameter of this name from going where this endpoint's parameters go; empty where nothing does."""
+    pagination: PagingSettings | None = endpoint.get("pagination")
+    if pagination is None:
+        return ""
+    for field, taken in paging_params(pagination).items():
+        if name == taken:
+            return f"This is the {field} of pagination; give another name."
+    if pagination.params_in == "body" and endpoint.get("method") == "POST" and "body" in endpoint:
+        return next((problem.message for problem in _misplaced({"": name}, endpoint["body"])), "")
+    return ""
 
 
 def _misplaced(names: dict[str, str], body: Any) -> list[Problem]:

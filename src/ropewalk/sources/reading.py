@@ -18,7 +18,6 @@ from ropewalk.core.paging import Ask, Facts, Pager
 from ropewalk.core.paths import Path
 from ropewalk.core.records import RawRecord, Split, beginning, split
 from ropewalk.core.values import JSON, MISSING, Missing, canonical
-from ropewalk.core.window import format_since
 from ropewalk.sources.base import Page, Window
 from ropewalk.sources.endpoint import Endpoint
 
@@ -35,7 +34,7 @@ def read(
     """Pages from where `state` says to the end, the last with its ending; a state that had one gives that again."""
     pager = Pager(
         endpoint.pagination,
-        endpoint.max_records if window.max_records is None else window.max_records,
+        window.max_records,
         endpoint.pagination.max_pages if window.max_pages is None else window.max_pages,
         state,
     )
@@ -81,21 +80,17 @@ class Asking:
         self._headers = tuple(
             (name, value) for name, value in endpoint.headers.items() if isinstance(value, str)
         )
-        self._since: dict[str, JSON] = {}
-        incremental = endpoint.incremental
-        if incremental is not None and window.since is not None:
-            text = format_since(window.since, incremental.format, incremental.template)
-            self._since[incremental.param] = text
+        self._fixed = endpoint.parameters(window)
 
     def request(self, ask: Ask) -> Request:
         url = self._endpoint.url
         query: dict[str, JSON] = {}
         body: JSON = self._endpoint.body
         if self._paging.params_in == "body":
-            for name, value in (self._since | dict(ask.params)).items():
+            for name, value in (self._fixed | dict(ask.params)).items():
                 body = paths.put(body, paths.parse(name), value)
         elif ask.url is None:
-            query = self._since | dict(ask.params)
+            query = self._fixed | dict(ask.params)
         if ask.url is None:
             url = without(url, query)
         else:

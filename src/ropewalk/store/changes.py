@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 
 from ropewalk.store import byhand, pages
@@ -31,6 +33,22 @@ def history(
             if name not in off and (field is None or name == field)
         }
     return Listing([change for change in page.items if change.fields], page.next_cursor)
+
+
+def within(
+    organization_id: UUID, account_id: UUID, *, start: datetime, end: datetime | None, limit: int
+) -> Iterator[Change]:
+    """Newest first by time, without contacts and without fields with History off."""
+    found = Change.objects.filter(
+        organization_id=organization_id, account_id=account_id, contact=None, at__gte=start
+    )
+    if end is not None:
+        found = found.filter(at__lt=end)
+    off = set(without_history(organization_id))
+    for change in found.order_by("-at", "-id")[:limit].iterator(chunk_size=200):
+        change.fields = {name: values for name, values in change.fields.items() if name not in off}
+        if change.fields:
+            yield change
 
 
 def of_run(organization_id: UUID, run_id: UUID, *, limit: int = pages.MAX_LIMIT) -> list[Change]:

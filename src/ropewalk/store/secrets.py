@@ -21,7 +21,7 @@ from ropewalk.core.errors import MustFix
 from ropewalk.store import keyring
 from ropewalk.store.ids import new_id
 from ropewalk.store.keyring import Keyring
-from ropewalk.store.models import Secret
+from ropewalk.store.models import Secret, Stream
 from ropewalk.store.transactions import every_key, transaction
 
 _BATCH = 200
@@ -119,6 +119,28 @@ def read(organization_id: UUID, *, connector_id: UUID, stream_id: UUID | None = 
     return {
         one.name: Stored(_decrypted(one), tuple(one.origins))
         for one in _secrets(organization_id, connector_id, stream_id)
+    }
+
+
+def of_streams(organization_id: UUID, streams: Sequence[Stream]) -> dict[UUID, dict[str, Stored]]:
+    """By stream, its connector's secrets and over them its own."""
+    found = Secret.objects.filter(
+        Q(stream=None) | Q(stream__in=[stream.id for stream in streams]),
+        organization_id=organization_id,
+        connector__in={stream.connector_id for stream in streams},
+    )
+    # The connector's first, so that the stream's own come over them.
+    read = [
+        (one.connector_id, one.stream_id, one.name, Stored(_decrypted(one), tuple(one.origins)))
+        for one in sorted(found, key=lambda one: one.stream_id is not None)
+    ]
+    return {
+        stream.id: {
+            name: stored
+            for connector_id, stream_id, name, stored in read
+            if connector_id == stream.connector_id and stream_id in (None, stream.id)
+        }
+        for stream in streams
     }
 
 

@@ -12,7 +12,9 @@ from django.db.models import F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from ropewalk.core import remedies
+from ropewalk.core.alignment import Carried, match_field, warnings
 from ropewalk.core.remedies import Ended
+from ropewalk.store import alignment
 from ropewalk.store.models import Connector, Run, Secret, Stream
 
 ISSUES = 10
@@ -35,6 +37,7 @@ class StreamStatus:
     last_run: Run | None = None
     next_run_at: datetime | None = None
     issues: list[Issue] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -70,10 +73,24 @@ def of_connectors(
     for stream_id, issue in _issues(organization_id, named, now):
         if stream_id in statuses:
             statuses[stream_id].issues.append(issue)
+    _warn(organization_id, [pair for each in answer.values() for pair in each.streams])
     secrets = Secret.objects.filter(organization_id=organization_id, connector_id__in=named).order_by("name")
     for connector_id, of_stream, name in secrets.values_list("connector_id", "stream_id", "name"):
         (answer[connector_id] if of_stream is None else statuses[of_stream]).secrets.append(name)
     return [*answer.values()]
+
+
+def _warn(organization_id: UUID, found: Iterable[tuple[Stream, StreamStatus]]) -> None:
+    """Contact and event streams that match by what accounts lack."""
+    of_field: dict[str, Carried] = {}
+    for stream, status in found:
+        match_by = stream.settings.get("match_by")
+        if match_by is None:
+            continue
+        carried = match_field(match_by)
+        if carried not in of_field:
+            of_field[carried] = alignment.carried(organization_id, carried)
+        status.warnings = warnings(match_by, of_field[carried])
 
 
 def _next_run_at(connector: Connector, stream: Stream) -> datetime | None:

@@ -48,6 +48,20 @@ def every(organization_id: UUID) -> list[Stream]:
     return list(_mine(organization_id).order_by("connector_id", "kind"))
 
 
+def of_events(organization_id: UUID) -> list[Stream]:
+    """Every event stream of a connector that is there, with its connector."""
+    found = _mine(organization_id).filter(kind="events", connector__deleted_at=None)
+    return list(found.select_related("connector").defer("chain", "chain_seen").order_by("connector_id"))
+
+
+def settings_now(stream: Stream) -> dict[str, Any]:
+    """With what is not only changed by saving them: whether it is on, and where it has one its schedule."""
+    now = {**stream.settings, "enabled": stream.enabled}
+    if "schedule" in now:
+        now["schedule"] = {"periodic": stream.periodic, "every_minutes": stream.every_minutes}
+    return now
+
+
 def put(
     organization_id: UUID,
     *,

@@ -44,6 +44,7 @@ from ropewalk.api.schemas.connectors import (
     source,
     stream,
 )
+from ropewalk.api.schemas.events import Timeline, timeline
 from ropewalk.api.schemas.people import (
     ApiKey,
     AuditEntry,
@@ -114,6 +115,7 @@ __all__ = [
     "Test",
     "TestError",
     "Time",
+    "Timeline",
     "TrackedField",
     "account",
     "api_key",
@@ -130,4 +132,5 @@ __all__ = [
     "run",
     "source",
     "stream",
+    "timeline",
 ]

@@ -52,6 +52,7 @@ class StreamState(Shape):
     paused: Literal["reconnect", "undo"] | None
     needs_full: bool
     recent_issues: list[Issue]
+    warnings: list[str] = Field(description="Where it matches by what few accounts have, or none is given.")
 
 
 class Schedule(Shape):
@@ -66,7 +67,7 @@ class Stream(Shape):
 
     kind: Kind
     enabled: bool
-    schedule: Schedule
+    schedule: Schedule | None = left_out()
     secrets: dict[str, IsSet]
     status: StreamState
 
@@ -95,7 +96,9 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
             **row.settings,
             "kind": row.kind,
             "enabled": row.enabled,
-            "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes),
+            "schedule": Schedule(periodic=row.periodic, every_minutes=row.every_minutes)
+            if row.kind != "events"
+            else None,
             "secrets": _secrets(status.secrets),
             "status": StreamState(
                 tested=row.tested_at is not None,
@@ -110,6 +113,7 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
                     Issue(run_id=each.run_id, at=each.at, code=each.code, message=each.message)
                     for each in status.issues
                 ],
+                warnings=status.warnings,
             ),
         }
     )

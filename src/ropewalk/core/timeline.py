@@ -1,0 +1,138 @@
+"""A timeline: events of many sources in one order, newest first, cut into pages that fit together (product.md §7)."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise
+from typing import Any, TypeAlias
+
+from ropewalk.core.events import Event
+from ropewalk.core.values import JSON
+
+Place: TypeAlias = tuple[int, str, str]
+"""Where an event stands: before all with a larger one. Events of one instant stand in an order that stays."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LATEST = 2**62
+_PLAUSIBLE = range(10**15, 2 * 10**17)
+"""When a timeline may have been asked, in microseconds: from 2001 on, and with room for a lookback."""
+
+
+def place(event: Event) -> Place:
+    return (-_micros(event.at), event.source, event.identity)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def ordered(events: Iterable[Event]) -> list[Event]:
+    """Newest first, and what came twice once."""
+    return list(_once(sorted(events, key=place)))
+
+
+def merge(lists: Iterable[Sequence[Event]]) -> Iterator[Event]:
+    """Of lists that are in order, one that is; what stands in several comes once."""
+    return _once(heapq.merge(*lists, key=place))
+
+
+def _once(events: Iterable[Event]) -> Iterator[Event]:
+    last: Place | None = None
+    for event in events:
+        here = place(event)
+        if here != last:
+            yield event
+        last = here
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last event of a page, and the moment that the first page was asked at: time ranges count from there on
+    all of them."""
+
+    asked_at: datetime
+    after: Place
+
+    @property
+    def time(self) -> datetime:
+        return _EPOCH - _MICROSECOND * self.after[0]
+
+    def to_json(self) -> JSON:
+        return ["events", _micros(self.asked_at), *self.after]
+
+    @classmethod
+    def from_json(cls, value: Any) -> Cursor:
+        """A ValueError where this is no cursor of a timeline."""
+        match value:
+            case ["events", int(asked_at), int(at), str(source), str(identity)]:
+                if (
+                    type(asked_at) is int
+                    and type(at) is int
+                    and abs(asked_at) < _LATEST
+                    and abs(at) < _LATEST
+                ):
+                    try:
+                        made = cls(_EPOCH + _MICROSECOND * asked_at, (at, source, identity))
+                        _ = made.time
+                    except OverflowError:
+                        raise ValueError("a time out of the calendar") from None
+                    return made
+        raise ValueError("no cursor of a timeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of a timeline is wanted. Times: from `start` on, before `end`. `name` and `user` ignore case; `text` may
+    stand anywhere in the event."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    name: str = ""
+    user: str = ""
+    text: str = ""
+
+    def keeps(self, event: Event) -> bool:
+        if self.start is not None and event.at < self.start:
+            return False
+        if self.end is not None and event.at >= self.end:
+            return False
+        if self.name and event.name.casefold() != self.name.casefold():
+            return False
+        if self.user and (event.user or "").casefold() != self.user.casefold():
+            return False
+        return not self.text or self._says(event, self.text.casefold())
+
+    def _says(self, event: Event, text: str) -> bool:
+        return (
+            text in event.name.casefold()
+            or text in (event.user or "").casefold()
+            or text in event.properties.decode(errors="replace").casefold()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    events: list[Event]
+    more: bool
+
+
+def page(lists: Iterable[Sequence[Event]], after: Place | None, limit: int) -> Page:
+    """The first `limit` events that stand after a place."""
+    events = (event for event in merge(lists) if after is None or place(event) > after)
+    found = list(islice(events, limit + 1))
+    return Page(found[:limit], len(found) > limit)
+
+
+def days(lists: Iterable[Sequence[Event]]) -> Counter[date]:
+    """How many events there are on each day, in UTC."""
+    return Counter(event.at.astimezone(UTC).date() for event in merge(lists))
+
+
+def newest_first(moments: Sequence[datetime]) -> bool:
+    """Whether times in the order they were read prove that the source gives its newest first."""
+    return len(set(moments)) > 1 and all(later >= earlier for later, earlier in pairwise(moments))
