@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import batches, configure
-from ropewalk.store.models import Change, Run, StreamRecord
+from ropewalk.engine import batches
+from ropewalk.store.models import Change, StreamRecord
 from tests.engine.conftest import Serving
 from tests.engine.world import INCREMENTAL, MAPPING, Flags, World, brief, complete, failed
 from tests.fakes import Answer, Asked, Fake, customers
@@ -41,7 +41,7 @@ def test_a_run_goes_on_with_the_settings_it_began_with(world: World, serving: Se
     assert len(world.accounts()) == 20
 
     world.change(connector, mapping=MAPPING, pagination=paged(shop, 25), incremental=None)
-    configure.update_connector(world.org, world.owner, connector.id, {"name": "The CRM"}, world.clock)
+    world.reconfigure(connector, name="The CRM")
     done = world.carry_out(run, worker="w-2")
 
     assert brief(done) == complete(created=50)
@@ -99,12 +99,12 @@ def test_a_run_starts_over_three_times_at_most(world: World, serving: Serving) -
     run = world.request(connector)
     starts = 0
     world.carry_out(run, stop_after(2))
-    while Run.objects.get(id=run.id).status == "running" and starts < 10:
+    while world.run(run)["status"] == "running" and starts < 10:
         starts += 1
         fake.refuses = 1
         world.carry_out(run, stop_after(2), worker=f"w-{starts}")
 
-    done = world.run(run.id)
+    done = world.run(run)
     assert (done["status"], done["error"]["code"], done["restarts"]) == ("failed", "unexpected_status", 3)
 
 

@@ -111,6 +111,15 @@ def test_a_good_test_shows_what_came_and_proposes(world: World, serving: Serving
     assert world.state(connector)["tested_at"] == iso(world.clock.now())
 
 
+def test_a_field_that_is_always_empty_has_no_type(world: World, serving: Serving) -> None:
+    connector = world.connect(serving(Fake(lambda asked: {"data": [{"id": "1", "fax": None}]})))
+
+    found = world.test(connector)
+
+    told = [(field["path"], field["type"], field["fill_rate"]) for field in found["fields"]]
+    assert told == [("id", "text", 1.0), ("fax", None, 0.0)]
+
+
 def test_no_records_yet_passes(world: World, serving: Serving) -> None:
     connector = world.connect(serving(Fake(lambda asked: {"data": []})))
 

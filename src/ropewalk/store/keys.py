@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from django.db.models import Q
-
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
@@ -71,8 +69,8 @@ def authenticate(text: str, *, now: datetime) -> ApiKey | None:
     """None for a key that is unknown, revoked or expired."""
     if not text.startswith(START):
         return None
-    valid = Q(expires_at=None) | Q(expires_at__gt=now)
-    return ApiKey.objects.filter(valid, key_hash=_digest(text), revoked_at=None).first()
+    found = ApiKey.objects.filter(key_hash=_digest(text), revoked_at=None).first()
+    return None if found is None or (found.expires_at and found.expires_at <= now) else found
 
 
 def used(key: ApiKey, *, now: datetime) -> None:

@@ -149,8 +149,10 @@ def connector(
 
 
 class Discovered(Shape):
+    """`type` is null where every value was empty."""
+
     path: str
-    type: str
+    type: str | None
     fill_rate: float
     examples: list[Any]
 
