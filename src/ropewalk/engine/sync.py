@@ -321,7 +321,7 @@ class Sync(Execution):
         [field] = MATCH_FIELDS[self.frozen.stream.match_by]
         there = accounts.examples(self.organization_id, field)
         asked = waiting.examples(self.organization_id, self.stream_id)
-        return {"unmatched": {"contacts": asked, "accounts": there}}
+        return {"unmatched": self._redact({"contacts": list(asked), "accounts": list(there)})}
 
     def _preview(self, after: Progress) -> dict[str, Any]:
         if not self.previewed:
