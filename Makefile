@@ -42,9 +42,9 @@ setup: .venv/.ready-dev
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
 	@status=0; \
-	$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 3 --dist loadfile $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest -n 2 --dist loadfile --db postgres $(rooms_with_a_database) $(ARGS) || status=$$?; \
+	    $(bin)/python -m pytest -n 3 --dist loadfile --db postgres $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status
 
