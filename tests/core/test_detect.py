@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from ropewalk.core import detect, increments, paths
 from ropewalk.core.envelope import Answer, arrays, identities, key_of
@@ -315,6 +315,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@example({"data": [1], "next": 2, "cursor": 0})
 @given(json_values)
 def test_any_answer_can_be_looked_at_and_what_is_found_is_there(value: Any) -> None:
     asked = answer(value)
@@ -325,7 +326,9 @@ def test_any_answer_can_be_looked_at_and_what_is_found_is_there(value: Any) -> N
         assert paths.parse(paths.join(array.path)) == array.path
         for paging in detect.leads(asked, array.path):
             place = paging.settings.get("next_cursor_path", paging.settings.get("next_url_path"))
-            assert paths.get(value, paths.parse(place)) not in (None, "", False)
+            lead = paths.get(value, paths.parse(place))
+            assert lead not in (None, "")
+            assert lead is not False
         for place in detect.totals(asked, array.path):
             assert int(paths.get(value, paths.parse(place.path))) >= len(found)  # type: ignore[arg-type]
         assert {each.settings["type"] for each in detect.numbered(asked, array.path)} <= {"page", "offset"}

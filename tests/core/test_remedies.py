@@ -1,7 +1,7 @@
 import pytest
 
 from ropewalk.core import remedies
-from ropewalk.core.reasons import REJECTED, SKIPPED, UNDO
+from ropewalk.core.reasons import CHANGED_SINCE, REJECTED, SKIPPED
 from ropewalk.core.remedies import AGAIN, UNWRITTEN, Ended, issue, remedy, sentences
 
 ACCEPT = f"{AGAIN} If it is meant to be like this, accept the run, or switch the reason off for this stream "
@@ -102,7 +102,7 @@ def test_what_somebody_should_look_at(run, code):
 
 
 def test_every_reason_of_a_row_has_a_remedy_of_its_own():
-    known = [*SKIPPED, *REJECTED, *UNDO]
+    known = [*SKIPPED, *REJECTED, CHANGED_SINCE]
     told = {reason: remedy(reason, {}) for reason in known}
 
     assert len(set(told.values())) == len(set(known))
@@ -115,8 +115,13 @@ def test_every_reason_of_a_row_has_a_remedy_of_its_own():
         ({}, "Fix the match field (companyDomain)."),
         ({"matching": "external_id", "create_missing": True}, "Fix the match field (externalCustomerId)."),
         (
-            {"match_by": "external_id", "create_missing": False},
+            {"matching": "external_id", "create_missing": False},
             "Turn on “Create new accounts when no match is found” (create_missing: true), or fix the match field "
+            "(externalCustomerId).",
+        ),
+        (
+            {"match_by": "external_id"},
+            "Contacts attach to existing accounts only: sync accounts first, or fix the match field "
             "(externalCustomerId).",
         ),
         ({"matching": "some_day"}, "Fix the match field (companyDomain)."),

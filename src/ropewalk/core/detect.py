@@ -177,13 +177,12 @@ def _of_name(
 
 
 def _as_parameter(key: str) -> str:
-    """`current_page` and `next_page` are said of the parameter `page`."""
-    stem = [word for word in words(key) if word not in ("current", "next", "this")]
-    return (
-        names.spelled(stem, like=key)
-        if squeezed(key) != "number" and len(stem) < len(words(key))
-        else ("page" if squeezed(key) == "number" else key)
-    )
+    """`number`, `current_page` and `next_page` are said of the parameter `page`."""
+    if squeezed(key) == "number":
+        return "page"
+    said = words(key)
+    stem = [word for word in said if word not in ("current", "next", "this")]
+    return names.spelled(stem, like=key) if 0 < len(stem) < len(said) else key
 
 
 def _distinct(found: Iterable[Paging]) -> list[Paging]:
