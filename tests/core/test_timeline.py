@@ -86,6 +86,23 @@ def test_a_cursor_is_read_as_it_was_written(one, asked_at):
     assert cursor.time == one.at
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["events", -62_135_596_800_000_000, 0, "a", "1"],
+        ["events", True, 0, "a", "1"],
+        ["events", 1_772_366_400_000_000, True, "a", "1"],
+        ["events", 1_772_366_400_000_000, 10**17, "a", "1"],
+        ["events", 1_772_366_400_000_000, 10**30, "a", "1"],
+        ["events", 1_772_366_400_000_000, 0, "a"],
+        ["others", 1_772_366_400_000_000, 0, "a", "1"],
+    ],
+)
+def test_a_cursor_of_no_time_or_of_no_timeline_is_refused(value):
+    with pytest.raises(ValueError, match=r"calendar|cursor"):
+        Cursor.from_json(value)
+
+
 @settings(max_examples=30)
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)

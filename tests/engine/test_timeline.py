@@ -403,7 +403,11 @@ def test_once_expired_the_query_repeats_with_its_end_at_the_cursor(book: Book, s
     assert {asked.params["from"] for asked in fake.seen} == {"2025-12-01T12:00:00Z"}
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyJldmVudHMiLDEsMiwzLDRd"])
+# ["events",-62135596800000000,2,"a","b"]: before its lookback there is no calendar.
+YEAR_ONE = "WyJldmVudHMiLC02MjEzNTU5NjgwMDAwMDAwMCwyLCJhIiwiYiJd"
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WyJldmVudHMiLDEsMiwzLDRd", YEAR_ONE])
 def test_a_cursor_of_somewhere_else_is_refused(cursor: str, book: Book) -> None:
     with pytest.raises(MustFix) as caught:
         book.timeline(cursor=cursor)

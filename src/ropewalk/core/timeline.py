@@ -18,7 +18,6 @@ Place: TypeAlias = tuple[int, str, str]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LATEST = 2**62
 _PLAUSIBLE = range(10**15, 2 * 10**17)
 """When a timeline may have been asked, in microseconds: from 2001 on, and with room for a lookback."""
 
@@ -69,19 +68,15 @@ class Cursor:
     def from_json(cls, value: Any) -> Cursor:
         """A ValueError where this is no cursor of a timeline."""
         match value:
-            case ["events", int(asked_at), int(at), str(source), str(identity)]:
-                if (
-                    type(asked_at) is int
-                    and type(at) is int
-                    and abs(asked_at) < _LATEST
-                    and abs(at) < _LATEST
-                ):
-                    try:
-                        made = cls(_EPOCH + _MICROSECOND * asked_at, (at, source, identity))
-                        _ = made.time
-                    except OverflowError:
-                        raise ValueError("a time out of the calendar") from None
-                    return made
+            case ["events", int(asked_at), int(at), str(source), str(identity)] if (
+                asked_at in _PLAUSIBLE and type(at) is int
+            ):
+                made = cls(_EPOCH + _MICROSECOND * asked_at, (at, source, identity))
+                try:
+                    _ = made.time
+                except OverflowError:
+                    raise ValueError("a time out of the calendar") from None
+                return made
         raise ValueError("no cursor of a timeline")
 
 
