@@ -195,7 +195,7 @@ def usual_numbers(answer: Answer) -> list[str]:
 
 
 def is_offset(name: str) -> bool:
-    return squeezed(name.rpartition(".")[2]) in names.OFFSETS or squeezed(name) in ("pageoffset",)
+    return squeezed(name.rpartition(".")[2]) in names.OFFSETS
 
 
 # ---- sizes, totals, more ----

@@ -117,7 +117,7 @@ def cut(stamps: Stamps, made: Stamps | None, format: SinceFormat) -> Cut | None:
     found = []
     for place, (before, after) in enumerate(itertools.pairwise(moments)):
         at = _between(before, after, format)
-        if at is None or not before + step <= at <= after - step:
+        if not before + step <= at <= after - step:
             continue
         older = frozenset(i for i, value in enumerate(stamps.values) if value is not None and value < at)
         newer = frozenset(i for i, value in enumerate(stamps.values) if value is not None and value > at)
@@ -128,7 +128,7 @@ def cut(stamps: Stamps, made: Stamps | None, format: SinceFormat) -> Cut | None:
     return min(found, key=lambda each: each[:2])[2] if found else None
 
 
-def _between(before: datetime, after: datetime, format: SinceFormat) -> datetime | None:
+def _between(before: datetime, after: datetime, format: SinceFormat) -> datetime:
     middle = before + (after - before) / 2
     if format == "date":
         return datetime.combine(date(middle.year, middle.month, middle.day), time(), UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qsl
@@ -219,9 +220,9 @@ class Endpoint(Settings):
             raise several(found, "")
         return pagination
 
-    def parameters(self, window: Window) -> dict[str, JSON]:  # noqa: ARG002
+    @abstractmethod
+    def parameters(self, window: Window) -> dict[str, JSON]:
         """What requests carry beside paging's parameters."""
-        return {}
 
     @property
     def plain(self) -> frozenset[str]:
