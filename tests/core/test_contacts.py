@@ -79,6 +79,12 @@ def test_what_no_contact_can_be_made_of(mapped, code):
     assert refused.value.code == code
 
 
+def test_values_that_are_large_only_together_are_kept():
+    large = {"name": "x" * 60_000, "role": None, "phone": "5" * 60_000}
+
+    assert contact_draft({"email": "a@b.com", "companyDomain": "b.com"} | large, "domain").values == large
+
+
 def test_a_new_contact():
     batch = Batch()
     decision = batch.row(companyDomain="beta.com", email="ada@acme.com", name="Ada", role=None)

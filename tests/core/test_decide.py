@@ -123,6 +123,42 @@ def test_a_created_account_has_what_was_given():
     )
 
 
+def test_the_changes_of_a_created_account_are_all_its_values():
+    changes = Batch(mode="domain").row(companyDomain="acme.com", companyName="Acme").changes
+
+    assert changes == {"companyDomain": (None, "acme.com"), "companyName": (None, "Acme")}
+    assert len(changes) == 2
+
+
+@pytest.mark.parametrize(
+    ("examples", "told"),
+    [
+        ({}, ""),
+        ({"companyDomain": ["a.de", "b.de"]}, '; accounts have domains like "a.de", "b.de"'),
+        (
+            {"companyDomain": [], "externalCustomerId": ["7"]},
+            '; no account has any domain yet and accounts have external ids like "7"',
+        ),
+    ],
+)
+def test_what_accounts_have_is_told_as_a_part_of_a_sentence(examples, told):
+    assert deciding.held(examples) == told
+
+
+def test_an_outdated_row_names_the_account_it_is_about():
+    acme = account(1, companyDomain="acme.com")
+    draft = account_draft({"companyDomain": "acme.com"}, "domain", OWNERS)
+    known, unknown = (match(draft.keys, "domain", Index(each), US) for each in ([acme], []))
+
+    assert deciding.outdated(known, "account") == Decision(
+        "skipped",
+        "changed_since",
+        "A later run has read a newer record for this account; this one is not applied over it.",
+        candidates=(acme,),
+    )
+    assert deciding.outdated(unknown, "account").candidates == ()
+
+
 def test_a_created_account_without_an_id_has_nobody_who_set_it():
     batch = Batch()
     assert (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from ropewalk.core import detect, increments, paths
+from ropewalk.core import detect, increments, names, paths
 from ropewalk.core.envelope import Answer, arrays, identities, key_of
 from ropewalk.core.values import JSON
 
@@ -53,7 +53,9 @@ def test_what_holds_no_array_of_objects_has_no_records(value: Any) -> None:
 
 def test_records_are_told_apart_by_their_key_or_as_a_whole() -> None:
     assert key_of([{"name": "x", "id": 1}, {"name": "x", "id": 2}]) == "id"
+    assert key_of([{"note": "x", "account_id": 1}, {"note": "x", "account_id": 2}]) == "account_id"
     assert key_of([{"id": 1}, {"id": 1}]) is None
+    assert key_of([{"id": 1}, 2]) is None
     assert identities([{"id": 1, "seen": 5}], "id") == identities([{"id": 1, "seen": 6}], "id")
 
 
@@ -114,6 +116,23 @@ def test_a_next_url_beside_a_cursor_tells_the_parameter() -> None:
     assert second.settings == {"type": "next_url", "next_url_path": "paging.next.link"}
 
 
+def test_an_answer_that_has_no_next_page_shows_where_it_would_stand() -> None:
+    beside = {
+        "links": {"next": {"url": None}, "prev": {"url": None}},
+        "next_cursor": "",
+        "note": "",
+        "total": 3,
+    }
+
+    found = detect.ended_leads(answer({"data": ROWS, **beside}), ("data",))
+
+    assert settings(found) == [
+        {"type": "next_url", "next_url_path": "links.next.url"},
+        {"type": "cursor", "cursor_param": "cursor", "next_cursor_path": "next_cursor"},
+    ]
+    assert not any(each.shown for each in found)
+
+
 def test_headers_lead_on() -> None:
     found = detect.leads(
         answer(ROWS, link=f'<{URL}?p=0>; rel="prev", <{URL}?p=2>; rel="next"', next_page=f"{URL}?p=2"), ()
@@ -131,6 +150,8 @@ def test_headers_lead_on() -> None:
         {"has_next": True},
         {"cursors": {"before": "abc"}},
         {"access_token": "abc"},
+        {"next_page": 2},
+        {"offset": 3},
     ],
 )
 def test_what_leads_back_or_nowhere_is_no_lead(beside: dict[str, Any]) -> None:
@@ -222,6 +243,76 @@ def test_the_last_id_may_be_the_cursor() -> None:
     }
 
 
+def test_records_without_a_key_have_no_last_id() -> None:
+    assert detect.last_ids(answer([{"name": "x"}, {"name": "x"}]), ()) == []
+
+
+def test_numbers_are_tried_by_their_usual_names() -> None:
+    assert detect.usual_numbers(answer(ROWS))[:2] == ["page", "offset"]
+    assert detect.usual_numbers(answer({"data": [{"type": "a", "attributes": {}}]}))[:2] == [
+        "page[number]",
+        "page[offset]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "yes"),
+    [
+        ("offset", True),
+        ("page[offset]", True),
+        ("query.startIndex", True),
+        ("page", False),
+        ("skip.page", False),
+    ],
+)
+def test_what_counts_records_and_not_pages(name: str, yes: bool) -> None:
+    assert detect.is_offset(name) is yes
+
+
+@pytest.mark.parametrize(
+    ("beside", "url", "headers", "first"),
+    [
+        ({}, f"{URL}?per_page=3&sort=id", {}, ["per_page"]),
+        ({}, URL, {"link": f'<{URL}?page=2&limit=3>; rel="next"'}, ["limit"]),
+        ({"next": f"{URL}?page=2&size=3"}, URL, {}, ["size"]),
+        ({"max": 100, "pageSize": 3, "count": 3, "page": 1}, URL, {}, ["pageSize", "max"]),
+        ({}, URL, {}, []),
+    ],
+)
+def test_a_size_is_asked_by_what_something_speaks_of(
+    beside: dict[str, Any], url: str, headers: dict[str, str], first: list[str]
+) -> None:
+    spoken, usual = detect.sizes(answer({"data": ROWS, **beside}, url, **headers), ("data",))
+
+    assert spoken == first
+    assert "limit" in {*spoken, *usual}
+    assert not {*spoken} & {*usual}
+
+
+def test_words_are_written_as_their_neighbours_are() -> None:
+    parts = ["updated", "since"]
+
+    assert [names.spelled(parts, like=like) for like in ("a_b", "a-b", "aB")] == [
+        "updated_since",
+        "updated-since",
+        "updatedSince",
+    ]
+
+
+def test_the_style_of_a_large_answer_is_told_by_its_beginning() -> None:
+    many = [{"a_b": None}, *({} for _ in range(300)), {"cD": {"eF": 1, "gH": 1}}]
+
+    assert names.style({str(n): each for n, each in enumerate(many)}) == "snake"
+
+
+def test_what_is_very_deep_is_not_looked_for() -> None:
+    deep: JSON = {"total": 3}
+    for _ in range(40):
+        deep = {"a": deep}
+
+    assert detect.totals(answer({"data": ROWS, "beside": deep}), ("data",)) == []
+
+
 def test_names_are_tried_in_the_style_of_the_answer() -> None:
     camel = detect.sizes(answer({"data": [{"createdAt": 1, "id": 2}]}), ("data",))[1]
     snake = detect.sizes(answer({"data": [{"created_at": 1, "id": 2}]}), ("data",))[1]
@@ -247,6 +338,8 @@ def stamped(*moments: Any, **also: Any) -> list[JSON]:
         ("modifiedOn", "2026-01-02", "date"),
         ("updated", 1_767_322_800, "epoch_s"),
         ("lastUpdated", 1_767_322_800_000, "epoch_ms"),
+        ("updated", "1767322800", "epoch_s"),
+        ("updated", "1767322800000", "epoch_ms"),
     ],
 )
 def test_the_field_that_says_when_a_record_changed_is_found(name: str, value: Any, format: str) -> None:
@@ -271,6 +364,46 @@ def test_the_sample_is_cut_between_two_moments() -> None:
 
     assert cut is not None
     assert (cut.at.isoformat(), cut.older, cut.newer) == ("2026-01-02T00:00:00+00:00", {0, 2}, {1})
+
+
+def test_dates_are_cut_at_a_day() -> None:
+    stamps = increments.changed(stamped("2026-01-01", "2026-01-02", "2026-01-05"))
+    assert stamps is not None
+
+    cut = increments.cut(stamps, None, "date")
+
+    assert cut is not None
+    assert (cut.at.isoformat(), cut.older, cut.newer) == ("2026-01-03T00:00:00+00:00", {0, 1}, {2})
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("updated_at", ["updated_since", "updated_at_since", "updated_after", "modified_since"]),
+        ("lastModifiedOn", ["modifiedSince", "lastModifiedOnSince", "modifiedAfter", "updatedSince"]),
+    ],
+)
+def test_an_api_may_filter_by_a_parameter_called_like_the_field(name: str, first: list[str]) -> None:
+    rows: list[JSON] = [{"id": n, name: f"2026-01-0{n + 1}T00:00:00Z"} for n in range(3)]
+    stamps = increments.changed(rows)
+    assert stamps is not None
+
+    found = increments.parameters(answer(rows), stamps)
+
+    assert found[:4] == first
+    assert f"{name}[gte]" in found
+    assert len(set(found)) == len(found)
+    assert increments.templates(answer(rows), stamps) == []
+
+
+def test_odata_filters_by_an_expression() -> None:
+    rows: list[JSON] = [{"id": 1, "info": {"modifiedOn": "2026-01-01T00:00:00Z"}}]
+    stamps = increments.changed(rows)
+    assert stamps is not None
+
+    assert increments.templates(answer({"@odata.context": "x", "value": rows}), stamps) == [
+        ("$filter", "info/modifiedOn ge {since}")
+    ]
 
 
 @pytest.mark.parametrize(

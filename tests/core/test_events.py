@@ -186,6 +186,20 @@ def test_what_makes_no_event_says_for_want_of_what(record, about, example):
     assert (found.about, found.example or "") == (about, example) or about == "record"
 
 
+def test_a_tally_keeps_the_first_account_keys():
+    tally = Tally()
+    for number in range(7):
+        tally.add(read({**RECORD, "of": {"account": number}}))
+
+    assert (tally.records, list(tally.keys)) == (7, ["0", "1", "2", "3", "4"])
+
+
+def test_an_event_weighs_more_by_what_it_holds():
+    light, heavy = read(RECORD), read({**RECORD, "page": "x" * 1_000})
+
+    assert heavy.weight - light.weight == len(heavy.properties) - len(light.properties) == 1_001
+
+
 def test_a_tally_counts_what_could_not_be_read_and_keeps_an_example():
     tally = Tally()
     reading = plan()

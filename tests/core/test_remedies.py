@@ -88,6 +88,37 @@ def test_every_suspicion_has_its_way_out():
 
 
 @pytest.mark.parametrize(
+    ("contacts", "accounts", "told"),
+    [
+        (["a.de", "b.de"], ["c.de"], 'The contacts have "a.de", "b.de"; accounts have "c.de".'),
+        (["a.de"], [], 'The contacts have "a.de"; accounts have none.'),
+        ([], ["c.de"], 'Of these values accounts have "c.de".'),
+    ],
+)
+def test_where_no_contact_found_its_account_both_sides_are_shown(contacts, accounts, told):
+    run = Ended(
+        "succeeded",
+        "suspicious",
+        ["all_skipped"],
+        settings={"match_by": "domain"},
+        unmatched={"contacts": contacts, "accounts": accounts},
+    )
+
+    assert sentences(run)[1] == (
+        "Not one row could be taken; the reasons are listed by number. Contacts attach to existing accounts only: sync "
+        f"accounts first, or fix the match field (companyDomain). {told}"
+    )
+
+
+def test_an_error_is_about_the_url_unless_it_says_more():
+    assert [remedies.about(code) for code in ("secret_missing", "not_json", "timeout")] == [
+        "credential",
+        "records_path",
+        "url",
+    ]
+
+
+@pytest.mark.parametrize(
     ("run", "code"),
     [
         (Ended("succeeded", "complete"), None),

@@ -12,6 +12,7 @@ from ropewalk.sources.base import Window
 from ropewalk.sources.custom_api import (
     AccountStream,
     ConnectorSettings,
+    ContactStream,
     EventStream,
     baseline,
     keeps_place,
@@ -330,10 +331,25 @@ def test_an_installation_may_raise_the_ceilings() -> None:
         ),
         ({"auth": {"tpye": "x"}}, [("auth.tpye", "There is no such setting; did you mean type?")]),
         ({"headers": {"X": {"set": False}}}, [("headers.X.set", "Give one of True.")]),
+        # Where paging itself is wrong, its parameters are not known, and nothing is said of their names.
+        (
+            {"pagination": {"type": "odd"}, "incremental": {"param": "page"}},
+            [("pagination.type", "Give one of none, page, offset, cursor, next_url, link_header.")],
+        ),
     ],
 )  # fmt: skip
 def test_problems(changes: dict[str, Any], problems: list[tuple[str, str]]) -> None:
     assert wrong(**changes) == problems
+
+
+def test_a_contact_stream_maps_an_email_and_what_it_matches_by() -> None:
+    mapping = [{"from": "mail", "to": "email"}, {"from": "site", "to": "companyDomain"}]
+    made = load(ContactStream, {"url": URL, "mapping": mapping})
+
+    assert (made.match_by, [entry.to for entry in made.mapping]) == ("domain", ["email", "companyDomain"])
+    with pytest.raises(MustFix) as caught:
+        load(ContactStream, {"url": URL, "mapping": mapping[:1]})
+    assert [problem.path for problem in caught.value.problems] == ["mapping"]
 
 
 def test_a_draft_needs_no_mapping_yet() -> None:
@@ -465,6 +481,7 @@ def test_an_event_stream_as_it_is_documented() -> None:
     [
         ({"lookback_days": 366}, [("lookback_days", "Give a whole number from 1 to 365.")]),
         ({"match_by": "email"}, [("match_by", "Give one of domain, external_id.")]),
+        ({"start_param": None, "lookback_days": 0}, [("lookback_days", "Give a whole number from 1 to 365.")]),
         ({"start_param": "x", "end_param": "x"}, [("end_param", "This is the start_param already; give another name.")]),
         (
             {"pagination": {"type": "page"}, "account_param": "page"},
