@@ -178,6 +178,11 @@ def test_numbers_are_found_with_where_they_begin(
     assert settings(detect.numbered(answer({"data": ROWS, **beside}, url), ("data",)))[0] == first
 
 
+@pytest.mark.parametrize("beside", [{"page": "two"}, {"page": "2"}, {"offset": None}, {"page": True}])
+def test_what_is_no_number_says_nothing_of_pages(beside: dict[str, Any]) -> None:
+    assert detect.numbered(answer({"data": ROWS, **beside}), ("data",)) == []
+
+
 def test_a_body_speaks_of_its_parameters_by_path() -> None:
     asked = Answer(
         {"items": ROWS}, URL, posted={"filter": {}, "paging": {"number": 1, "size": 3}, "offset": 0}
@@ -206,7 +211,9 @@ def test_a_total_is_found(beside: dict[str, Any], path: str) -> None:
     assert next(each.path for each in detect.totals(answer({"data": ROWS, **beside}), ("data",))) == path
 
 
-@pytest.mark.parametrize("beside", [{"total": 2}, {"total_pages": 60}, {"page": 60}, {"total": "many"}])
+@pytest.mark.parametrize(
+    "beside", [{"total": 2}, {"total_pages": 60}, {"page": 60}, {"total": "many"}, {"total": True}]
+)
 def test_what_can_be_no_total_is_none(beside: dict[str, Any]) -> None:
     assert detect.totals(answer({"data": ROWS, **beside}), ("data",)) == []
 
@@ -364,6 +371,10 @@ def test_the_sample_is_cut_between_two_moments() -> None:
 
     assert cut is not None
     assert (cut.at.isoformat(), cut.older, cut.newer) == ("2026-01-02T00:00:00+00:00", {0, 2}, {1})
+
+
+def test_a_field_that_few_records_have_says_nothing_of_changes() -> None:
+    assert increments.changed(stamped("2026-01-01", None, True, "soon")) is None
 
 
 def test_dates_are_cut_at_a_day() -> None:
