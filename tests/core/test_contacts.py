@@ -106,6 +106,13 @@ def test_a_new_contact():
     )
 
 
+def test_a_contact_that_says_nothing_new_is_unchanged():
+    batch = Batch()
+    row = {"companyDomain": "beta.com", "email": "ada@acme.com", "name": "Ada"}
+
+    assert [batch.row(**row).outcome for _ in range(2)] == ["created", "unchanged"]
+
+
 def test_a_contact_that_is_there_keeps_its_source_and_its_mark():
     batch = Batch("external_id")
     decision = batch.row(externalCustomerId=7, email="ADA@acme.com", name="Ada L.", role=None)

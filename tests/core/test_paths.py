@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from ropewalk.core.paths import Path, flatten, get, index, join, parse, put
 from ropewalk.core.values import JSON, MISSING
@@ -40,6 +40,7 @@ def test_parse(text: str, path: Path) -> None:
     assert parse(text) == path
 
 
+@example([""])
 @given(st.lists(keys, max_size=5))
 def test_what_join_writes_parse_reads(segments: list[str]) -> None:
     assert parse(join(segments)) == tuple(segments)
