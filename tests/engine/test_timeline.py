@@ -23,7 +23,7 @@ from ropewalk.engine.answers import FAILED_SECONDS, answers
 from ropewalk.engine.clock import SystemClock
 from ropewalk.engine.eventsource import Answered, Query
 from ropewalk.engine.timeline import PROVIDERS
-from ropewalk.store import search
+from ropewalk.store import pages, search
 from tests.engine.conftest import Serving
 from tests.engine.timelines import Book, happened, ids, stream_body, told
 from tests.engine.world import World
@@ -403,7 +403,18 @@ def test_once_expired_the_query_repeats_with_its_end_at_the_cursor(book: Book, s
     assert {asked.params["from"] for asked in fake.seen} == {"2025-12-01T12:00:00Z"}
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyJldmVudHMiLDEsMiwzLDRd"])
+FIRST_DAY, LAST_DAY = -62_135_596_800_000_000, 253_402_300_799_000_000
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "W10",
+        "WyJldmVudHMiLDEsMiwzLDRd",
+        *(pages.write_cursor(["events", asked_at, 0, "a", "1"]) for asked_at in (FIRST_DAY, 0, LAST_DAY)),
+    ],
+)
 def test_a_cursor_of_somewhere_else_is_refused(cursor: str, book: Book) -> None:
     with pytest.raises(MustFix) as caught:
         book.timeline(cursor=cursor)

@@ -70,12 +70,7 @@ class Cursor:
         """A ValueError where this is no cursor of a timeline."""
         match value:
             case ["events", int(asked_at), int(at), str(source), str(identity)]:
-                if (
-                    type(asked_at) is int
-                    and type(at) is int
-                    and abs(asked_at) < _LATEST
-                    and abs(at) < _LATEST
-                ):
+                if type(asked_at) is int and type(at) is int and asked_at in _PLAUSIBLE and abs(at) < _LATEST:
                     try:
                         made = cls(_EPOCH + _MICROSECOND * asked_at, (at, source, identity))
                         _ = made.time
