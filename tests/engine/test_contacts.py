@@ -371,6 +371,23 @@ def test_who_can_still_not_be_taken_is_in_the_ledger_and_waits_no_more(world: Wo
     assert (people.waiting, people.take_waiting()) == (0, [])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_secret_in_a_record_that_waited_is_in_no_ledger(world: World, serving: Serving) -> None:
+    token = "planted-token-of-the-contacts"
+    bearer = {"auth": {"type": "bearer"}, "secrets": {"token": token}}
+    people = People(world, serving, match_by="domain", mapping=[DOMAIN, EMAIL], **bearer)
+    people.sync({"email": "ada@twins.example", "echo": f"Bearer {token}"})
+    for name in ("One", "Two"):
+        account(world, domain="twins.example", companyName=name)
+
+    [run] = requests.take_waiting(world.clock)
+    people.world.carry_out({"run_id": str(run.id)})
+
+    [row] = people.world.rows({"run_id": str(run.id)})
+    assert row["reason"] == "ambiguous_match"
+    assert row["record"] == {"email": "ada@twins.example", "echo": "Bearer ***"}
+
+
 def test_a_sync_goes_before_the_contacts_that_waited(world: World, people: People) -> None:
     people.sync(person("7", "bob@b.example"))
     account(world, "7")
