@@ -445,6 +445,23 @@ def test_filters(book: Book, serving: Serving) -> None:
     ]
 
 
+def test_a_stream_is_not_asked_for_a_time_that_it_does_not_reach(book: Book, serving: Serving) -> None:
+    now = book.clock.now()
+    fake = of(happened(now, 3))
+    book.stream(serving(fake), lookback_days=30, **RANGE)
+
+    for wanted in ({"end": now - timedelta(days=31)}, {"start": now + timedelta(days=1)}):
+        answer = told(book.timeline(source="App", **wanted))["App"]
+        assert (answer.status, answer.notes) == (
+            "not_asked",
+            [
+                "The time that was asked for is not within the last 30 days (lookback_days), as far as this "
+                "stream's timeline goes back; it was not asked."
+            ],
+        )
+    assert fake.seen == []
+
+
 def test_days_count_all_events_of_all_sources(book: Book, serving: Serving) -> None:
     book.stream(serving(of(happened(book.clock.now(), 30, every=3_600))))
 

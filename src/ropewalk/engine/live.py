@@ -185,6 +185,11 @@ class LiveStream:
         value = account_value(query.account, settings.match_by)
         if value is None:
             return lambda: Answered("not_asked", notes=[eventnotes.without_value(settings.match_by)])
+        if self._out_of_reach(query):
+            since = self._since(query)
+            return lambda: Answered(
+                "not_asked", since=since, notes=[eventnotes.out_of_reach(asked(settings))]
+            )
         try:
             flight = self._flight(query, value)
         except RopewalkError as error:
@@ -205,6 +210,13 @@ class LiveStream:
     def _since(self, query: Query) -> datetime:
         since = query.asked_at - timedelta(days=self.frozen.stream.lookback_days)
         return since if query.filter.start is None else max(since, query.filter.start)
+
+    def _out_of_reach(self, query: Query) -> bool:
+        """Whether nothing can be of the time that is wanted: a range that ends before it begins is asked of no API."""
+        since, end = self._since(query), query.filter.end
+        if end is not None and end <= since:
+            return True
+        return self.frozen.stream.end_param is not None and since >= _up(query.asked_at)
 
     def _flight(self, query: Query, value: str) -> Flight[LiveReading]:
         settings, filter = self.frozen.stream, query.filter
