@@ -232,6 +232,15 @@ def test_the_test_says_whether_the_time_range_changes_the_answer(
     ]
 
 
+def test_events_of_the_last_day_of_the_calendar_can_be_tested(book: Book, serving: Serving) -> None:
+    records = [*happened(book.clock.now(), 1), {"at": "9999-12-31", "event": "expires", "account": "c-1"}]
+    connector = book.stream(serving(gives(records)), start_param="from")
+
+    preview = tried(book, connector)["preview"]
+
+    assert (preview["readable"], len(preview["events"])) == (2, 2)
+
+
 def test_old_events_say_how_far_back_a_timeline_goes(book: Book, serving: Serving) -> None:
     url = serving(gives(happened(book.clock.now(), 3, every=40 * 86_400)))
     book.stream(url, lookback_days=30)

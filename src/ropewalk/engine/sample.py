@@ -111,7 +111,11 @@ def range_notes(
     ignored = f"The time range changes nothing: the API ignores {named}. It may give old events for ever."
     if settings.start_param and asked.since is not None and oldest < asked.since - timedelta(seconds=1):
         return [ignored]
-    apart = _apart(settings, asked, newest, oldest)
+    try:
+        apart = _apart(settings, asked, newest, oldest)
+    except OverflowError:
+        # Beyond the first and the last day of the calendar there is nothing to ask for.
+        return []
     try:
         second = next(iter(kind.read(connector, settings, apart, fetch, None)))
     except (RopewalkError, StopIteration):
