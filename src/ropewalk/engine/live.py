@@ -87,6 +87,7 @@ class LiveReading:
         self.milliseconds = 0
         self.failure: Failure | None = None
         self.timed_out = False
+        self.redactor = Redactor(way.credentials.values())
         self._weight = 0
         self._ordered: list[Event] | None = None
 
@@ -121,6 +122,8 @@ class LiveReading:
                         break
             except RopewalkError as error:
                 self._fail(error, Redactor(fetch.secrets()))
+            # Access tokens are fetched on the way.
+            self.redactor = Redactor(fetch.secrets())
 
     def _take(self, page: Page) -> bool:
         """Whether more may be read."""
@@ -274,6 +277,7 @@ class LiveStream:
             since=since,
             filtered_at_source=settings.account_param is not None and not others,
             truncated=bool(reading.cut),
+            redactor=reading.redactor,
         )
         if not landed:
             seconds = seconds_for(settings)
@@ -286,7 +290,7 @@ class LiveStream:
             # What came before it failed is shown, and is not all.
             answer.truncated = bool(everything)
             return answer
-        answer.notes = eventnotes.notes(asked(settings), came)
+        answer.notes = [reading.redactor.text(note) for note in eventnotes.notes(asked(settings), came)]
         return answer
 
     def _not_claimed(self, events: list[Event], value: str) -> list[Event]:

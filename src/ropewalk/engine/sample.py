@@ -65,18 +65,20 @@ class EventSample:
             "readable": len(self.events),
             "matched": matched,
             "time_spellings": dict(self.tally.spellings),
-            "notes": [
-                eventnotes.resolved(
-                    self._records,
-                    len(self.events),
-                    matched,
-                    [*self.tally.keys],
-                    self._held,
-                    self._settings.match_by,
-                ),
-                *eventnotes.unreadable(self.tally),
-                *self._warnings,
-            ],
+            "notes": redactor.values(
+                [
+                    eventnotes.resolved(
+                        self._records,
+                        len(self.events),
+                        matched,
+                        [*self.tally.keys],
+                        self._held,
+                        self._settings.match_by,
+                    ),
+                    *eventnotes.unreadable(self.tally),
+                    *self._warnings,
+                ]
+            ),
         }
 
     def _shown(self, event: Event, redactor: Redactor) -> dict[str, Any]:
