@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from uuid import UUID
 
 from tests.cli.conftest import Shell
 from tests.engine.timelines import happened, stream_body
@@ -29,6 +30,7 @@ def test_an_accounts_events(crm: Shell) -> None:
         shown = crm("events", "c-00002")
         found = crm.json("events", "company-2.example", "--source", "App", "--limit", "2", "--name", "opened")
     wrong = crm("events", "Company")
+    by_uuid = crm("events", str(UUID(int=7)))
 
     assert (none.returncode, none.stderr) == (
         0,
@@ -53,4 +55,8 @@ def test_an_accounts_events(crm: Shell) -> None:
         "Error: Several accounts fit Company: "
         + ", ".join(f"Company {number}" for number in range(25, 15, -1))
         + ". Give the external id or the domain.\n",
+    )
+    assert (by_uuid.returncode, by_uuid.stderr) == (
+        2,
+        f"Error: There is no account {UUID(int=7)}; `ropewalk accounts` lists them.\n",
     )

@@ -210,6 +210,18 @@ def test_a_tally_counts_what_could_not_be_read_and_keeps_an_example():
     assert (tally.spellings, list(tally.keys)) == ({"no_zone": 1, "epoch_s": 1}, ["C-1"])
 
 
+def test_an_event_of_many_accounts_weighs_as_much_and_gives_a_few_as_examples():
+    tally = Tally()
+    accounts = [f"customer-{number}" for number in range(1_000)]
+    many = plan().read(
+        json.dumps({**RECORD, "of": {"account": accounts, "user": "u" * 9_000}}).encode(), tally
+    )
+    one = read(RECORD)
+
+    assert many.weight - one.weight > sum(map(len, accounts)) + 9_000
+    assert list(tally.keys) == accounts[:5]
+
+
 @pytest.mark.parametrize(
     ("value", "match_by", "keys"),
     [

@@ -58,7 +58,7 @@ def test_every_floor_of_a_body_is_checked_in_one_go(world: World) -> None:
         ({"source": None}, {"source": "Give a text."}),
         (
             {"streams": {"orders": {}}},
-            {"streams.orders": "Custom API has no such stream; there are accounts, events."},
+            {"streams.orders": "Custom API has no such stream; there are accounts, contacts, events."},
         ),
         ({"secrets": {"pin": "1"}}, {"secrets.pin": "Custom API has no such secret; there are token, password, client_secret."}),
     ],

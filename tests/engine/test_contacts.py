@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
 from ropewalk.engine import batches, requests
+from ropewalk.store import waiting
 from ropewalk.store.models import WaitingContact
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, Refused, World, brief, complete, suspicious
@@ -371,6 +372,23 @@ def test_who_can_still_not_be_taken_is_in_the_ledger_and_waits_no_more(world: Wo
     assert (people.waiting, people.take_waiting()) == (0, [])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_secret_in_a_record_that_waited_is_in_no_ledger(world: World, serving: Serving) -> None:
+    token = "planted-token-of-the-contacts"
+    bearer = {"auth": {"type": "bearer"}, "secrets": {"token": token}}
+    people = People(world, serving, match_by="domain", mapping=[DOMAIN, EMAIL], **bearer)
+    people.sync({"email": "ada@twins.example", "echo": f"Bearer {token}"})
+    for name in ("One", "Two"):
+        account(world, domain="twins.example", companyName=name)
+
+    [run] = requests.take_waiting(world.clock)
+    people.world.carry_out({"run_id": str(run.id)})
+
+    [row] = people.world.rows({"run_id": str(run.id)})
+    assert row["reason"] == "ambiguous_match"
+    assert row["record"] == {"email": "ada@twins.example", "echo": "Bearer ***"}
+
+
 def test_a_sync_goes_before_the_contacts_that_waited(world: World, people: People) -> None:
     people.sync(person("7", "bob@b.example"))
     account(world, "7")
@@ -399,6 +417,21 @@ def test_a_run_that_takes_who_waited_goes_on_with_the_rest(
     assert told(ended) == complete(created=5)
     assert [one[1] for one in contacts(world)] == [row["email"] for row in rows]
     assert people.waiting == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_large_records_that_waited_come_a_few_at_a_time(
+    world: World, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.sync(*(person("7", f"p{number}@b.example", photo="x" * 600) for number in range(5)))
+    account(world, "7")
+    monkeypatch.setattr(waiting, "PAGE_BYTES", 1_000)
+
+    [run] = requests.take_waiting(world.clock)
+    ended = people.world.carry_out({"run_id": str(run.id)})
+
+    assert (told(ended), ended["pages"]) == (complete(created=5), 3)
+    assert people.waiting == 0
 
 
 @pytest.mark.django_db(transaction=True)

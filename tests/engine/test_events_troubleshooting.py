@@ -232,6 +232,38 @@ def test_the_test_says_whether_the_time_range_changes_the_answer(
     ]
 
 
+def test_events_of_the_last_day_of_the_calendar_can_be_tested(book: Book, serving: Serving) -> None:
+    records = [*happened(book.clock.now(), 1), {"at": "9999-12-31", "event": "expires", "account": "c-1"}]
+    connector = book.stream(serving(gives(records)), start_param="from")
+
+    preview = tried(book, connector)["preview"]
+
+    assert (preview["readable"], len(preview["events"])) == (2, 2)
+
+
+def test_a_secret_that_an_api_echoes_is_not_shown(book: Book, serving: Serving) -> None:
+    token = "planted-token-of-the-events"
+    echo = f"Bearer {token}"
+    echoing = {
+        "at": book.clock.now().isoformat(),
+        "event": echo,
+        "account": "c-1",
+        "user": token,
+        "sent": [echo],
+    }
+    records = [echoing, echoing | {"at": echo}]
+    settings = {"auth": {"type": "bearer"}}
+    connector = book.stream(serving(gives(records)), settings=settings, secrets={"token": token})
+
+    assert token not in str(tried(book, connector)["preview"])
+    found = book.timeline(source="App")
+    [item] = found.items
+    assert (item.name, item.user_id, item.properties) == ("Bearer ***", "***", {"sent": ["Bearer ***"]})
+    assert told(found)["App"].notes == [
+        '1 of 2 records have no eventTime that can be read, for example "Bearer ***".'
+    ]
+
+
 def test_old_events_say_how_far_back_a_timeline_goes(book: Book, serving: Serving) -> None:
     url = serving(gives(happened(book.clock.now(), 3, every=40 * 86_400)))
     book.stream(url, lookback_days=30)

@@ -23,7 +23,7 @@ from ropewalk.engine.answers import FAILED_SECONDS, answers
 from ropewalk.engine.clock import SystemClock
 from ropewalk.engine.eventsource import Answered, Query
 from ropewalk.engine.timeline import PROVIDERS
-from ropewalk.store import search
+from ropewalk.store import pages, search
 from tests.engine.conftest import Serving
 from tests.engine.timelines import Book, happened, ids, stream_body, told
 from tests.engine.world import World
@@ -403,11 +403,18 @@ def test_once_expired_the_query_repeats_with_its_end_at_the_cursor(book: Book, s
     assert {asked.params["from"] for asked in fake.seen} == {"2025-12-01T12:00:00Z"}
 
 
-# ["events",-62135596800000000,2,"a","b"]: before its lookback there is no calendar.
-YEAR_ONE = "WyJldmVudHMiLC02MjEzNTU5NjgwMDAwMDAwMCwyLCJhIiwiYiJd"
+FIRST_DAY, LAST_DAY = -62_135_596_800_000_000, 253_402_300_799_000_000
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyJldmVudHMiLDEsMiwzLDRd", YEAR_ONE])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "W10",
+        "WyJldmVudHMiLDEsMiwzLDRd",
+        *(pages.write_cursor(["events", asked_at, 0, "a", "1"]) for asked_at in (FIRST_DAY, 0, LAST_DAY)),
+    ],
+)
 def test_a_cursor_of_somewhere_else_is_refused(cursor: str, book: Book) -> None:
     with pytest.raises(MustFix) as caught:
         book.timeline(cursor=cursor)
@@ -436,6 +443,23 @@ def test_filters(book: Book, serving: Serving) -> None:
     assert [(each.path, each.message) for each in caught.value.problems] == [
         ("to", "The time range ends before it begins.")
     ]
+
+
+def test_a_stream_is_not_asked_for_a_time_that_it_does_not_reach(book: Book, serving: Serving) -> None:
+    now = book.clock.now()
+    fake = of(happened(now, 3))
+    book.stream(serving(fake), lookback_days=30, **RANGE)
+
+    for wanted in ({"end": now - timedelta(days=31)}, {"start": now + timedelta(days=1)}):
+        answer = told(book.timeline(source="App", **wanted))["App"]
+        assert (answer.status, answer.notes) == (
+            "not_asked",
+            [
+                "The time that was asked for is not within the last 30 days (lookback_days), as far as this "
+                "stream's timeline goes back; it was not asked."
+            ],
+        )
+    assert fake.seen == []
 
 
 def test_days_count_all_events_of_all_sources(book: Book, serving: Serving) -> None:

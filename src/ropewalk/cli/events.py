@@ -104,11 +104,13 @@ def show_timeline(output: Output, found: Timeline) -> None:
 
 
 def _account(organization_id: UUID, text: str) -> Account:
+    from ropewalk.core.errors import NotFound
     from ropewalk.store import byhand, search
 
     try:
         return byhand.get(organization_id, UUID(text))
-    except ValueError:
+    except (ValueError, NotFound):
+        # Some systems' own ids have the same shape.
         pass
     there = search.accounts(organization_id, q=text, limit=_LISTED).items
     wanted = text.strip().casefold()

@@ -48,6 +48,13 @@ def without_value(match_by: MatchBy) -> str:
     return f"This account has no {_WORDS[match_by]}, by which this stream finds its events; it was not asked."
 
 
+def out_of_reach(asked: Asked) -> str:
+    return (
+        f"The time that was asked for is not within the last {asked.lookback_days} days (lookback_days), as far as this "
+        "stream's timeline goes back; it was not asked."
+    )
+
+
 def notes(asked: Asked, came: Came) -> list[str]:
     told = []
     if came.cut:

@@ -25,6 +25,8 @@ _NAME_CHARS = 500
 _EXAMPLES = 5
 _OVERHEAD_BYTES = 500
 """What an event costs beside its properties: about that, measured."""
+_TEXT_BYTES = 60
+"""What a text costs beside its characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Event:
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        return _OVERHEAD_BYTES + len(self.properties)
+        texts = (self.name, self.user or "", *self.keys)
+        return _OVERHEAD_BYTES + len(self.properties) + sum(_TEXT_BYTES + len(text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Tally:
             self.unreadable[found.about] += 1
             self.examples.setdefault(found.about, found.example)
         elif len(self.keys) < _EXAMPLES:
-            self.keys.update(dict.fromkeys(found.keys))
+            # One event may be of thousands of accounts.
+            self.keys.update(dict.fromkeys(found.keys[: _EXAMPLES - len(self.keys)]))
 
 
 class EventPlan:

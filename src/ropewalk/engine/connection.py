@@ -81,6 +81,12 @@ def saved_secrets(organization_id: UUID, connector_id: UUID, kind: str) -> dict[
     return found
 
 
+def saved_redactor(organization_id: UUID, connector_id: UUID, kind: str, frozen: Frozen) -> Redactor:
+    """For what is shown of a stream without asking it anything."""
+    stored = saved_secrets(organization_id, connector_id, kind)
+    return Redactor(credentials_for(frozen.connector, frozen.stream, stored).values())
+
+
 def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -> Credentials:
     """Each secret goes to the origins it was entered for; together they go only where all of them may."""
     auth = merge(connector.auth, stream.auth)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from ropewalk.core.events import Event
+from ropewalk.core.redact import Redactor
 from ropewalk.core.timeline import Cursor, Filter, days
 from ropewalk.engine.clock import Clock
 from ropewalk.store.models import Account
@@ -39,7 +40,8 @@ class Failure:
 @dataclass(slots=True)
 class Answered:
     """`events` are in the order of a timeline, and those that the filter keeps. `read` is how many records were read for
-    them; `since` from when on they were asked for; `truncated`: there may be more. `notes` are for whoever looks."""
+    them; `since` from when on they were asked for; `truncated`: there may be more. `notes` are for whoever looks;
+    `redactor` knows what an event must not show, whoever has put it there."""
 
     status: Status = "ok"
     events: Sequence[Event] = ()
@@ -50,6 +52,7 @@ class Answered:
     truncated: bool = False
     error: Failure | None = None
     notes: list[str] = field(default_factory=list)
+    redactor: Redactor = field(default_factory=Redactor)
 
     @property
     def count(self) -> int:

@@ -87,6 +87,7 @@ class LiveReading:
         self.milliseconds = 0
         self.failure: Failure | None = None
         self.timed_out = False
+        self.redactor = Redactor(way.credentials.values())
         self._weight = 0
         self._ordered: list[Event] | None = None
 
@@ -121,6 +122,8 @@ class LiveReading:
                         break
             except RopewalkError as error:
                 self._fail(error, Redactor(fetch.secrets()))
+            # Access tokens are fetched on the way.
+            self.redactor = Redactor(fetch.secrets())
 
     def _take(self, page: Page) -> bool:
         """Whether more may be read."""
@@ -185,6 +188,11 @@ class LiveStream:
         value = account_value(query.account, settings.match_by)
         if value is None:
             return lambda: Answered("not_asked", notes=[eventnotes.without_value(settings.match_by)])
+        if self._out_of_reach(query):
+            since = self._since(query)
+            return lambda: Answered(
+                "not_asked", since=since, notes=[eventnotes.out_of_reach(asked(settings))]
+            )
         try:
             flight = self._flight(query, value)
         except RopewalkError as error:
@@ -205,6 +213,13 @@ class LiveStream:
     def _since(self, query: Query) -> datetime:
         since = query.asked_at - timedelta(days=self.frozen.stream.lookback_days)
         return since if query.filter.start is None else max(since, query.filter.start)
+
+    def _out_of_reach(self, query: Query) -> bool:
+        """Whether nothing can be of the time that is wanted: a range that ends before it begins is asked of no API."""
+        since, end = self._since(query), query.filter.end
+        if end is not None and end <= since:
+            return True
+        return self.frozen.stream.end_param is not None and since >= _up(query.asked_at)
 
     def _flight(self, query: Query, value: str) -> Flight[LiveReading]:
         settings, filter = self.frozen.stream, query.filter
@@ -262,6 +277,7 @@ class LiveStream:
             since=since,
             filtered_at_source=settings.account_param is not None and not others,
             truncated=bool(reading.cut),
+            redactor=reading.redactor,
         )
         if not landed:
             seconds = seconds_for(settings)
@@ -274,7 +290,7 @@ class LiveStream:
             # What came before it failed is shown, and is not all.
             answer.truncated = bool(everything)
             return answer
-        answer.notes = eventnotes.notes(asked(settings), came)
+        answer.notes = [reading.redactor.text(note) for note in eventnotes.notes(asked(settings), came)]
         return answer
 
     def _not_claimed(self, events: list[Event], value: str) -> list[Event]:

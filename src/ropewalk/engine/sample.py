@@ -65,18 +65,20 @@ class EventSample:
             "readable": len(self.events),
             "matched": matched,
             "time_spellings": dict(self.tally.spellings),
-            "notes": [
-                eventnotes.resolved(
-                    self._records,
-                    len(self.events),
-                    matched,
-                    [*self.tally.keys],
-                    self._held,
-                    self._settings.match_by,
-                ),
-                *eventnotes.unreadable(self.tally),
-                *self._warnings,
-            ],
+            "notes": redactor.values(
+                [
+                    eventnotes.resolved(
+                        self._records,
+                        len(self.events),
+                        matched,
+                        [*self.tally.keys],
+                        self._held,
+                        self._settings.match_by,
+                    ),
+                    *eventnotes.unreadable(self.tally),
+                    *self._warnings,
+                ]
+            ),
         }
 
     def _shown(self, event: Event, redactor: Redactor) -> dict[str, Any]:
@@ -111,7 +113,11 @@ def range_notes(
     ignored = f"The time range changes nothing: the API ignores {named}. It may give old events for ever."
     if settings.start_param and asked.since is not None and oldest < asked.since - timedelta(seconds=1):
         return [ignored]
-    apart = _apart(settings, asked, newest, oldest)
+    try:
+        apart = _apart(settings, asked, newest, oldest)
+    except OverflowError:
+        # Beyond the first and the last day of the calendar there is nothing to ask for.
+        return []
     try:
         second = next(iter(kind.read(connector, settings, apart, fetch, None)))
     except (RopewalkError, StopIteration):

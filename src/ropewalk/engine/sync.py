@@ -166,6 +166,11 @@ class Sync(Execution):
 
     def _read_and_apply(self) -> None:
         if self.waited is not None:
+            # They are kept as they came, whatever the API has put into them.
+            redactor = connection.saved_redactor(
+                self.organization_id, self.run.connector_id, self.run.kind, self.frozen
+            )
+            self.redactor = lambda: redactor
             self._consume(self.waited.pages(), interrupt=lambda: None)
             return
         if self.run.trigger == "retry":

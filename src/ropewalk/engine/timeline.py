@@ -77,9 +77,9 @@ def read(
     told = [Told(each, wait()) for each, wait in asked]
     lists = [each.answer.events for each in told]
     found = page(lists, place_before.after if place_before else None, size)
-    names = {each.source.key: each.source.name for each in told}
+    by_key = {each.source.key: each for each in told}
     return Timeline(
-        items=[_item(event, names[event.source]) for event in found.events],
+        items=[_item(event, by_key[event.source]) for event in found.events],
         sources=told,
         days=sum((each.answer.days() for each in told), Counter()) if place_before is None else None,
         next_cursor=pages.write_cursor(Cursor(asked_at, place(found.events[-1])).to_json())
@@ -108,5 +108,7 @@ def _named(source: EventSource, wanted: str) -> bool:
     return not folded or folded in (str(source.connector_id), source.name.casefold())
 
 
-def _item(event: Event, source: str) -> Item:
-    return Item(event.at, event.name, source, event.user, msgspec.json.decode(event.properties))
+def _item(event: Event, told: Told) -> Item:
+    shown = told.answer.redactor.values
+    properties = shown(msgspec.json.decode(event.properties))
+    return Item(event.at, shown(event.name), told.source.name, shown(event.user), properties)

@@ -25,9 +25,8 @@ class Waited:
     def pages(self) -> Iterator[Page]:
         number, last, more = 0, 0, True
         while more:
-            rows = waiting.called(self._organization, self._stream, after=last)
+            rows, more = waiting.called(self._organization, self._stream, after=last)
             number += 1
-            more = len(rows) == waiting.PAGE_ROWS
             last = rows[-1][0] if rows else last
             self._read.extend(each for each, _ in rows)
             ending = None if more else Ending("complete")

@@ -17,6 +17,7 @@ from ropewalk.store.models import Stream, WaitingContact
 
 TABLE = "ropewalk_waitingcontact"
 PAGE_ROWS = 1_000
+PAGE_BYTES = 16 * 1024 * 1024
 EXAMPLES = 3
 
 
@@ -132,13 +133,20 @@ def streams_called(organization_id: UUID | None = None, *, limit: int = 100) -> 
     return list(found.order_by("id")[:limit])
 
 
-def called(organization_id: UUID, stream_id: UUID, *, after: int) -> list[tuple[int, bytes]]:
-    """The next of them, by number, and their records."""
+def called(organization_id: UUID, stream_id: UUID, *, after: int) -> tuple[list[tuple[int, bytes]], bool]:
+    """The next of them, by number, and their records; and whether there may be more."""
     found = WaitingContact.objects.filter(
         organization_id=organization_id, stream_id=stream_id, called=True, id__gt=after
     )
-    page = found.order_by("id").values_list("id", "record")[:PAGE_ROWS]
-    return [(number, bytes(record)) for number, record in page]
+    page: list[tuple[int, bytes]] = []
+    size = 0
+    few = found.order_by("id").values_list("id", "record")[:PAGE_ROWS]
+    for number, record in few.iterator(chunk_size=20):
+        page.append((number, bytes(record)))
+        size += len(record)
+        if size >= PAGE_BYTES:
+            return page, True
+    return page, len(page) == PAGE_ROWS
 
 
 def settled(organization_id: UUID, numbers: Sequence[int]) -> None:
