@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,11 +77,19 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-@pytest.fixture
-def acme(shell: Shell) -> Shell:
-    """With an organization in it."""
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Only copies of it are used. Making an installation takes longer than most tests do."""
+    shell = Shell(tmp_path_factory.mktemp("fresh"))
     made = shell("init", "--organization", "Acme", "--owner", "ada@acme.example")
     assert made.returncode == 0, made.stderr
+    return shell.folder
+
+
+@pytest.fixture
+def acme(shell: Shell, fresh: Path) -> Shell:
+    """With an organization in it."""
+    shutil.copytree(fresh, shell.folder, dirs_exist_ok=True)
     return shell
 
 
