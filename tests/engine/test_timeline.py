@@ -100,7 +100,7 @@ def test_six_streams_of_which_some_are_slow_or_wrong(running: Book, serving: Ser
 
     def hang(asked: Asked) -> Any:
         hangs.set()
-        end.wait(10)
+        end.wait(30)
         return {"data": []}
 
     filtered = Fake(lambda asked: {"data": happened(now, 4, account=asked.params["customer"], first=200)})
@@ -114,14 +114,15 @@ def test_six_streams_of_which_some_are_slow_or_wrong(running: Book, serving: Ser
     }
     for name, fake in served.items():
         own = {"account_param": "customer"} if name == "Filtered" else {}
-        running.stream(serving(fake), name, timeout_ms=3_000, **own)
+        running.stream(serving(fake), name, timeout_ms=5_000, **own)
 
     began = time.monotonic()
     found = running.timeline(limit=500)
     took = time.monotonic() - began
     end.set()
 
-    assert took < 3.3
+    # The deadline and 300 ms on a quiet machine; what is told here is that nobody waits for the one that hangs.
+    assert took < 15
     shown = {
         name: (answer.status, answer.count, answer.read, answer.truncated, answer.filtered_at_source)
         for name, answer in told(found).items()
