@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
 from ropewalk.engine import batches, requests
-from ropewalk.store import waiting
+from ropewalk.store import runs, waiting
+from ropewalk.store.ids import new_id
 from ropewalk.store.models import WaitingContact
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, Refused, World, brief, complete, suspicious
@@ -303,6 +304,20 @@ def test_a_contact_waits_and_is_taken_when_its_account_appears(world: World, peo
     assert contacts(world)[1] == ("7", "bob@b.example", "Bob", None, None, "sync", False)
     assert people.outcome(*rows) == complete(unchanged=2, skipped=1, reasons={"no_match": 1})
     assert people.waiting == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_taking_them_failed_it_is_tried_again_an_hour_later(world: World, people: People) -> None:
+    people.sync(person("7", "bob@b.example"))
+    account(world, "7")
+    [run] = requests.take_waiting(world.clock)
+    lease = new_id()
+    runs.claim(run.id, worker="w-1", lease=lease, now=world.clock.now())
+    runs.finish(run.id, lease=lease, status="failed", now=world.clock.now())
+
+    assert people.take_waiting() == []
+    world.clock.advance(minutes=61)
+    assert (people.take_waiting(), people.waiting) == ([complete(created=1)], 0)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -316,7 +316,7 @@ def take_waiting(clock: Clock, organization_id: UUID | None = None) -> list[Run]
     """Contacts whose account has appeared are taken by a run of their own, wherever nothing else is under way. None:
     those of all organizations."""
     made: list[Run] = []
-    for stream in waiting.streams_called(organization_id):
+    for stream in waiting.streams_called(organization_id, now=clock.now()):
         with transaction(stream.organization_id):
             run, created = runs.create(
                 stream.organization_id,

@@ -4,7 +4,7 @@ their account will have."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,12 +13,13 @@ from django.db.models import Count
 from ropewalk.core import limits
 from ropewalk.core.matching import Candidate
 from ropewalk.store.database import any_of, execute, id_column, insert, rows_of, time_column, update
-from ropewalk.store.models import Stream, WaitingContact
+from ropewalk.store.models import Run, Stream, WaitingContact
 
 TABLE = "ropewalk_waitingcontact"
 PAGE_ROWS = 1_000
 PAGE_BYTES = 16 * 1024 * 1024
 EXAMPLES = 3
+AFTER_FAILURE = timedelta(hours=1)
 
 
 class Waiting(NamedTuple):
@@ -120,9 +121,9 @@ def call(organization_id: UUID, accounts: Collection[Candidate]) -> None:
     )
 
 
-def streams_called(organization_id: UUID | None = None, *, limit: int = 100) -> list[Stream]:
+def streams_called(organization_id: UUID | None = None, *, now: datetime, limit: int = 100) -> list[Stream]:
     """Those with contacts that can be taken; None: of all organizations. Where a run was undone, nothing is done again
-    before somebody asks for it."""
+    before somebody asks for it; where taking them failed, not at once."""
     called = WaitingContact.objects.filter(called=True).values("stream_id").distinct()
     found = Stream.objects.filter(
         id__in=called, enabled=True, connector__enabled=True, connector__deleted_at=None
@@ -130,7 +131,12 @@ def streams_called(organization_id: UUID | None = None, *, limit: int = 100) -> 
     found = found.exclude(paused="undo")
     if organization_id is not None:
         found = found.filter(organization_id=organization_id)
-    return list(found.order_by("id")[:limit])
+    streams = list(found.order_by("id")[:limit])
+    failed = Run.objects.filter(
+        stream__in=streams, trigger="retry", of_run=None, status="failed", finished_at__gt=now - AFTER_FAILURE
+    )
+    resting = set(failed.values_list("stream_id", flat=True)) if streams else set()
+    return [stream for stream in streams if stream.id not in resting]
 
 
 def called(organization_id: UUID, stream_id: UUID, *, after: int) -> tuple[list[tuple[int, bytes]], bool]:
