@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ropewalk.core import limits
-from ropewalk.engine.answers import Answers
+from ropewalk.engine.answers import Answers, answers
 from tests.engine.world import START, Clock
 
 MB = 1024 * 1024
@@ -35,8 +36,8 @@ def kept() -> Iterator[Answers[Reading]]:
     made.close()
 
 
-def landed(answers: Answers[Reading], organization: UUID, query: int, weight: int = 0) -> Reading:
-    flight = answers.ask(organization, query, lambda: Reading(weight))
+def landed(kept: Answers[Reading], organization: UUID, query: int, weight: int = 0) -> Reading:
+    flight = kept.ask(organization, query, lambda: Reading(weight))
     assert flight.landed.wait(10)
     return flight.reading
 
@@ -109,3 +110,19 @@ def test_a_failure_of_ours_ends_the_flight_too(kept: Answers[Reading]) -> None:
             raise RuntimeError
 
     assert kept.ask(ORGANIZATIONS[0], 1, Broken).landed.wait(10)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_that_is_forked_off_has_threads_of_its_own() -> None:
+    """As the web process is, by a command that has asked before: `ropewalk demo`."""
+    clock = Clock()
+    landed(answers(clock), ORGANIZATIONS[0], 1)
+
+    child = os.fork()
+    if child == 0:
+        flight = answers(clock).ask(ORGANIZATIONS[0], 2, Reading)
+        os._exit(0 if flight.landed.wait(10) else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    answers(clock).close()
+    answers.cache_clear()

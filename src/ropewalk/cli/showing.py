@@ -31,6 +31,7 @@ SHOWN = 12
 CHANGES_SHOWN = 30
 EVENTS_SHOWN = 12
 WORKER_SECONDS = 30.0
+VENDOR_ALLOWED = (f"{PREFIX}ALLOW_NETWORKS", "127.0.0.1/32")
 
 CONNECTOR = """\
 source: custom_api
@@ -146,7 +147,7 @@ class Demo:
             if name != f"{PREFIX}LOG_LEVEL":
                 del os.environ[name]
         os.environ[f"{PREFIX}DATA_DIR"] = str(self._folder)
-        os.environ[f"{PREFIX}ALLOW_NETWORKS"] = "127.0.0.1/32"
+        os.environ[VENDOR_ALLOWED[0]] = VENDOR_ALLOWED[1]
         self._called.data = self._folder
         self._called.organization = None
 
@@ -275,4 +276,5 @@ class Demo:
         self._say()
         read = timeline.read(organization_id, account.id, self._called.clock, limit=EVENTS_SHOWN)
         show_timeline(self._called.output, replace(read, next_cursor=None))
-        self._say(f"More: ropewalk --data '{self._folder}' events {account.external_customer_id}")
+        command = f"ropewalk --data '{self._folder}' events {account.external_customer_id}"
+        self._say(f"More: {'='.join(VENDOR_ALLOWED)} {command}")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from ropewalk.core import limits
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.forks import one_a_process
 
 FAILED_SECONDS = 10.0
 """A failure is kept too: who turns pages doesn't wait for a server that hangs at each of them."""
@@ -123,7 +123,7 @@ class Answers(Generic[R]):
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
-@cache
+@one_a_process
 def answers(clock: Clock) -> Answers[Any]:
     """One a process, where the clock is the system's."""
     return Answers(clock)

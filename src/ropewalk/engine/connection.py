@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from ropewalk.core.redact import Redactor
 from ropewalk.engine import logs
 from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
 from ropewalk.net.client import BoundFetch, Client
@@ -41,7 +41,7 @@ class Opened:
         return self._redactor
 
 
-@cache
+@one_a_process
 def client(clock: Clock) -> Client:
     """One a process, where the clock is the system's: it keeps connections and access tokens."""
     operated = installation()
