@@ -207,6 +207,19 @@ SHAPES: list[tuple[str, Any]] = [
         },
     ),
     (
+        "/v1/invitations",
+        lambda world: page(
+            {
+                "invitation_id": str(world.ids["invitation_id"]),
+                "email": "guest@acme.example",
+                "role": "member",
+                "created_at": "…Z",
+                "created_by": {"type": "cli", "id": "root", "label": "root"},
+                "expires_at": "…Z",
+            }
+        ),
+    ),
+    (
         "/v1/api-keys/{key_id}",
         lambda world: {
             "key_id": str(world.ids["key_id"]),
