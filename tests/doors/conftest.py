@@ -55,7 +55,7 @@ STREAM = {
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, invitations, people
+    from ropewalk.engine import accounts, configure, invitations, people, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -112,6 +112,9 @@ def make_world(name: str) -> World:
         {"companyName": "Acme", "companyDomain": "acme.com", "fields": {"planTier": "gold"}},
         clock,
     )
+    view = views.create(
+        organization, actor, {"name": "Gold", "list": {"field.planTier": "gold"}, "shared": True}, clock
+    )
     contact = accounts.create_contact(organization, actor, account.id, {"email": "ada@acme.com"}, clock)
     field = next(each.field.name for each in fields.listing(organization) if each.field.name == "planTier")
     return World(
@@ -126,6 +129,7 @@ def make_world(name: str) -> World:
             "name": field,
             "member_id": added.member.id,
             "invitation_id": invited.id,
+            "view_id": view.id,
             "key_id": key.id,
         },
     )

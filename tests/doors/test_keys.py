@@ -31,6 +31,8 @@ BODIES: dict[str, Any] = {
     "edit_contact": {"name": "Other"},
     "switch_field": {"history": False},
     "change_member": {"role": "admin"},
+    "create_view": {"name": "Gold", "list": {}, "shared": True},
+    "change_view": {"name": "Gold", "list": {}, "shared": True},
     "invite": {"email": "mo@acme.example"},
 }
 
@@ -50,7 +52,7 @@ def test_the_scopes_are_those_of_the_contract() -> None:
     }
 
     assert {each.name: each.scope for each in OPERATIONS} == expected
-    assert len(OPERATIONS) == 54
+    assert len(OPERATIONS) == 59
 
 
 def error_of(answer: Any) -> tuple[int, str]:

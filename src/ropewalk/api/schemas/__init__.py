@@ -8,10 +8,12 @@ from ropewalk.api.schemas.accounts import (
     Contact,
     GoneAtSource,
     TrackedField,
+    View,
     account,
     change,
     contact,
     field,
+    view,
 )
 from ropewalk.api.schemas.base import (
     ActorShape,
@@ -126,6 +128,7 @@ __all__ = [
     "Time",
     "Timeline",
     "TrackedField",
+    "View",
     "account",
     "api_key",
     "audit_entry",
@@ -145,4 +148,5 @@ __all__ = [
     "source",
     "stream",
     "timeline",
+    "view",
 ]

@@ -19,6 +19,7 @@ from ropewalk.store.models.connectors import (
 )
 from ropewalk.store.models.people import ApiKey, Member, Organization, User
 from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
+from ropewalk.store.models.views import SavedView
 
 __all__ = [
     "Account",
@@ -37,6 +38,7 @@ __all__ = [
     "ResetLink",
     "Run",
     "RunState",
+    "SavedView",
     "Secret",
     "Stream",
     "StreamRecord",
