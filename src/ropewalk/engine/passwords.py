@@ -117,7 +117,7 @@ def _replace(actor: Actor, user_id: UUID, password: str, verb: str, clock: Clock
     """With whatever else would still let somebody in, or keep them out."""
     user = people.set_password(user_id, password)
     access.drop_reset_link(user_id)
-    signin.forgive(user.email, actor.ip)
+    signin.reopen(user.email)
     audit.record_of_user(user_id, actor, verb, now=clock.now(), detail={"email": user.email})
     return user
 

@@ -83,8 +83,13 @@ def require_attempt(email: str, address: str, clock: Clock) -> None:
 
 def forgive(email: str, address: str) -> None:
     """It was them. Whoever knows one password has no more tries for others by it."""
-    access.forgive(_account(email))
+    reopen(email)
     access.take_back(_address(address))
+
+
+def reopen(email: str) -> None:
+    """Whoever tried before tried another password."""
+    access.forgive(_account(email))
 
 
 def _refuse(standing: Standing, email: str, address: str, clock: Clock) -> None:
