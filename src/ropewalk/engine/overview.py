@@ -46,6 +46,11 @@ class Standing:
     def last_run(self) -> Run | None:
         return self.status.last_run
 
+    @property
+    def processed(self) -> int | None:
+        """Rows of the last run."""
+        return self.last_run.counts.get("processed") if self.last_run else None
+
 
 @dataclass(frozen=True, slots=True)
 class Day:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import floor, log10
 from typing import Final
 
 HEIGHT: Final = 100
 STEP: Final = 10
 _GAP: Final = 1.5
-_NICE: Final = (1, 2, 2.5, 5, 10)
+_NICE: Final = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +146,5 @@ def told(value: float) -> str:
 def short(value: float) -> str:
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{ceil(value / size * 10) / 10:g}{unit}" if value % size else f"{value / size:g}{unit}"
+            return f"{value / size:g}{unit}"
     return f"{value:g}"

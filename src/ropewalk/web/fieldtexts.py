@@ -42,12 +42,16 @@ def shown(value: Any, kind: str) -> SafeString:
     if isinstance(value, bool):
         return format_html("{}", "Yes" if value else "No")
     if isinstance(value, int | float):
-        return format_html("{}", f"{value:,}")
+        return format_html("{}", number(value))
     if kind == "date-time" and isinstance(value, str) and (moment := times.read(value)) is not None:
         return _moment(value, moment)
     if isinstance(value, list):
         return _cut(", ".join(each if isinstance(each, str) else _json(each) for each in value))
     return _cut(value if isinstance(value, str) else _json(value))
+
+
+def number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
 
 
 def _moment(text: str, moment: Any) -> SafeString:

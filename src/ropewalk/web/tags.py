@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ropewalk.engine.operated import clock
+from ropewalk.web import fieldtexts
 from ropewalk.web.icons import PATHS
 
 register = Library()
@@ -39,7 +40,7 @@ def htmx() -> str:
 
 @cache
 def _digest(name: str) -> str:
-    return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:10]
+    return hashlib.sha256(Path(f"{_STATIC}/{name}").read_bytes()).hexdigest()[:10]
 
 
 @register.simple_tag
@@ -91,9 +92,7 @@ def lapse(moment: datetime, now: datetime) -> str:
 @register.filter
 def number(value: float | None) -> str:
     """1,234,567"""
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+    return "–" if value is None else fieldtexts.number(value)
 
 
 @register.filter
