@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
 
-from ropewalk.api import refusals
+from ropewalk import refusing
 from ropewalk.api.refusals import BODY_BYTES
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
 
@@ -63,7 +63,7 @@ class Root:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._under_way >= self._at_once:
-            await _answer(scope, send, refusals.unavailable(1))
+            await _answer(scope, send, refusing.unavailable(scope["path"], 1))
             return
         self._under_way += 1
         try:
@@ -72,10 +72,11 @@ class Root:
             except _Gone:
                 return
             except TimeoutError:
-                await _answer(scope, send, refusals.answer(408, "The body came too slowly."))
+                late = refusing.answer(scope["path"], 408, "The body came too slowly.")
+                await _answer(scope, send, late)
                 return
             if body is None:
-                await _answer(scope, send, refusals.TooLarge(self._body_bytes).answer())
+                await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
             await self._django(_plain(scope), _replayed(body), _unbroken(send))
         finally:
