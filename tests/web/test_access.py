@@ -21,6 +21,20 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sign-out": (EVERYBODY, ("POST",)),
     "switch": (MEMBER, ("POST",)),
     "accounts": (MEMBER, ("GET",)),
+    "account-new": (ADMIN, ("GET", "POST")),
+    "account": (MEMBER, ("GET",)),
+    "account-field": (MEMBER, ("GET",)),
+    "account-history": (MEMBER, ("GET",)),
+    "account-events": (MEMBER, ("GET",)),
+    "account-timeline": (MEMBER, ("GET",)),
+    "account-contacts": (MEMBER, ("GET",)),
+    "contact-new": (ADMIN, ("GET", "POST")),
+    "contact-edit": (ADMIN, ("GET", "POST")),
+    "contact-primary": (ADMIN, ("POST",)),
+    "contact-delete": (ADMIN, ("GET", "POST")),
+    "account-edit": (ADMIN, ("GET", "POST")),
+    "account-delete": (ADMIN, ("GET", "POST")),
+    "account-restore": (ADMIN, ("POST",)),
 }
 """To whom each page is open, and for what. What stands here is what the product promises, not what the code says."""
 

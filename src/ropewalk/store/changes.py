@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from ropewalk.store import byhand, pages
 from ropewalk.store.models import Account, Change, TrackedField
 from ropewalk.store.pages import Listing
+
+_LOOKED_THROUGH: Final = 2_000
 
 
 def history(
@@ -63,12 +66,13 @@ def without_history(organization_id: UUID) -> list[str]:
 
 
 def provenance(organization_id: UUID, account_id: UUID) -> dict[str, Change]:
-    """By field that has a value, the change that set it; a field whose change was dropped is not in it."""
+    """By field that has a value, the change that set it; a field whose change was dropped, or lies far back, is not in
+    it."""
     account = Account.objects.filter(organization_id=organization_id, id=account_id).first()
     wanted = set() if account is None else set(byhand.values_of(account))
     answer: dict[str, Change] = {}
     found = Change.objects.filter(organization_id=organization_id, account_id=account_id, contact=None)
-    for change in found.order_by("-id").iterator(chunk_size=100):
+    for change in found.order_by("-id")[:_LOOKED_THROUGH].iterator(chunk_size=100):
         for name in wanted & change.fields.keys():
             answer[name] = change
         wanted -= change.fields.keys()

@@ -13,7 +13,18 @@ from django.http import QueryDict
 from ropewalk.core.errors import Problem, RetryLater, RopewalkError
 
 Kind = Literal[
-    "text", "email", "url", "number", "password", "secret", "textarea", "code", "select", "checkbox", "switch"
+    "text",
+    "email",
+    "url",
+    "number",
+    "password",
+    "secret",
+    "textarea",
+    "code",
+    "select",
+    "checkbox",
+    "switch",
+    "date",
 ]
 
 _ON: Final = ("checkbox", "switch")
@@ -66,7 +77,7 @@ class Bound:
 
     @property
     def input_type(self) -> str:
-        known = {"email": "email", "url": "url", "password": "password", "secret": "password"}
+        known = {"email": "email", "url": "url", "password": "password", "secret": "password", "date": "date"}
         return known.get(self.field.kind, "text")
 
     @property

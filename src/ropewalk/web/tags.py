@@ -147,6 +147,12 @@ def empty(icon: str, title: str, text: str = "", href: str = "", label: str = ""
     return {"icon": icon, "title": title, "text": text, "href": href, "label": label}
 
 
+@register.inclusion_tag("ropewalk/parts/confirm.html", takes_context=True)
+def confirm(context: Any, asked: Any, *, small: bool = False) -> dict[str, Any]:
+    """A button that asks again; with its reason where it can't be."""
+    return {"asked": asked, "small": small, "csrf_token": context.get("csrf_token")}
+
+
 @register.inclusion_tag("ropewalk/parts/progress.html")
 def progress(share: float | None, label: str) -> dict[str, Any]:
     """`share` None: nobody knows how much there is."""
