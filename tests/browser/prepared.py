@@ -65,9 +65,10 @@ def _history(organization: UUID, account_id: UUID, ids: dict[str, Any], now: Any
     """What syncs have made of its seats in a month."""
     from ropewalk.core.actors import SYSTEM
     from ropewalk.store import byhand
-    from ropewalk.store.models import Change
+    from ropewalk.store.models import Account, Change
 
     chance = random.Random(3)
+    Account.objects.filter(id=account_id).update(created_at=now - timedelta(days=34))
     Change.objects.filter(account=account_id).update(at=now - timedelta(days=34))
     for days in (30, 27, 22, 16, 9, 4, 1):
         at = now - timedelta(days=days, minutes=19)

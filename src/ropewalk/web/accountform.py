@@ -89,7 +89,7 @@ class AccountForm(Form):
         unread: list[Problem] = []
         for each in self:
             name = each.field.name
-            if name in (NEW_NAME, NEW_VALUE) or self._is_untouched(name, each.shown):
+            if name not in sent or name in (NEW_NAME, NEW_VALUE) or self._is_untouched(name, each.shown):
                 continue
             try:
                 value = _value(each.shown, self._kinds.get(name, "text"))

@@ -73,6 +73,11 @@ class Event:
     changes: Sequence[tuple[str, SafeString, SafeString]]
     more: int
 
+    @property
+    def about(self) -> str:
+        """Whom, or what, it is about."""
+        return self.item.user_id or ", ".join(label for label, _, _ in self.changes)
+
 
 @open_to("member")
 def page(request: Signed, account_id: UUID) -> HttpResponseBase:

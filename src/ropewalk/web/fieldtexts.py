@@ -25,6 +25,7 @@ _BUILT_IN: Final = {
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHOWN_CHARS: Final = 48
 _WHOLE_CHARS: Final = 400
+_LINE_CHARS: Final = 120
 _LINK = re.compile(r"https?://[^\s<>\"'`\\]{1,2000}", re.IGNORECASE)
 
 
@@ -60,7 +61,8 @@ def whole(value: Any, kind: str) -> SafeString:
             return _moment(value, moment)
         return _link(value) if is_address(value) else _folded(value)
     if isinstance(value, dict) and value:
-        return _folded(json.dumps(value, ensure_ascii=False, indent=2))
+        text = _json(value)
+        return _folded(text if len(text) <= _LINE_CHARS else json.dumps(value, ensure_ascii=False, indent=2))
     if isinstance(value, list) and value:
         plain = all(isinstance(each, str | int | float) for each in value)
         return _folded(", ".join(map(str, value)) if plain else _json(value))
