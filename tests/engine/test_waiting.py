@@ -11,7 +11,7 @@ from ropewalk.engine import batches, requests
 from ropewalk.store.models import RunState, WaitingContact
 from tests.engine.conftest import Serving
 from tests.engine.test_contacts import People, account, contacts, person
-from tests.engine.world import Clock, Flags, World
+from tests.engine.world import Clock, Flags, World, complete
 
 
 @pytest.fixture
@@ -87,3 +87,78 @@ def test_where_a_stream_is_deleted_meanwhile_those_of_the_next_are_taken(
     made = requests.take_waiting(Meanwhile())
 
     assert [str(run.connector_id) for run in made] == [people.connector]
+
+
+# ---- moved to another account at the source ----
+
+
+def moving(world: World, serving: Serving) -> People:
+    return People(world, serving, incremental={"param": "since"})
+
+
+def of(number: int, account: str, email: str = "bob@b.example") -> dict[str, object]:
+    """A record with an id of its own."""
+    return {"id": number, **person(account, email)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_moves_to_another_account_waits_for_that_one_alone(world: World, serving: Serving) -> None:
+    people = moving(world, serving)
+    people.sync(of(1, "7"), of(2, "7", "eve@b.example"))
+    world.clock.advance(minutes=5)
+
+    people.sync(of(1, "8"))
+
+    assert people.waiting == 2
+    account(world, "8")
+    assert people.take_waiting() == [complete(created=1)]
+    account(world, "7")
+    assert people.take_waiting() == [complete(created=1)]
+    assert [one[:2] for one in contacts(world)] == [("8", "bob@b.example"), ("7", "eve@b.example")]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("taken", ["created", "ambiguous_match"])
+def test_who_moves_to_an_account_that_is_there_waits_no_more(
+    taken: str, world: World, serving: Serving
+) -> None:
+    mapping = [{"from": "account", "to": "companyDomain"}, {"from": "email", "to": "email"}]
+    people = People(world, serving, incremental={"param": "since"}, match_by="domain", mapping=mapping)
+    for _ in range(1 if taken == "created" else 2):
+        account(world, domain="here.example")
+    people.sync(of(1, "missing.example"))
+    world.clock.advance(minutes=5)
+
+    people.sync(of(1, "here.example"))
+
+    assert people.waiting == 0
+    account(world, domain="missing.example")
+    assert people.take_waiting() == []
+    assert len(contacts(world)) == (1 if taken == "created" else 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_email_under_two_accounts_waits_twice(world: World, serving: Serving) -> None:
+    """With ids of their own, with one for both, or with none."""
+    people = moving(world, serving)
+    records = [of(1, "1"), of(2, "2"), of(3, "3"), of(3, "4"), person("5", "bob@b.example"), person("6", "bob@b.example")]  # fmt: skip
+
+    for _ in range(2):
+        people.sync(*records)
+        world.clock.advance(minutes=5)
+
+    assert people.waiting == 6
+    for number in range(1, 7):
+        account(world, str(number))
+    assert people.take_waiting() == [complete(created=6)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_taking_one_accounts_contact_leaves_the_other_waiting(world: World, serving: Serving) -> None:
+    people = moving(world, serving)
+    people.sync(of(3, "3"), of(3, "4"))
+    world.clock.advance(minutes=5)
+
+    account(world, "3")
+    assert people.take_waiting() == [complete(created=1)]
+    assert people.waiting == 1

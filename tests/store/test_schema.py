@@ -38,9 +38,9 @@ def test_sqlite_is_durable_and_holds_foreign_keys() -> None:
 def test_migrations_run_forward_and_once() -> None:
     assert schema.pending() == []
     schema.migrate()
-    MigrationRecorder(connection).record_unapplied("ropewalk", "0005_waiting_contacts")
-    assert schema.pending() == ["ropewalk.0005_waiting_contacts"]
-    MigrationRecorder(connection).record_applied("ropewalk", "0005_waiting_contacts")
+    MigrationRecorder(connection).record_unapplied("ropewalk", "0006_who_moved_to_another_account")
+    assert schema.pending() == ["ropewalk.0006_who_moved_to_another_account"]
+    MigrationRecorder(connection).record_applied("ropewalk", "0006_who_moved_to_another_account")
 
 
 @pytest.fixture
