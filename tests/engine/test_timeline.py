@@ -24,6 +24,7 @@ from ropewalk.engine.clock import SystemClock
 from ropewalk.engine.eventsource import Answered, Query
 from ropewalk.engine.timeline import PROVIDERS
 from ropewalk.store import pages, search
+from ropewalk.store.models import Connector, Secret, Stream
 from tests.engine.conftest import Serving
 from tests.engine.timelines import Book, happened, ids, stream_body, told
 from tests.engine.world import World
@@ -154,6 +155,36 @@ def test_what_came_before_a_source_failed_is_shown(book: Book, serving: Serving)
     assert answer.error is not None
     assert answer.error.code == "unexpected_status"
     assert len(found.items) == 100
+
+
+def test_what_was_saved_and_cant_be_read_any_more_is_one_streams_trouble(
+    book: Book, serving: Serving
+) -> None:
+    fine = of(happened(book.clock.now(), 2))
+    url = serving(fine)
+    bearer = {"settings": {"auth": {"type": "bearer"}}, "secrets": {"token": "t-oken"}}
+    names = ("Fine", "Secret", "Settings", "Source")
+    made = {name: book.stream(url, name, **bearer) for name in names}
+    Secret.objects.filter(connector=made["Secret"]).update(ciphertext=b"of another key")
+    Stream.objects.filter(connector=made["Settings"]).update(settings={"url": "x", "lookback": 3})
+    Connector.objects.filter(id=made["Source"].id).update(source="newer")
+
+    found = book.timeline(limit=500)
+
+    answers_of = told(found)
+    failures = {name: answer.error for name, answer in answers_of.items() if answer.status == "failed"}
+    assert {name: (one.code, one.about) for name, one in failures.items() if one} == {
+        "Secret": ("wrong_key", "credential"),
+        "Settings": ("invalid_settings", ""),
+        "Source": ("unknown_source", ""),
+    }
+    assert [one.message.partition(". ")[0] for one in failures.values() if one] == [
+        "The stored credentials can't be read with this installation's key",
+        "The saved settings can't be used any more; save them again",
+        "This version of Ropewalk can't read events from a source called newer.",
+    ]
+    assert (answers_of["Fine"].status, ids(found)) == ("ok", ["e-1", "e-2"])
+    assert len(fine.seen) == 1
 
 
 def test_a_source_is_told_of_as_disabled_or_as_not_asked(book: Book, serving: Serving) -> None:

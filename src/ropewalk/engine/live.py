@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Page, Window
 from ropewalk.store import alignment, secrets, streams
 from ropewalk.store.models import Account, Connector, Stream
-from ropewalk.store.secrets import Stored
+from ropewalk.store.secrets import Sealed
 
 log = structlog.get_logger()
 
@@ -154,19 +155,19 @@ class LiveReading:
         return self._ordered if self._ordered is not None else ordered(list(self.collected))
 
 
-@dataclass(slots=True)
+@dataclass
 class LiveStream:
     """An event stream, as one of a timeline's sources."""
 
     connector: Connector
     stream: Stream
-    stored: Mapping[str, Stored]
+    stored: Sealed
     answers: Answers[LiveReading]
     clock: Clock
-    frozen: Frozen = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.frozen = Frozen.of(self.connector, self.stream)
+    @cached_property
+    def frozen(self) -> Frozen:
+        return Frozen.of(self.connector, self.stream)
 
     @property
     def key(self) -> str:
@@ -181,10 +182,17 @@ class LiveStream:
         return self.connector.id
 
     def ask(self, query: Query) -> Callable[[], Answered]:
-        settings = self.frozen.stream
         if not (self.stream.enabled and self.connector.enabled):
             note = "This event stream is disabled; enable it to see its events."
             return lambda: Answered("disabled", notes=[note])
+        try:
+            return self._asked(query)
+        except RopewalkError as error:
+            failure = Failure(error.code, error.message, remedies.about(error.code))
+            return lambda: Answered("failed", error=failure)
+
+    def _asked(self, query: Query) -> Callable[[], Answered]:
+        settings = self.frozen.stream
         value = account_value(query.account, settings.match_by)
         if value is None:
             return lambda: Answered("not_asked", notes=[eventnotes.without_value(settings.match_by)])
@@ -193,11 +201,7 @@ class LiveStream:
             return lambda: Answered(
                 "not_asked", since=since, notes=[eventnotes.out_of_reach(asked(settings))]
             )
-        try:
-            flight = self._flight(query, value)
-        except RopewalkError as error:
-            failure = Failure(error.code, error.message, remedies.about(error.code))
-            return lambda: Answered("failed", error=failure)
+        flight = self._flight(query, value)
         deadline = self.clock.monotonic() + seconds_for(settings) + GRACE_SECONDS
 
         def wait() -> Answered:
@@ -207,7 +211,9 @@ class LiveStream:
         return wait
 
     def _way(self) -> Way:
-        credentials = connection.credentials_for(self.frozen.connector, self.frozen.stream, self.stored)
+        credentials = connection.credentials_for(
+            self.frozen.connector, self.frozen.stream, self.stored.open()
+        )
         return Way(self.connector, self.frozen, credentials, self.clock)
 
     def _since(self, query: Query) -> datetime:
