@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Expression, F, Q, QuerySet
 
+from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.store import fields, filters, pages
@@ -48,6 +49,25 @@ def accounts(
     if cursor is not None:
         found = found.filter(_after(read_cursor(cursor), sort, down, of_number=types.get(name) == "number"))
     return _page(found, sort, down, size)
+
+
+def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
+    """The accounts that are known by exactly this, the newest first: by external id, else by domain, else by name; in
+    another case only where nothing is spelled like it."""
+    there = Account.objects.filter(organization_id=organization_id, deleted_at=None).order_by("-id")
+    wanted = text.strip()
+    domain = normalise.domain(wanted)
+    ways = (
+        Q(external_customer_id=wanted),
+        Q(external_customer_id__iexact=wanted),
+        Q(company_domain=domain) if domain else None,
+        Q(company_name=wanted),
+        Q(company_name__iexact=wanted),
+    )
+    for way in ways:
+        if way is not None and (found := list(there.filter(way)[:limit])):
+            return found
+    return []
 
 
 def _conditions(
