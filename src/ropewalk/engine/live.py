@@ -259,7 +259,7 @@ class LiveStream:
         mine = self._not_claimed(mine, value)
         since = self._since(query)
         filter = replace(query.filter, start=since)
-        found = [event for event in mine if filter.keeps(event)]
+        found = [event for event in mine if filter.keeps(event, reading.redactor.values)]
         of_the_time = Filter(start=since, end=query.filter.end)
         came = Came(
             tally=reading.tally,
