@@ -122,7 +122,7 @@ def test_six_streams_of_which_some_are_slow_or_wrong(running: Book, serving: Ser
     took = time.monotonic() - began
     end.set()
 
-    # The deadline and 300 ms on a quiet machine; what is told here is that nobody waits for the one that hangs.
+    # That nobody waits for the one that hangs; how soon after the deadline is told by `bench.timeline`.
     assert took < 15
     shown = {
         name: (answer.status, answer.count, answer.read, answer.truncated, answer.filtered_at_source)
