@@ -18,7 +18,7 @@ from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, NotFound
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import accounts, configure, people
+from ropewalk.engine import accounts, configure, live, people
 from ropewalk.engine.answers import FAILED_SECONDS, answers
 from ropewalk.engine.clock import SystemClock
 from ropewalk.engine.eventsource import Answered, Query
@@ -567,6 +567,37 @@ def test_another_organizations_account_is_not_there(book: Book) -> None:
 
     with pytest.raises(NotFound):
         book.timeline(theirs)
+
+
+def test_an_access_token_is_not_in_what_is_shown_while_the_next_page_hangs(
+    book: Book, serving: Serving
+) -> None:
+    hangs, end, token = threading.Event(), threading.Event(), "planted-access-t-oken"
+
+    def answer(asked: Asked) -> Any:
+        if asked.path == "/token":
+            return {"access_token": token, "expires_in": 3_600}
+        if asked.params["page"] != "1":
+            hangs.set()
+            end.wait(10)
+        return {"data": [each | {"echo": asked.headers["authorization"]} for each in happened(now, 100)]}
+
+    now = book.clock.now()
+    url = serving(Fake(answer))
+    auth = {"type": "oauth2_client_credentials", "token_url": f"{url}/token", "client_id": "ropewalk"}
+    secrets = {"client_secret": "planted-s-ecret"}
+    book.stream(url, settings={"auth": auth}, secrets=secrets, pagination={"type": "page"})
+    [source] = live.of_organization(book.org, book.clock)
+
+    wait = source.ask(Query(book.account, now, Filter()))
+    assert hangs.wait(10)
+    book.clock.advance(seconds=limits.LIVE_SECONDS + 1)  # type: ignore[attr-defined]
+    found = wait()
+    end.set()
+
+    assert (found.status, found.count, found.truncated) == ("timed_out", 100, True)
+    assert {found.redactor.text(event.properties.decode()).count(token) for event in found.events} == {0}
+    assert {event.properties.decode().count(token) for event in found.events} == {1}
 
 
 def test_no_secret_is_in_what_a_failing_source_says(book: Book, serving: Serving) -> None:

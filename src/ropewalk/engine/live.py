@@ -116,15 +116,16 @@ class LiveReading:
         budget = connection.budget(way.connector.id, way.frozen.connector, way.clock)
         client = connection.client(way.clock)
         with client.bind(way.credentials, budget=budget, deadline=self._deadline, retries=RETRIES) as fetch:
-            reading = way.frozen.reading
+            reading, opened = way.frozen.reading, connection.Opened(fetch)
             try:
                 for page in reading.read(way.frozen.connector, way.frozen.stream, self._window, fetch, None):
+                    # What has been collected may be shown before the end.
+                    self.redactor = opened.redactor()
                     if not self._take(page):
                         break
             except RopewalkError as error:
-                self._fail(error, Redactor(fetch.secrets()))
-            # Access tokens are fetched on the way.
-            self.redactor = Redactor(fetch.secrets())
+                self._fail(error, opened.redactor())
+            self.redactor = opened.redactor()
 
     def _take(self, page: Page) -> bool:
         """Whether more may be read."""
