@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ropewalk", "0005_waiting_contacts")]
+    dependencies = [("ropewalk", "0008_saved_views")]
 
     operations = [
         migrations.AddField("waitingcontact", "person", models.CharField(max_length=32, null=True)),
