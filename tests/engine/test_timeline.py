@@ -187,6 +187,38 @@ def test_what_was_saved_and_cant_be_read_any_more_is_one_streams_trouble(
     assert len(fine.seen) == 1
 
 
+def test_where_a_streams_turn_does_not_come_in_time_it_is_not_asked_and_says_so(
+    book: Book, serving: Serving
+) -> None:
+    end, fake = threading.Event(), of([])
+
+    class Hanging:
+        failed, weight = False, 0
+
+        def run(self) -> None:
+            end.wait(10)
+
+    book.stream(serving(fake))
+    [source] = live.of_organization(book.org, book.clock)
+    for number in range(limits.LIVE_THREADS):
+        answers(book.clock).ask(book.org, number, Hanging)
+    query = Query(book.account, book.clock.now(), Filter())
+    wait = source.ask(query)
+    book.clock.advance(seconds=limits.LIVE_SECONDS + 1)  # type: ignore[attr-defined]
+
+    early = wait()
+    end.set()
+    late = source.ask(query)()
+
+    for answer in (early, late):
+        assert (answer.status, answer.error and answer.error.message) == (
+            "timed_out",
+            "It was not asked: within 8 s other queries of this organization did not end, and only so many run at once. "
+            "Their sources are the slow ones.",
+        )
+    assert fake.seen == []
+
+
 def test_a_source_is_told_of_as_disabled_or_as_not_asked(book: Book, serving: Serving) -> None:
     fake = of([])
     url = serving(fake)

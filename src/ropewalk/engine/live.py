@@ -88,6 +88,7 @@ class LiveReading:
         self.milliseconds = 0
         self.failure: Failure | None = None
         self.timed_out = False
+        self.begun = False
         self.redactor = Redactor(way.credentials.values())
         self._weight = 0
         self._ordered: list[Event] | None = None
@@ -104,12 +105,22 @@ class LiveReading:
         clock = self._way.clock
         began = clock.monotonic()
         try:
-            self._read()
+            self.begun = began < self._deadline
+            if self.begun:
+                self._read()
+            else:
+                self.timed_out, self.failure = True, self.late()
         except Exception as error:
             log.error("live_query_failed", exc_info=error)
             self.failure = Failure("internal", "Ropewalk itself failed here; its log says why.", "")
         self.milliseconds = round((clock.monotonic() - began) * 1_000)
         self._ordered = ordered(self.collected)
+
+    def late(self) -> Failure:
+        """Of one that has not ended by its deadline."""
+        settings, seconds = self._way.frozen.stream, self._seconds
+        message = eventnotes.slow(asked(settings), seconds) if self.begun else eventnotes.crowded(seconds)
+        return Failure("timeout", message, "url" if self.begun else "")
 
     def _read(self) -> None:
         way = self._way
@@ -287,9 +298,8 @@ class LiveStream:
             redactor=reading.redactor,
         )
         if not landed:
-            seconds = seconds_for(settings)
-            answer.status, answer.milliseconds = "timed_out", round(seconds * 1_000)
-            answer.error = Failure("timeout", eventnotes.slow(asked(settings), seconds), "url")
+            answer.status, answer.milliseconds = "timed_out", round(seconds_for(settings) * 1_000)
+            answer.error = reading.late()
         elif reading.failure is not None:
             answer.status = "timed_out" if reading.timed_out else "failed"
             answer.error = reading.failure
