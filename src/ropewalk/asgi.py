@@ -20,7 +20,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
 
-from ropewalk.api import refusals
+from ropewalk import refusing
 from ropewalk.api.refusals import BODY_BYTES
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
 
@@ -75,7 +75,7 @@ class Root:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = self._asking if asks_others(scope["path"]) else self._django
         if lane.under_way >= lane.at_once:
-            await _answer(scope, send, refusals.unavailable(1))
+            await _answer(scope, send, refusing.unavailable(scope["path"], 1))
             return
         lane.under_way += 1
         try:
@@ -84,10 +84,11 @@ class Root:
             except _Gone:
                 return
             except TimeoutError:
-                await _answer(scope, send, refusals.answer(408, "The body came too slowly."))
+                late = refusing.answer(scope["path"], 408, "The body came too slowly.")
+                await _answer(scope, send, late)
                 return
             if body is None:
-                await _answer(scope, send, refusals.TooLarge(self._body_bytes).answer())
+                await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
             await lane.app(_plain(scope), _replayed(body), _unbroken(send))
         finally:

@@ -71,9 +71,14 @@ def first_start(
     """The first organization and its owner, by whoever comes first; all problems at once."""
     if people.is_founded():
         raise _founded()
-    problems = [] if organization.strip() else [Problem("organization", "An organization needs a name.")]
+    problems = []
+    if not organization.strip():
+        problems.append(
+            Problem("organization", "Give your organization a name, such as that of your company.")
+        )
     if (normal := normalise.email(email)) is None:
-        problems.append(Problem("email", f"{email} is not an email address."))
+        wrong = f"{email} is not an email address." if email.strip() else "Give your email address."
+        problems.append(Problem("email", wrong))
     try:
         passwords.require_good(password)
     except MustFix as error:

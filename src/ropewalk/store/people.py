@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -244,3 +244,12 @@ def _require_role(role: str) -> None:
 
 def _problem(path: str, message: str) -> MustFix:
     return MustFix(f"invalid_{path}", message, [Problem(path, message)])
+
+
+def names(organization_id: UUID, member_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Of these members: what they are called, else their email addresses."""
+    if not member_ids:
+        return {}
+    found = Member.objects.filter(organization_id=organization_id, id__in=member_ids)
+    rows = found.values_list("id", "user__name", "user__email")
+    return {member_id: name or email for member_id, name, email in rows}
