@@ -44,9 +44,9 @@ setup: .venv/.ready-dev
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
 	@status=0; \
-	$(bin)/python -m pytest -n 3 --dist loadfile $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest -n 3 --dist loadfile -m "not any_database" --db postgres \
+	    $(bin)/python -m pytest -n 3 --dist loadgroup -m "not any_database" --db postgres \
 	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status

@@ -61,6 +61,18 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_here)
 
 
+SHARED = ("site", "small")
+"""Fixtures that take seconds to make. What uses them goes to one worker; any other test goes to whichever is free."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in SHARED:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
 def _postgres(config: pytest.Config, folder: Path) -> str:
     if given := os.environ.get("ROPEWALK_TEST_DATABASE_URL"):
         return given
