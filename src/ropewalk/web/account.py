@@ -20,7 +20,7 @@ from ropewalk.web import fieldhistory, fieldtexts, pages
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation
 from ropewalk.web.lists import Address
-from ropewalk.web.provenance import Origin, Tellers
+from ropewalk.web.provenance import Author, Tellers
 
 WHY_NOT: Final = "Members read. Admins and owners can change accounts and contacts."
 
@@ -37,7 +37,7 @@ class Row:
     name: str
     label: str
     value: SafeString
-    origin: Origin | None
+    author: Author | None
 
 
 def opened(request: Signed, account_id: UUID) -> Account:
@@ -97,7 +97,7 @@ def details(request: Signed, account_id: UUID) -> HttpResponseBase:
             name,
             fieldtexts.label(name),
             fieldtexts.whole(value, kinds.get(name, "text")),
-            tellers.origin(change) if change is not None else None,
+            tellers.author(change) if change is not None else None,
         )
 
     custom = sorted({*kinds, *values} - {*BUILT_IN}, key=str.casefold)
@@ -167,5 +167,5 @@ def field(request: Signed, account_id: UUID, name: str) -> HttpResponseBase:
     )
 
 
-def _values(tellers: Tellers, found: Sequence[Any], name: str) -> list[tuple[SafeString, Origin]]:
-    return [(tellers.value(name, each.fields[name].get("new")), tellers.origin(each)) for each in found]
+def _values(tellers: Tellers, found: Sequence[Any], name: str) -> list[tuple[SafeString, Author]]:
+    return [(tellers.value(name, each.fields[name].get("new")), tellers.author(each)) for each in found]

@@ -28,8 +28,8 @@ _BELOW: Final = "fields."
 _KINDS: Final[Mapping[str, Kind]] = {
     "number": "number",
     "boolean": "select",
-    "list": "code",
-    "object": "code",
+    "list": "textarea",
+    "object": "textarea",
 }
 _YES_OR_NO: Final = (Choice("", "–"), Choice("true", "Yes"), Choice("false", "No"))
 _LINE_CHARS: Final = 200
@@ -49,7 +49,7 @@ class AccountForm(Form):
         known = {each.name: each.type for each in tracked}
         kinds = {**{name: "text" for name in values if name not in BUILT_IN}, **known}
         self._kinds = {f"{_BELOW}{name}": kind for name, kind in kinds.items()}
-        texts = {_path(name): _text(value, kinds.get(name, "text")) for name, value in values.items()}
+        texts = {_path(name): _text(value) for name, value in values.items()}
         owner = account.owner_id if account is not None else None
         super().__init__(
             *_built_in(organization_id, owner), *_custom(tracked, kinds, texts), *_new(), values=texts
@@ -187,11 +187,10 @@ def _new() -> Sequence[Field]:
     )
 
 
-def _text(value: Any, kind: str) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, str):
         return _plain(value)
-    pretty = 2 if kind in ("list", "object") and isinstance(value, dict | list) else None
-    return json.dumps(value, ensure_ascii=False, indent=pretty)
+    return json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict) else None)
 
 
 def _plain(text: str) -> str:

@@ -30,7 +30,7 @@ _OWNER: Final = "accountOwnerId"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Author:
     """`run_href`: its run's page, where there is one."""
 
     label: str
@@ -57,7 +57,7 @@ class Step:
 class Told:
     title: str
     steps: Sequence[Step]
-    origin: Origin
+    author: Author
 
 
 def run_href(run_id: UUID | None) -> str:
@@ -86,13 +86,13 @@ class Tellers:
         self._owners = people.names(organization_id, owners)
         self._kinds = kinds or {}
 
-    def origin(self, change: Change) -> Origin:
+    def author(self, change: Change) -> Author:
         actor: Mapping[str, Any] = change.actor or {}
         if change.connector is not None or change.run is not None:
             label = self.connectors.get(change.connector, "A sync") if change.connector else "A sync"
-            return Origin(label, "sync", change.at, run_href(change.run))
+            return Author(label, "sync", change.at, run_href(change.run))
         way = _WAYS.get(str(actor.get("type")), "ropewalk")
-        return Origin(str(actor.get("label") or _WORDS[way]), way, change.at, "")
+        return Author(str(actor.get("label") or _WORDS[way]), way, change.at, "")
 
     def told(self, change: Change) -> Told:
         fields = dict(change.fields)
@@ -108,7 +108,7 @@ class Tellers:
             )
             for name, values in sorted(fields.items())
         ]
-        return Told(title, steps, self.origin(change))
+        return Told(title, steps, self.author(change))
 
     def value(self, name: str, value: Any) -> SafeString:
         if name == _OWNER and isinstance(value, str):
