@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from ropewalk.core.errors import NotFound
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.engine.operated import clock
-from ropewalk.store import byhand, changes, connectors, fields, pages as listings, people, records
+from ropewalk.store import byhand, changes, connectors, fields, people, records
 from ropewalk.store.models import Account
 from ropewalk.web import fieldhistory, fieldtexts, pages
 from ropewalk.web.access import Signed, open_to
@@ -24,6 +24,7 @@ from ropewalk.web.provenance import Author, Tellers
 
 WHY_NOT: Final = "Members read. Admins and owners can change accounts and contacts."
 
+_VALUES: Final = 200
 _TABS: Final = (
     ("account", "Details"),
     ("account-contacts", "Contacts"),
@@ -147,7 +148,7 @@ def field(request: Signed, account_id: UUID, name: str) -> HttpResponseBase:
     kind = tracked[name].type if name in tracked else "text"
     address = Address.of(request.GET, ("cursor",))
     found = changes.history(
-        organization_id, account_id, name, limit=listings.MAX_LIMIT, cursor=address.get("cursor") or None
+        organization_id, account_id, name, limit=_VALUES, cursor=address.get("cursor") or None
     )
     tellers = Tellers(organization_id, found.items, {name: kind})
     return pages.render(
