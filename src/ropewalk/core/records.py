@@ -337,9 +337,10 @@ def beginning(body: bytes | BinaryIO) -> str:
 
 def decode(raw: RawRecord) -> dict[str, JSON]:
     """`RowRefused`, code `invalid_value` or `not_an_object`, for what can't be a row."""
-    if len(memoryview(raw)) > RECORD_BYTES:
+    data = bytes(raw)
+    if len(data) > RECORD_BYTES:
         raise RowRefused("invalid_value", "This record is longer than 1 MiB.")
-    value = _any(bytes(raw))
+    value = _any(data)
     if not isinstance(value, dict):
         raise RowRefused("not_an_object", f"This record is {_KINDS[type(value)]}, not an object.")
     return value
