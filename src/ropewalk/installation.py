@@ -24,6 +24,8 @@ from ropewalk.core.errors import MustFix, Problem
 
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
+DEFAULT_PORT = 8787
+LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 def _listed(value: Any) -> Any:
@@ -136,6 +138,10 @@ class Installation(BaseModel):
         if self.database_url is None:
             return _sqlite(str(self.data_dir / "ropewalk.sqlite"))
         return django_database(self.database_url.get_secret_value())
+
+    def link(self, path: str) -> str:
+        """What somebody is given to open; where nobody has said under which address, that of `serve`."""
+        return f"{self.public_url or LOCAL_URL}{path}"
 
     @property
     def jobs_url(self) -> str:

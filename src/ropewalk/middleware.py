@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.csrf import CsrfViewMiddleware
+from django_htmx.middleware import HtmxMiddleware
 
-from ropewalk import operating
-from ropewalk.api import refusals
+from ropewalk import operating, refusing
+from ropewalk.core.errors import RopewalkError
 from ropewalk.store.transactions import UNAVAILABLE
+from ropewalk.web import refusals
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +80,8 @@ class Edge:
             try:
                 request.get_host()
             except DisallowedHost:
-                return refusals.answer(
+                return refusing.answer(
+                    request.path,
                     400,
                     "This installation doesn't answer to that host name; its operator can allow it with "
                     "ROPEWALK_ALLOWED_HOSTS.",
@@ -82,7 +89,9 @@ class Edge:
         response = self._next(request)
         if isinstance(response, HttpResponseNotAllowed):
             allowed = response["Allow"]
-            response = refusals.answer(405, f"This address takes {allowed}, not {request.method}.")
+            response = refusing.answer(
+                request.path, 405, f"This address takes {allowed}, not {request.method}."
+            )
             response["Allow"] = allowed
         return response
 
@@ -95,12 +104,41 @@ class Edge:
             response.headers.setdefault(name, value)
         if request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", _TRANSPORT)
-        if request.path.startswith("/v1/"):
+        if request.path.startswith(("/v1/", "/app")):
             response.headers.setdefault("Cache-Control", "no-store")
         if (standing := getattr(request, "rate", None)) is not None:
             response["X-RateLimit-Limit"] = str(standing.limit)
             response["X-RateLimit-Remaining"] = str(standing.remaining)
             response["X-RateLimit-Reset"] = str(standing.reset)
+
+
+class ForPages:
+    """What pages have around them, and nothing else pays for: session, sign-in, forgery tokens, messages."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._next = get_response
+        self._csrf = CsrfViewMiddleware(get_response)
+        inner = HtmxMiddleware(MessageMiddleware(AuthenticationMiddleware(self._csrf)))  # type: ignore[arg-type]
+        self._pages = SessionMiddleware(inner)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not refusing.is_page(request.path):
+            return self._next(request)
+        try:
+            return self._pages(request)  # type: ignore[return-value]
+        except UNAVAILABLE as error:
+            # Where the session could not be kept: what was asked may be done.
+            log.warning("database_unavailable", error=repr(error))
+            return refusing.unavailable(request.path)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        return self._csrf.process_view(request, view, args, named) if refusing.is_page(request.path) else None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """The API turns these into answers of its own before they come here."""
+        return refusals.of(request, exception) if isinstance(exception, RopewalkError) else None
 
 
 class DatabaseAway:
@@ -112,8 +150,8 @@ class DatabaseAway:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self._next(request)
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:  # noqa: ARG002
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         if isinstance(exception, UNAVAILABLE):
             log.warning("database_unavailable", error=repr(exception))
-            return refusals.unavailable()
+            return refusing.unavailable(request.path)
         return None

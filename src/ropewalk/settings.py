@@ -32,20 +32,35 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "ropewalk.store",
 ]
+_WEB = Path(__file__).parent / "web"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [_WEB / "templates"],
+        "OPTIONS": {"builtins": ["ropewalk.web.tags"]},
+    }
+]
 MIDDLEWARE = [
     "ropewalk.middleware.Edge",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ropewalk.middleware.ForPages",
     "ropewalk.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "ropewalk.urls"
 
 STATIC_URL = "/static/"
-# The files of the API's page, without loading the framework that brings them.
-_ninja = find_spec("ninja")
+# The files of the API's page, without loading the framework that brings them; and htmx.
 STATICFILES_DIRS = [
-    ("ninja", Path(folder) / "static" / "ninja")
-    for folder in (_ninja.submodule_search_locations or () if _ninja else ())
+    ("ropewalk", _WEB / "static" / "ropewalk"),
+    *(
+        (name, Path(folder) / "static" / name)
+        for name in ("ninja", "django_htmx")
+        if (package := find_spec(name)) is not None
+        for folder in package.submodule_search_locations or ()
+    ),
 ]
+# Ours are asked for by their content's digest (`web.tags.asset`).
+WHITENOISE_MAX_AGE = 24 * 3600
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -61,8 +76,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "ropewalk_session"
+CSRF_COOKIE_NAME = "ropewalk_csrf"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/app"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "ropewalk.web.refusals.forged"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = bool(
     ROPEWALK.public_url and ROPEWALK.public_url.startswith("https:")
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.asgi import Root, application
+from ropewalk.asgi import Lane, Root, application, asks_others
 
 Message = dict[str, Any]
 
@@ -64,8 +64,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def bounded(**more: Any) -> Root:
-    return Root(echo, **{"body_bytes": 10, "body_seconds": 0.05, **more})
+def bounded(at_once: int = 8, **more: Any) -> Root:
+    lane = Lane(echo, at_once)
+    return Root(lane, lane, **{"body_bytes": 10, "body_seconds": 0.05, **more})
 
 
 def part(body: bytes, more: bool = True) -> Message:
@@ -123,6 +124,26 @@ def test_more_callers_than_it_can_serve() -> None:
     status, headers, body = ask(bounded(at_once=0), scope())
 
     assert (status, json.loads(body)["error_code"], headers["retry-after"]) == (503, "unavailable", "1")
+
+
+def test_who_asks_others_keeps_nobody_else_waiting() -> None:
+    """However many there are of them."""
+    root = Root(Lane(echo, 1), Lane(echo, 0), body_bytes=10)
+
+    asked = {path: ask(root, scope(path))[0] for path in ("/v1/accounts", "/v1/accounts/1/events")}
+
+    assert asked == {"/v1/accounts": 200, "/v1/accounts/1/events": 503}
+
+
+def test_every_operation_that_asks_others_is_known() -> None:
+    from ropewalk.api.v1 import api
+
+    paths = [path for path in api.get_openapi_schema()["paths"] if asks_others(path)]
+    assert sorted(paths) == [
+        "/v1/accounts/{account_id}/events",
+        "/v1/connectors/{connector_id}/streams/{kind}/test",
+        "/v1/test",
+    ]
 
 
 def test_a_caller_who_hangs_up_is_let_go() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from math import ceil
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 
 from ropewalk.core.errors import (
     Conflict,
@@ -156,26 +155,3 @@ def _saying(response: HttpResponse, status: int, message: str) -> HttpResponse:
     spoken = answer(status, message)
     spoken["Retry-After"] = response["Retry-After"]
     return spoken
-
-
-# ---- what Django itself would answer ----
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return answer(404, NOT_FOUND)
-
-
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return answer(400, "This request can't be read.")
-
-
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return answer(403, "This is not allowed.")
-
-
-def broken(request: HttpRequest) -> HttpResponse:
-    identity = getattr(request, "request_id", "")
-    return answer(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        f"Something broke here, not at your side. The log tells more under the request id {identity}.",
-    )

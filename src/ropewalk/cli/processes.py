@@ -194,12 +194,20 @@ def _cannot_listen(url: str, error: Exception | None = None) -> GiveUp:
     return GiveUp("cannot_listen", message, detail=repr(error))
 
 
+def _first_start() -> str:
+    """Where the first organization is made, for whoever may; empty where there is one."""
+    from ropewalk.engine import founding
+
+    return f"/app/start?code={founding.code()}" if founding.is_open() else ""
+
+
 class _Serving:
     def __init__(self, called: Called, server: MPServer, host: str, port: int) -> None:
         self._called = called
         self._server = server
         self._at = host, port
         self._url = _url(host, port)
+        self._first_start = _first_start()
         self._worker: Beside | None = None
         self._stopped = threading.Event()
         self._worker_failed = False
@@ -233,6 +241,8 @@ class _Serving:
             if self._stopped.wait(LOOK_SECONDS):
                 return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
+        if self._first_start:
+            self._called.output.note(f"Create your organization: {self._url}{self._first_start}")
 
     def _start_worker(self) -> None:
         self._worker = worker_beside()

@@ -93,6 +93,7 @@ class Demo:
         self._port = port
         self._say = called.output.say
         self._token = secrets.token_urlsafe(16)
+        self._password = secrets.token_urlsafe(12)
         # Absolute, also for the processes that are started from here.
         self._folder = (called.data or Path(FOLDER)).expanduser().absolute()
 
@@ -113,6 +114,7 @@ class Demo:
             if stay and status == exits.DONE:
                 self._say()
                 self._say(f"Data folder: {self._folder}. Another demo begins afresh in it.")
+                self._say(f"Sign in at http://127.0.0.1:{self._port} as {OWNER}, password {self._password}")
                 self._say(f"The vendor stays up too: {url}. Ctrl-C ends everything.")
                 return serve_web(self._called, "127.0.0.1", self._port, with_worker=False)
             return status
@@ -178,12 +180,14 @@ class Demo:
     def _organization(self) -> UUID:
         from ropewalk.engine import people
 
-        made = people.create_organization("Demo", OWNER, None, self._called.actor, self._called.clock)
+        made = people.create_organization(
+            "Demo", OWNER, self._password, self._called.actor, self._called.clock
+        )
         scopes = ("read", "write", "ingest", "admin")
         _, key = people.create_key(
             made.organization.id, self._called.actor, "demo", scopes, None, self._called.clock
         )
-        self._say(f"Organization Demo, owner {OWNER}, password {made.password}")
+        self._say(f"Organization Demo, owner {OWNER}, password {self._password}")
         self._say(f"API key {key}")
         return made.organization.id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -14,3 +15,8 @@ def new_id() -> UUID:
 def made_at(key: UUID) -> int:
     """When a key of ours was made, in milliseconds since 1970."""
     return key.int >> 80
+
+
+def first_id(moment: datetime) -> UUID:
+    """Every key made then or later is larger."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

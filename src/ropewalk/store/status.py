@@ -15,6 +15,7 @@ from ropewalk.core import remedies
 from ropewalk.core.alignment import Carried, match_field, warnings
 from ropewalk.core.remedies import Ended
 from ropewalk.store import alignment, waiting
+from ropewalk.store.ids import first_id
 from ropewalk.store.models import Connector, Run, Secret, Stream
 
 ISSUES = 10
@@ -121,7 +122,7 @@ def of_stream(organization_id: UUID, stream: Stream, *, now: datetime) -> Stream
 
 def _issues(organization_id: UUID, connectors: Sequence[UUID], now: datetime) -> Iterable[tuple[UUID, Issue]]:
     # Ids grow with time: those of before needn't be read.
-    oldest = UUID(int=int((now - RECENT).timestamp() * 1000) << 80)
+    oldest = first_id(now - RECENT)
     found = (
         Run.objects.filter(
             Q(status="failed") | Q(verdict__in=("truncated", "suspicious"), accepted_at=None),

@@ -12,6 +12,7 @@ from ropewalk.store.database import execute, on_postgres
 
 ORGANIZATION_LOCK = 0x524F5045
 ROTATION_LOCK = 0x524F504B
+FOUNDING_LOCK = 0x524F5046
 
 
 UNAVAILABLE = (OperationalError, InterfaceError)
@@ -43,6 +44,15 @@ def every_key(*, alone: bool) -> Iterator[None]:
     with django_transaction.atomic():
         if on_postgres():
             execute(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}(%s)", [ROTATION_LOCK])
+        yield
+
+
+@contextmanager
+def founding() -> Iterator[None]:
+    """Whoever makes an installation's first organization makes it alone."""
+    with django_transaction.atomic():
+        if on_postgres():
+            execute("SELECT pg_advisory_xact_lock(%s)", [FOUNDING_LOCK])
         yield
 
 

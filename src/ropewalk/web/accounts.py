@@ -1,0 +1,188 @@
+"""The list of accounts: searched, filtered, sorted, with the columns that somebody wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpResponseBase
+
+from ropewalk.core.errors import MustFix
+from ropewalk.core.mapping import BUILT_IN
+from ropewalk.store import fields, people, records, search
+from ropewalk.store.filters import Filter
+from ropewalk.store.models import Account, TrackedField
+from ropewalk.store.pages import Listing
+from ropewalk.web import fieldtexts, lists, pages
+from ropewalk.web.access import Signed, open_to
+from ropewalk.web.lists import Address, Cell, Column
+
+_FIELD: Final = "field."
+_FIRST_SHOWN: Final = 3
+_SCALARS: Final = ("text", "number", "boolean", "date-time")
+VIEWS: Final = (("", "All"), ("gone", "Gone at source"), ("deleted", "Deleted"))
+OPERATORS: Final = (
+    ("eq", "is"),
+    ("ne", "is not"),
+    ("contains", "contains"),
+    ("gt", "is more than"),
+    ("gte", "is at least"),
+    ("lt", "is less than"),
+    ("lte", "is at most"),
+    ("empty", "is empty"),
+    ("filled", "is not empty"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    account: Account
+    name: str
+    cells: list[Cell]
+    is_gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A filter that is on, and the list's address without it."""
+
+    text: str
+    without: str
+
+
+@open_to("member")
+def listing(request: Signed) -> HttpResponseBase:
+    known = ("q", "sort", "view", "columns", "cursor")
+    address = Address.of(request.GET, known, (_FIELD,))
+    if (composed := _composed(request)) is not None:
+        return pages.to_path(request, request.path + address.with_(composed))
+    organization_id = request.access.organization_id
+    tracked = [each for each in fields.registry(organization_id) if each.name not in BUILT_IN]
+    every = _columns(tracked)
+    chosen = _chosen(every, tracked, address.get("columns"))
+    sort = address.get("sort", search.DEFAULT_SORT)
+    refused: MustFix | None = None
+    try:
+        found = _found(organization_id, address, sort)
+    except MustFix as error:
+        refused, found = error, Listing([], None)
+    return pages.render(
+        request,
+        "ropewalk/accounts.html",
+        {
+            "q": address.get("q"),
+            "carried": {
+                "search": list(address.hidden("q")),
+                "all": list(address.hidden()),
+                "columns": list(address.hidden("columns")),
+            },
+            "views": [(label, key, address.to(view=key)) for key, label in VIEWS],
+            "view": address.get("view"),
+            "active": _active(address),
+            "unfiltered": address.with_(dict.fromkeys((name for name, _ in address.beginning(_FIELD)), None)),
+            "everything": request.path,
+            "fields": [each for each in every if each.key not in ("created_at", "updated_at")],
+            "operators": OPERATORS,
+            "columns": every,
+            "chosen": {each.key for each in chosen},
+            "headings": lists.headings(chosen, sort, address),
+            "rows": _rows(organization_id, found.items, chosen),
+            "refused": refused,
+            "is_narrowed": bool(address.get("q") or address.get("view") or address.beginning(_FIELD)),
+            "next": address.to(cursor=found.next_cursor) if found.next_cursor else "",
+            "first": address.to() if address.get("cursor") else "",
+        },
+        status=422 if refused else 200,
+    )
+
+
+def _composed(request: Signed) -> dict[str, str | None] | None:
+    """What the two small forms ask for, as the address that means it."""
+    sent = request.GET
+    if name := sent.get("add_field", ""):
+        operator, value = sent.get("add_operator", "eq"), sent.get("add_value", "").strip()
+        if operator in ("empty", "filled"):
+            operator, value = "empty", "true" if operator == "empty" else "false"
+        return {f"{_FIELD}{name}" + ("" if operator == "eq" else f".{operator}"): value or None}
+    if "choose" in sent:
+        return {"columns": ",".join(sent.getlist("column")) or None}
+    return None
+
+
+def _columns(tracked: Sequence[TrackedField]) -> list[Column]:
+    def column(key: str, kind: str) -> Column:
+        return Column(key, fieldtexts.label(key), kind)
+
+    return [
+        *(column(name, "text") for name in BUILT_IN),
+        *(column(each.name, each.type) for each in tracked),
+        column("created_at", "date-time"),
+        column("updated_at", "date-time"),
+    ]
+
+
+def _chosen(every: Sequence[Column], tracked: Sequence[TrackedField], wanted: str) -> list[Column]:
+    """The name always stands first; columns that are gone by now are left out."""
+    keys = {*wanted.split(",")}
+    if not wanted:
+        scalars = [each.name for each in tracked if each.type in _SCALARS]
+        keys = {"companyDomain", "externalCustomerId", *scalars[:_FIRST_SHOWN], "updated_at"}
+    return [each for each in every if each.key in keys or each.key == "companyName"]
+
+
+def _found(organization_id: UUID, address: Address, sort: str) -> Listing[Account]:
+    view = address.get("view")
+    return search.accounts(
+        organization_id,
+        q=address.get("q"),
+        sort=sort,
+        where=[Filter.parse(name, value) for name, value in address.beginning(_FIELD)],
+        gone_at_source=True if view == "gone" else None,
+        deleted=view == "deleted",
+        cursor=address.get("cursor") or None,
+    )
+
+
+def _rows(organization_id: UUID, found: Sequence[Account], columns: Sequence[Column]) -> list[Row]:
+    gone = records.gone(organization_id, [each.id for each in found])
+    owners = people.names(organization_id, {each.owner_id for each in found if each.owner_id})
+    return [
+        Row(
+            each,
+            str(each),
+            [Cell(column, _value(each, column, owners)) for column in columns if column.key != "companyName"],
+            each.id in gone,
+        )
+        for each in found
+    ]
+
+
+def _value(account: Account, column: Column, owners: dict[UUID, str]) -> Any:
+    match column.key:
+        case "companyDomain":
+            value: Any = account.company_domain
+        case "externalCustomerId":
+            value = account.external_customer_id
+        case "accountOwnerId":
+            value = owners.get(account.owner_id) if account.owner_id else None
+        case "created_at":
+            return account.created_at
+        case "updated_at":
+            return account.updated_at
+        case _:
+            value = account.fields.get(column.key)
+    return fieldtexts.shown(value, column.kind)
+
+
+def _active(address: Address) -> list[Active]:
+    words = dict(OPERATORS)
+    found = []
+    for key, value in address.beginning(_FIELD):
+        one = Filter.parse(key, value)
+        operator = "filled" if one.operator == "empty" and value == "false" else one.operator
+        said = words.get(operator, operator)
+        text = f"{fieldtexts.label(one.name)} {said}" + ("" if one.operator == "empty" else f" {value}")
+        found.append(Active(text, address.with_({key: None})))
+    return found

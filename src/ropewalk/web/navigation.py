@@ -1,0 +1,62 @@
+"""What stands in the sidebar. A page that people should find adds one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`name` is its URL's; `icon` one of `web.icons`."""
+
+    name: str
+    label: str
+    icon: str
+
+    @property
+    def href(self) -> str:
+        return reverse(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    label: str
+    entries: tuple[Entry, ...]
+
+
+GROUPS: Final = (
+    Group(
+        "",
+        (
+            Entry("home", "Home", "home"),
+            Entry("accounts", "Accounts", "accounts"),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    label: str
+    href: str
+    icon: str
+    current: bool
+
+
+def shown(path: str) -> list[tuple[str, list[Shown]]]:
+    """The entry whose page, or a page below it, is at `path` is the current one."""
+    home = reverse("home")
+
+    def is_current(href: str) -> bool:
+        return path == href or (href != home and path.startswith(f"{href}/"))
+
+    return [
+        (
+            group.label,
+            [Shown(each.label, each.href, each.icon, is_current(each.href)) for each in group.entries],
+        )
+        for group in GROUPS
+    ]

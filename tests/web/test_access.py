@@ -1,0 +1,119 @@
+"""Every page, asked for by everybody: generated from the URL map, so that a new page fails until it is declared here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import URLPattern
+
+from tests.doors.conftest import World
+from tests.web.conftest import Browser
+
+EVERYBODY, MEMBER, ADMIN, OWNER = "everybody", "member", "admin", "owner"
+
+PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "home": (MEMBER, ("GET",)),
+    "start": (EVERYBODY, ("GET", "POST")),
+    "sign-in": (EVERYBODY, ("GET", "POST")),
+    "sign-out": (EVERYBODY, ("POST",)),
+    "switch": (MEMBER, ("POST",)),
+    "accounts": (MEMBER, ("GET",)),
+}
+"""To whom each page is open, and for what. What stands here is what the product promises, not what the code says."""
+
+RANKS = (MEMBER, ADMIN, OWNER)
+PEOPLE = ("stranger", "elsewhere", *RANKS)
+
+
+def pages() -> dict[str, URLPattern]:
+    from ropewalk.web.urls import urlpatterns
+
+    return {str(each.name): each for each in urlpatterns}
+
+
+def path_of(page: URLPattern, ids: dict[str, Any]) -> str:
+    """With the ids of one organization; those of the names that its routes use are in `make_world`."""
+    route = str(page.pattern)
+    return "/app/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(ids[found[1]]), route)
+
+
+def test_every_page_is_declared() -> None:
+    found = {
+        name: (getattr(each.callback, "open_to", None), getattr(each.callback, "methods", None))
+        for name, each in pages().items()
+    }
+
+    assert found == PAGES
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_who_may_see_what(who: str, world: World, sign_in_as: Callable[[str], Browser]) -> None:
+    """What somebody may, says anything but these three."""
+    expected, found = {}, {}
+    for name, page in pages().items():
+        somebody, methods = PAGES[name]
+        path = path_of(page, world.ids)
+        for method in methods:
+            place = f"{method} {path}"
+            answer = sign_in_as(who)(method.lower(), path)
+            found[place] = _kind(answer)
+            if somebody == EVERYBODY:
+                expected[place] = "may"
+            elif who == "stranger":
+                expected[place] = "to sign-in"
+            elif who == "elsewhere":
+                expected[place] = "not found" if "<" in str(page.pattern) else "may"
+            else:
+                expected[place] = "may" if RANKS.index(who) >= RANKS.index(somebody) else "refused"
+    # Switching to an organization needs one that is named.
+    expected["POST /app/organization"] = "to sign-in" if who == "stranger" else "not found"
+
+    assert found == expected
+
+
+def _kind(answer: Any) -> str:
+    if (
+        answer.status_code == 302
+        and answer["Location"].startswith("/app/sign-in")
+        and not _signed_out(answer)
+    ):
+        return "to sign-in"
+    return {403: "refused", 404: "not found"}.get(answer.status_code, "may")
+
+
+def _signed_out(answer: Any) -> bool:
+    """Signing out, and a first start that is over, lead there as well."""
+    return answer.wsgi_request.path in ("/app/sign-out", "/app/start")
+
+
+def test_methods_that_a_page_does_not_take(world: World, sign_in_as: Callable[[str], Browser]) -> None:
+    owner = sign_in_as("owner")
+    for name, page in pages().items():
+        _, methods = PAGES[name]
+        for method in {"GET", "POST", "PUT", "DELETE"} - {*methods}:
+            answer = owner(method.lower(), path_of(page, world.ids))
+
+            assert (answer.status_code, answer["Allow"]) == (405, ", ".join(methods)), name
+            assert answer["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_no_form_is_taken_without_its_token(world: World) -> None:
+    """Another site can't send one in somebody's name."""
+    browser = Browser("owner@acme.example", strict=True)
+    posts = [name for name, (_, methods) in PAGES.items() if "POST" in methods]
+
+    answers = {name: browser.post(path_of(pages()[name], world.ids)) for name in posts}
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(posts, 403)
+    assert all("another site" in answer.content.decode() for answer in answers.values())
+
+
+def test_what_a_page_is_asked_for_by_htmx_leads_the_whole_page_to_sign_in(world: World) -> None:
+    answer = Browser().get(
+        "/app/accounts?q=a", **{"HX-Request": "true", "HX-Current-URL": "http://localhost/app/accounts"}
+    )
+
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, "/app/sign-in?next=%2Fapp%2Faccounts")

@@ -1,0 +1,131 @@
+"""The list of accounts: what it finds is `store.search`'s; what it adds is an address that says it all."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.doors.conftest import World
+from tests.web.conftest import Browser
+
+
+@pytest.fixture
+def three(world: World) -> World:
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import accounts
+    from ropewalk.engine.clock import SystemClock
+
+    for name, tier, seats in (("Birch & Sons", "team", 12), ("<b>Cedar</b>", "gold", 3)):
+        values = {"companyName": name, "fields": {"planTier": tier, "seats": seats}}
+        accounts.create_account(world.organization, Actor("cli", "", "root"), values, SystemClock())
+    return world
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<th scope="row">(.*?)</th>', page)
+
+
+def listed(browser: Browser, query: str = "") -> list[str]:
+    answer = browser.get(f"/app/accounts{query}")
+    assert answer.status_code == 200
+    return names(answer.content.decode())
+
+
+def test_search_filter_and_sort(three: World, member: Browser) -> None:
+    assert listed(member) == ["&lt;b&gt;Cedar&lt;/b&gt;", "Birch &amp; Sons", "Acme"]
+    assert listed(member, "?q=BIRCH") == ["Birch &amp; Sons"]
+    assert listed(member, "?field.planTier=gold&sort=companyName") == ["&lt;b&gt;Cedar&lt;/b&gt;", "Acme"]
+    assert listed(member, "?field.seats.gt=5") == ["Birch &amp; Sons"]
+    assert listed(member, "?sort=-seats") == ["Birch &amp; Sons", "&lt;b&gt;Cedar&lt;/b&gt;", "Acme"]
+    assert listed(member, "?view=deleted") == listed(member, "?view=gone") == []
+
+
+def test_the_small_forms_lead_to_an_address_that_says_the_same(three: World, member: Browser) -> None:
+    filtered = member.get("/app/accounts?q=c&cursor=x&add_field=planTier&add_operator=eq&add_value=gold")
+    empty = member.get("/app/accounts?add_field=seats&add_operator=filled")
+    columns = member.get("/app/accounts?q=c&choose=1&column=seats&column=created_at")
+
+    def asked(answer: Any) -> dict[str, list[str]]:
+        assert answer.status_code == 302
+        return parse_qs(urlsplit(answer["Location"]).query)
+
+    assert asked(filtered) == {"q": ["c"], "field.planTier": ["gold"]}
+    assert asked(empty) == {"field.seats.empty": ["false"]}
+    assert asked(columns) == {"q": ["c"], "columns": ["seats,created_at"]}
+
+
+def test_columns_that_are_chosen(three: World, member: Browser) -> None:
+    page = member.get("/app/accounts?columns=seats").content.decode()
+
+    assert re.findall(r'class="sort"[^>]*>([^<]+)', page) == ["Company", "Seats"]
+    assert re.findall(r'<td class="right">(.*?)</td>', page)[:2] == ["3", "12"]
+
+
+def test_a_filter_that_can_t_be_is_said_and_can_be_taken_away(three: World, member: Browser) -> None:
+    answer = member.get("/app/accounts?field.seats.gt=many&field.nope=1")
+    page = answer.content.decode()
+
+    assert answer.status_code == 422
+    assert "seats is a number; many is none." in page
+    assert "There is no field nope." in page
+    assert page.count('class="chip-x"') == 2
+
+
+def test_pages_of_the_list(three: World, member: Browser) -> None:
+    from ropewalk.store.ids import new_id
+    from ropewalk.store.models import Account
+
+    [one] = Account.objects.filter(company_name="Acme")
+    Account.objects.bulk_create(
+        Account(
+            id=new_id(),
+            organization_id=one.organization_id,
+            company_name=f"Many {number:02}",
+            created_at=one.created_at,
+            updated_at=one.updated_at,
+        )
+        for number in range(48)
+    )
+
+    first = member.get("/app/accounts?sort=companyName").content.decode()
+    [href] = re.findall(r'href="([^"]+)" rel="next"', first)
+    second = member.get("/app/accounts" + href.replace("&amp;", "&")).content.decode()
+
+    assert (len(names(first)), names(second)) == (50, ["Many 47"])
+    assert ("First page" in first, "First page" in second) == (False, True)
+    assert 'rel="next"' not in second
+
+
+def test_nothing_here_yet_and_nothing_that_fits(world: World, member: Browser) -> None:
+    from ropewalk.store.models import Account
+
+    narrowed = member.get("/app/accounts?q=nobody").content.decode()
+    Account.objects.all().delete()
+    none = member.get("/app/accounts").content.decode()
+
+    assert ("No account fits" in narrowed, "Show all accounts" in narrowed) == (True, True)
+    assert "No accounts yet" in none
+
+
+def test_another_organization_s_accounts_stay_theirs(world: World, elsewhere: World) -> None:
+    from ropewalk.store.models import Account
+
+    Account.objects.filter(organization_id=elsewhere.organization).update(company_name="Theirs")
+
+    assert listed(Browser("owner@acme.example")) == ["Acme"]
+
+
+def test_as_many_queries_for_three_rows_as_for_one(
+    world: World, member: Browser, django_assert_num_queries: Any, request: pytest.FixtureRequest
+) -> None:
+    with django_assert_num_queries(QUERIES):
+        listed(member)
+    request.getfixturevalue("three")
+    with django_assert_num_queries(QUERIES):
+        listed(member)
+
+
+QUERIES = 7
