@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,9 +19,11 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from ropewalk import refusing
 from ropewalk.api.refusals import BODY_BYTES
+from ropewalk.engine.operated import installation
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
 
 Message = MutableMapping[str, Any]
@@ -183,12 +185,21 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _make() -> Root:
+def behind_proxies(app: App, proxies: Sequence[str]) -> App:
+    """`proxies` may say for whom they ask, and whether they were asked over TLS; nobody else is believed."""
+    if not proxies:
+        return app
+    trusting: App = wrap_asgi_with_proxy_headers(app, list(proxies))
+    return trusting
+
+
+def _make() -> App:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ropewalk.settings")
     wsgi: Any = get_wsgi_application()
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
-    return Root(_lane(wsgi, THREADS), _lane(wsgi, ASKING_THREADS), body_bytes=BODY_BYTES)
+    root = Root(_lane(wsgi, THREADS), _lane(wsgi, ASKING_THREADS), body_bytes=BODY_BYTES)
+    return behind_proxies(root, installation().trusted_proxies)
 
 
 def _lane(wsgi: Any, threads: int) -> Lane:

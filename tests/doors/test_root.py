@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.asgi import Lane, Root, application, asks_others
+from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies
 
 Message = dict[str, Any]
 
@@ -170,6 +170,40 @@ def test_a_path_of_any_bytes(path: str) -> None:
     of = {**scope(), "path": path}
 
     assert ask(application, of)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("proxies", "caller", "forwarded", "seen"),
+    [
+        ((), "127.0.0.1", "203.0.113.9", ("127.0.0.1", "http")),
+        (("10.0.0.0/8",), "127.0.0.1", "203.0.113.9", ("127.0.0.1", "http")),
+        (("127.0.0.1",), "127.0.0.1", "203.0.113.9", ("203.0.113.9", "https")),
+        # What the caller had written there itself stands further left.
+        (
+            ("10.0.0.0/8", "127.0.0.1"),
+            "127.0.0.1",
+            "192.0.2.1, 203.0.113.9, 10.2.3.4",
+            ("203.0.113.9", "https"),
+        ),
+        (("::1",), "::1", "2001:db8::7", ("2001:db8::7", "https")),
+        (("127.0.0.1",), "127.0.0.1", "", ("127.0.0.1", "http")),
+    ],
+    ids=["none", "another", "one", "two", "ipv6", "silent"],
+)
+def test_proxies_that_are_trusted_say_who_asks(
+    proxies: tuple[str, ...], caller: str, forwarded: str, seen: tuple[str, str]
+) -> None:
+    found = []
+
+    async def app(of: Any, receive: Any, send: Any) -> None:
+        found.append((of["client"][0], of["scheme"]))
+
+    headers = {"x_forwarded_for": forwarded} if forwarded else {}
+    ask(
+        behind_proxies(app, proxies), scope(**headers, x_forwarded_proto="https") | {"client": (caller, 5000)}
+    )
+
+    assert found == [seen]
 
 
 def test_it_starts_and_stops() -> None:
