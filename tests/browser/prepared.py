@@ -45,7 +45,7 @@ def main() -> None:
     values = {
         "companyName": LONG,
         "companyDomain": "seilwerke.example",
-        "fields": {"planTier": PLANTED, "seats": 12, "homepage": "https://www.seilwerke.example/ueber-uns"},
+        "fields": {"planTier": PLANTED, "seats": 12, "website": "https://www.seilwerke.example/ueber-uns"},
     }
     account = accounts.create_account(organization, actor, values, clock)
     ada = {"email": "ada@seilwerke.example", "name": "Ada Seiler", "role": "Head of IT", "isPrimary": True}
