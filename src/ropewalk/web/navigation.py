@@ -35,6 +35,7 @@ GROUPS: Final = (
             Entry("accounts", "Accounts", "accounts"),
         ),
     ),
+    Group("Settings", (Entry("connectors", "Connectors", "connector"),)),
 )
 
 
