@@ -64,6 +64,8 @@ class Field:
     when: tuple[str, str] | None = None
     empty: Empty = "null"
     default: Any = None
+    opens: bool = False
+    """Says whether there are further settings; it is none itself."""
     folded: bool = False
     """Stands under “Advanced settings”."""
 
@@ -159,7 +161,7 @@ class Form:
         body: dict[str, Any] = {}
         for bound in self:
             asked, value = bound.field, bound.value
-            if asked.disabled or not self.applies(bound):
+            if asked.disabled or asked.opens or not self.applies(bound):
                 continue
             if value is None and (asked.kind in _NEVER_SHOWN or asked.empty == "left out"):
                 continue

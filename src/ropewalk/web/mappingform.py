@@ -39,7 +39,6 @@ class Row:
     source: str = ""
     target: str = ""
     changes: str = ""
-    reason: str = ""
     is_asked: bool = False
     errors: dict[str, list[str]] = field(default_factory=dict)
 
@@ -123,11 +122,20 @@ class MappingForm:
 
     # ---- what somebody does to it ----
 
-    def use(self, target: str) -> int:
-        """Takes what is suggested for a target, or for `all`; answers how many."""
+    def use(self, target: str) -> None:
+        """Takes what is suggested for a target, or for `all`."""
         taken = [each for each in self.suggestions if target in ("all", each.target)]
-        self.rows += [Row(each.source, each.target, each.changes, each.reason) for each in taken]
-        return len(taken)
+        self.rows += [Row(each.source, each.target, each.changes) for each in taken]
+
+    def bring_others(self) -> None:
+        """The other fields that were found, as fields of our own under their names."""
+        for each in self.others[: MOST_ROWS - len(self.rows)]:
+            name = field_name(each["path"], [row.target for row in self.rows])
+            self.rows.append(Row(each["path"], self._spelled(name)))
+
+    def _spelled(self, name: str) -> str:
+        """As a field of that name is spelled that is there already."""
+        return next((each for each in self.custom if each.casefold() == name.casefold()), name)
 
     def add(self) -> None:
         self.rows.append(Row())
@@ -148,7 +156,11 @@ class MappingForm:
         for each in self._suggestions:
             if each.target not in taken and each.target not in unused:
                 found.setdefault(each.target, each)
-        return list(found.values())
+        order = {
+            name: place
+            for place, name in enumerate((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))
+        }
+        return sorted(found.values(), key=lambda each: order.get(each.target, len(order)))
 
     @property
     def missing(self) -> list[Missing]:
@@ -173,10 +185,11 @@ class MappingForm:
         return list(enumerate([*self.rows, *asked]))
 
     @property
-    def unmapped(self) -> int:
-        """How many of the found fields lead nowhere yet."""
+    def others(self) -> list[Mapping[str, Any]]:
+        """Found fields with values that lead nowhere yet, where they may become fields of our own."""
         taken = {row.source for row in self.rows}
-        return sum(each["path"] not in taken for each in self.fields)
+        known = self.fields if self.may_make_fields else ()
+        return [each for each in known if each["type"] is not None and each["path"] not in taken]
 
     @property
     def sources(self) -> list[Choice]:
@@ -209,9 +222,6 @@ class MappingForm:
     @property
     def may_make_fields(self) -> bool:
         return self.kind == "accounts"
-
-    def used(self, path: str) -> str:
-        return ", ".join(row.target for row in self.rows if row.source == path)
 
     def refuse(self, problems: Iterable[Problem]) -> list[Problem]:
         """Takes those that are about it; the others are given back."""

@@ -46,7 +46,7 @@ class SettingsForm(Form):
     def fill(self, values: Mapping[str, Any]) -> None:
         """With settings as they are saved; what isn't in them is as its class has it by itself."""
         for bound in self:
-            if bound.field.name.endswith(_SWITCH):
+            if bound.field.opens:
                 bound.value = _found(values, bound.field.place) not in (None, _NOTHING)
                 continue
             value = _found(values, bound.field.place)
@@ -57,11 +57,9 @@ class SettingsForm(Form):
     def body(self) -> dict[str, Any]:
         body = super().body()
         for bound in self:
-            if bound.field.name.endswith(_SWITCH) and self.applies(bound):
-                if not bound.is_on:
-                    _put(body, bound.field.place, None)
-                else:
-                    _put(body, bound.field.place, _found(body, bound.field.place + "."))
+            if bound.field.opens and self.applies(bound):
+                inner = _found(body, bound.field.place) if bound.is_on else None
+                _put(body, bound.field.place, {} if inner is _NOTHING else inner)
             elif bound.field.kind == "headers":
                 rows: list[HeaderRow] = bound.value or []
                 body["headers"] = {
@@ -157,7 +155,9 @@ class _Drawing:
             if not nullable:
                 yield from self.model(kind, f"{path}.", when)
                 return
-            switch = asked.field("switch", name=path + _SWITCH, help=settingtexts.about(kind, info))
+            switch = asked.field(
+                "switch", name=path + _SWITCH, help=settingtexts.about(kind, info), opens=True
+            )
             yield switch
             yield from self.model(kind, f"{path}.", (switch.name, "on"))
         else:
@@ -287,8 +287,6 @@ _NOTHING: Final = object()
 
 def _found(values: Any, path: str) -> Any:
     for part in path.split("."):
-        if part == "":
-            return values
         if not isinstance(values, Mapping) or part not in values:
             return _NOTHING
         values = values[part]
@@ -299,7 +297,7 @@ def _put(body: dict[str, Any], path: str, value: Any) -> None:
     *above, last = path.split(".")
     for part in above:
         body = body.setdefault(part, {})
-    body[last] = value if value is not _NOTHING else {}
+    body[last] = value
 
 
 def _rows(value: Any, values: Mapping[str, Any]) -> list[HeaderRow]:

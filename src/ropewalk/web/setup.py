@@ -172,6 +172,8 @@ class _SetUp:
                 self._take([about])
             case "use":
                 self.mapping.use(about)
+            case "others":
+                self.mapping.bring_others()
             case "add":
                 self.mapping.add()
             case "drop":
@@ -290,12 +292,8 @@ class _SetUp:
         )
 
     def _saved_as(self, connector: Connector) -> HttpResponseBase:
-        pages.toast(
-            self.request,
-            f"Saved. {connector.name} {self.kind} can be synced now."
-            if not self.reading.live
-            else f"Saved. {connector.name} events are read whenever somebody opens an account.",
-        )
+        if self.stream is not None or self.reading.live:
+            pages.toast(self.request, _SAVED_LIVE if self.reading.live else "Saved.")
         return pages.to(self.request, "stream", connector_id=connector.id, kind=self.kind)
 
     def _refuse(self, error: RopewalkError) -> None:
@@ -330,7 +328,7 @@ class _SetUp:
             "kinds": self._kinds(),
             "connector": self.connector,
             "stream": self.stream,
-            "connect_parts": [*form.parts("name"), *form.parts(*_CONNECT), *form.parts("settings.auth.type")],
+            "connect_parts": [*form.parts(*_CONNECT), *form.parts("settings.auth.type"), *form.parts("name")],
             "connect_folded": [
                 *form.parts(*rest),
                 *form.parts(*(f"settings.{name}" for name in self.source.settings.model_fields), folded=True),
@@ -405,6 +403,7 @@ def _offer_to_find(form: SettingsForm) -> None:
     bound.field = replace(bound.field, choices=choices)
 
 
+_SAVED_LIVE: Final = "Saved. Events are read whenever somebody opens an account."
 _UNREAD: Final = RopewalkError("unread", "Not yet: this has to be mended first.")
 _UNTESTED: Final = RopewalkError(
     "untested",
