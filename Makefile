@@ -14,7 +14,7 @@ ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
 .PHONY: .venv/.ready .venv/.ready-dev
 endif
 
-.PHONY: help demo setup test bench cases kills lint format lock clean
+.PHONY: help demo setup test bench cases kills screenshots lint format lock clean
 help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
@@ -23,6 +23,7 @@ help:
 	@echo 'make cases    dry run, undo and syncs in 1,000 generated cases each, on both databases (half an hour)'
 	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
+	@echo 'make screenshots  every page, wide and narrow, light and dark, into screenshots/ (needs Chromium)'
 	@echo 'make format   puts the style right'
 	@echo 'make lock     resolves the dependencies anew (needs uv)'
 
@@ -75,6 +76,9 @@ kills: .venv/.ready-dev
 	$$pytest --db postgres tests/e2e/leases_at_length.py $(ARGS) & pids="$$pids $$!"; \
 	for pid in $$pids; do wait $$pid || status=$$?; done; \
 	exit $$status
+
+screenshots: .venv/.ready-dev
+	@$(bin)/python -m pytest -q tests/browser/screenshots.py $(ARGS)
 
 # The types of Django's models come from the settings, which want a place and a key.
 lint: export ROPEWALK_DATA_DIR = .mypy_cache/data

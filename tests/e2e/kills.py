@@ -191,4 +191,4 @@ def _share(count: int, number: int, of: int) -> int:
     return count * (number + 1) // of - count * number // of
 
 
-RUN_KILLS = 7
+RUN_KILLS = 10

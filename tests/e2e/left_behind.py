@@ -3,9 +3,10 @@ one time to the next, accounts by their keys instead."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
+
+import msgspec
 
 from tests.e2e.installation import Installation
 
@@ -71,6 +72,10 @@ _STREAM = (
 _FIELDS = "SELECT name, type, periodic, history FROM ropewalk_trackedfield ORDER BY name"
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
+
+
 def _id(value: Any) -> str:
     return str(value).replace("-", "")
 
@@ -80,20 +85,20 @@ def _hex(value: Any) -> str | None:
 
 
 def _line(*values: Any) -> str:
-    return json.dumps([_plain(value) for value in values], sort_keys=True, default=str)
+    return _encode([_plain(value) for value in values]).decode()
 
 
 def _plain(value: Any) -> Any:
     """A JSON column, in one spelling."""
-    return json.loads(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+    return _decode(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
 
 
 def _without_times(progress: str) -> Any:
-    return {name: value for name, value in json.loads(progress).items() if name != "first_started_at"}
+    return {name: value for name, value in _decode(progress).items() if name != "first_started_at"}
 
 
 def _renamed(text: str | None, keys: dict[str, str]) -> Any:
-    return _with_keys(json.loads(text), keys) if text else None
+    return _with_keys(_decode(text), keys) if text else None
 
 
 def _with_keys(value: Any, keys: dict[str, str]) -> Any:

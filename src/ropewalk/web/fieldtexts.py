@@ -22,7 +22,7 @@ _BUILT_IN: Final = {
     "updated_at": "Updated",
 }
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_SHOWN_CHARS: Final = 80
+_SHOWN_CHARS: Final = 48
 
 
 def label(name: str) -> str:

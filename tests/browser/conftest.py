@@ -1,0 +1,87 @@
+"""A real browser at a real installation: `ropewalk serve` as a process, with an organization that has a month behind it.
+
+Where Chromium or Playwright is missing, these tests are skipped and say so; `.ci/run` puts them there first."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.visit import Visit
+from tests.e2e.installation import Api, Installation, free_port, until
+
+pytest.importorskip("playwright", reason="needs Playwright: make setup")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def executable(playwright: Any) -> str:
+    found = [path for name in NAMES if (path := shutil.which(name))]
+    own = playwright.chromium.executable_path
+    return next(iter([*found, *([own] if Path(own).exists() else [])]), "")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = executable(playwright)
+        if not path:
+            pytest.skip("needs Chromium: apt-get install chromium, or .venv/bin/playwright install chromium")
+        # Root has no sandbox of its own to offer.
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """`ids`: by the names that routes use."""
+
+    def __init__(self, installation: Installation, port: int, ids: dict[str, str]) -> None:
+        self.installation = installation
+        self.url = f"http://127.0.0.1:{port}"
+        self.ids = ids
+
+
+@pytest.fixture(scope="session")
+def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    installation = Installation(tmp_path_factory.mktemp("site") / "northwind")
+    ids = json.loads(installation.python("tests.browser.prepared"))
+    port = free_port()
+    with installation.started("serve", "--port", str(port)):
+        until(Api(port).is_up, "it serves")
+        yield Site(installation, port, ids)
+    installation.drop()
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium: Any, site: Site) -> list[Any]:
+    """Of somebody who has signed in, as people do."""
+    from tests.browser.prepared import OWNER, PASSWORD
+
+    with Visit(chromium, site.url) as visit:
+        visit.sign_in(OWNER, PASSWORD)
+        found: list[Any] = visit.context.cookies()
+    return found
+
+
+@pytest.fixture
+def visit(chromium: Any, site: Site, cookies: list[Any]) -> Iterator[Callable[..., Visit]]:
+    """Somebody who is signed in, unless they are to be a stranger."""
+    made: list[Visit] = []
+
+    def come(*, signed_in: bool = True, **options: Any) -> Visit:
+        made.append(Visit(chromium, site.url, cookies=cookies if signed_in else [], **options))
+        return made[-1]
+
+    yield come
+    for one in made:
+        one.close()

@@ -1,0 +1,179 @@
+"""An organization with a month behind it, for a browser to look at: accounts that came day by day, streams that stand in
+every way, and texts as vendors write them, hostile ones too.
+
+python -m tests.browser.prepared      prints the ids that addresses of pages want, by the names in their routes
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import django
+
+PASSWORD = "three strands, one rope"
+OWNER = "nora.lindqvist@northwind.example"
+PLANTED = "<img src=x onerror=\"document.title='planted'\"><script>document.title='planted'</script>"
+LONG = "Vereinigte Seilwerke und Tauwerksfabrikation Norddeutschland Aktiengesellschaft & Co. KGaA"
+ACCOUNTS = 160
+
+
+def main() -> None:
+    django.setup()
+
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import accounts, people
+    from ropewalk.engine.clock import SystemClock
+    from ropewalk.store import schema, secrets
+
+    clock, actor = SystemClock(), Actor("cli", "0", "root")
+    schema.migrate()
+    secrets.settle_key()
+    made = people.create_organization("Northwind Rope & Rigging", OWNER, PASSWORD, actor, clock)
+    organization = made.organization.id
+    for role in ("admin", "member"):
+        people.add_user(organization, actor, f"{role}@northwind.example", role, clock, password=PASSWORD)
+    people.create_organization("Zenith Holdings", OWNER, None, actor, clock)
+    ids: dict[str, Any] = _connectors(organization, actor, clock)
+    _accounts(organization, clock.now())
+    values = {
+        "companyName": LONG,
+        "companyDomain": "seilwerke.example",
+        "fields": {"planTier": PLANTED, "seats": 12},
+    }
+    account = accounts.create_account(organization, actor, values, clock)
+    contact = accounts.create_contact(
+        organization, actor, account.id, {"email": "ada@seilwerke.example"}, clock
+    )
+    ids |= {
+        "account_id": account.id,
+        "contact_id": contact.id,
+        "name": "planTier",
+        "member_id": made.owner.id,
+    }
+    print(json.dumps({name: str(value) for name, value in ids.items()}))
+
+
+def _accounts(organization: UUID, now: Any) -> None:
+    from uuid_utils.compat import uuid7
+
+    from ropewalk.core.fieldtypes import FieldType
+    from ropewalk.demo.companies import Book
+    from ropewalk.store import fields
+    from ropewalk.store.models import Account
+
+    chance = random.Random(7)
+    types: dict[str, FieldType] = {
+        "planTier": "text", "seats": "number", "monthlyRevenue": "number", "renewsAt": "date-time", "isPartner": "boolean",
+        "tags": "list",
+    }  # fmt: skip
+    fields.learn(organization, {name: ("new", type_) for name, type_ in types.items()}, now=now)
+    rows = []
+    for place, company in enumerate(Book(ACCOUNTS).companies):
+        made = now - timedelta(days=45 * (1 - place / ACCOUNTS) ** 1.4, minutes=1)
+        rows.append(
+            Account(
+                id=uuid7(nanoseconds=int(made.timestamp() * 1e9)),
+                organization_id=organization,
+                company_name=company["name"],
+                company_domain=f"{company['id']}.example" if place % 9 else None,
+                external_customer_id=company["id"],
+                fields={
+                    "planTier": company["plan"]["tier"],
+                    "seats": company["plan"]["seats"],
+                    "monthlyRevenue": company["mrr"],
+                    "renewsAt": (now + timedelta(days=chance.randrange(300))).strftime("%Y-%m-%dT00:00:00Z"),
+                    "isPartner": place % 5 == 0,
+                    "tags": company["tags"],
+                },
+                created_at=made,
+                updated_at=now - timedelta(hours=chance.randrange(400)),
+            )
+        )
+    Account.objects.bulk_create(rows)
+
+
+def _connectors(organization: UUID, actor: Any, clock: Any) -> dict[str, Any]:
+    from ropewalk.engine import configure
+    from ropewalk.store import ledger
+    from ropewalk.store.ledger import Entry
+    from ropewalk.store.models import Stream
+
+    mapping = [{"from": "name", "to": "companyName"}, {"from": "website", "to": "companyDomain"}]
+    contact_mapping = [{"from": "domain", "to": "companyDomain"}, {"from": "email", "to": "email"}]
+    event_mapping = [{"from": one, "to": to} for one, to in (("at", "eventTime"), ("name", "eventName"), ("domain", "accountKey"))]  # fmt: skip
+    url = "http://127.0.0.1:9/v1"
+    made = {}
+    for name, streams in {
+        "CRM": {
+            "accounts": {"url": f"{url}/accounts", "mapping": mapping},
+            "contacts": {"url": f"{url}/people", "mapping": contact_mapping, "match_by": "domain"},
+        },
+        "Billing": {"accounts": {"url": f"{url}/customers", "mapping": mapping}},
+        "Product events": {"events": {"url": f"{url}/events", "mapping": event_mapping, "match_by": "domain", "start_param": "from", "end_param": "to"}},
+    }.items():  # fmt: skip
+        body = {
+            "source": "custom_api",
+            "name": name,
+            "settings": {"auth": {"type": "none"}},
+            "streams": streams,
+        }
+        made[name] = configure.create_connector(organization, actor, body, clock)
+    now = clock.now()
+    Stream.objects.update(tested_at=now)
+    for_crm = Stream.objects.filter(connector=made["CRM"], kind="accounts")
+    for_crm.update(periodic=True, next_run_at=now + timedelta(minutes=41), last_completed_at=now)
+    chance = random.Random(11)
+    for days in range(29, -1, -1):
+        at = now - timedelta(days=days, minutes=19)
+        rows = 400 + chance.randrange(900)
+        counts = {"created": rows // 9, "updated": rows // 5, "skipped": rows // 40, "rejected": 0}
+        run = _run(organization, for_crm.get(), at, rows, counts, verdict="complete")
+    people_stream = Stream.objects.get(connector=made["CRM"], kind="contacts")
+    _run(organization, people_stream, now - timedelta(hours=5), 320, {"skipped": 320}, verdict="suspicious",
+         verdict_reasons=["all_skipped"])  # fmt: skip
+    error = {"code": "not_json", "message": f"GET {url}/customers answered with 200 and text/html, which isn't JSON. It begins with {PLANTED}"}  # fmt: skip
+    failed = _run(organization, Stream.objects.get(connector=made["Billing"]), now - timedelta(minutes=3), 0, {},
+                  status="failed", error=error)  # fmt: skip
+    ledger.write(
+        organization,
+        run.id,
+        [Entry(place, "skipped", "no_match", "No account has this domain.", {"name": PLANTED, "website": f"shop-{place}.example"}) for place in range(30)],
+    )  # fmt: skip
+    return {
+        "connector_id": made["CRM"].id, "kind": "accounts", "run_id": run.id, "position": 3, "failed_run_id": failed.id,
+    }  # fmt: skip
+
+
+def _run(organization: UUID, stream: Any, at: Any, rows: int, counts: dict[str, int], **values: Any) -> Any:
+    from uuid_utils.compat import uuid7
+
+    from ropewalk.engine.frozen import Frozen
+    from ropewalk.store import runs
+    from ropewalk.store.models import Run
+
+    run, _ = runs.create(
+        organization,
+        connector_id=stream.connector_id,
+        stream_id=stream.id,
+        kind=stream.kind,
+        actor={"type": "system", "id": "", "label": "Ropewalk"},
+        settings=Frozen.record(stream.connector, stream),
+        now=at,
+        trigger="schedule",
+        run_id=uuid7(nanoseconds=int(at.timestamp() * 1e9)),
+    )
+    counted = {"processed": rows, "unchanged": rows - sum(counts.values()), **counts}
+    reasons = {"no_match": counts["skipped"]} if counts.get("skipped") else {}
+    values = {"status": "succeeded", "counts": counted, "reasons": reasons, "started_at": at, **values}
+    Run.objects.filter(id=run.id).update(
+        finished_at=at + timedelta(seconds=74), pages=rows // 100 + 1, **values
+    )
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Every page at 390 and 1440 pixels, light and dark, into `screenshots/` (make screenshots). To be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.browser.addresses import SIGNED_OUT, name_of, shown
+from tests.browser.visit import NARROW, SCHEMES, WIDE, Visit
+
+FOLDER = Path(__file__).parents[2] / "screenshots"
+
+
+def test_screenshots(site: Any, visit: Callable[..., Visit]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for scheme in SCHEMES:
+        for signed_in, paths in ((True, shown(site.ids)), (False, SIGNED_OUT)):
+            with visit(signed_in=signed_in, scheme=scheme) as visitor:
+                for path in paths:
+                    for size in (WIDE, NARROW):
+                        visitor.resize(size)
+                        visitor.go(path)
+                        file = FOLDER / f"{name_of(path)}-{size[0]}-{scheme}.png"
+                        visitor.page.screenshot(path=file, full_page=True)
