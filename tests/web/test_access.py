@@ -21,6 +21,20 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sign-out": (EVERYBODY, ("POST",)),
     "switch": (MEMBER, ("POST",)),
     "accounts": (MEMBER, ("GET",)),
+    "connector": (MEMBER, ("GET",)),
+    "connector-switch": (ADMIN, ("POST",)),
+    "stream-run": (ADMIN, ("POST",)),
+    "stream-switch": (ADMIN, ("POST",)),
+    "runs": (MEMBER, ("GET",)),
+    "run": (MEMBER, ("GET",)),
+    "run-cancel": (ADMIN, ("POST",)),
+    "run-apply": (ADMIN, ("POST",)),
+    "run-retry": (ADMIN, ("POST",)),
+    "run-accept": (ADMIN, ("GET", "POST")),
+    "run-undo": (ADMIN, ("GET", "POST")),
+    "run-link": (ADMIN, ("GET", "POST")),
+    "data": (MEMBER, ("GET",)),
+    "field-switch": (ADMIN, ("POST",)),
 }
 """To whom each page is open, and for what. What stands here is what the product promises, not what the code says."""
 

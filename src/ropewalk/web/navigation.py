@@ -35,6 +35,10 @@ GROUPS: Final = (
             Entry("accounts", "Accounts", "accounts"),
         ),
     ),
+    Group(
+        "Settings",
+        (Entry("data", "Data Management", "columns"),),
+    ),
 )
 
 
