@@ -89,6 +89,19 @@ def save_stream(
         return keep_stream(saving, organization_id, actor, connector, clock)
 
 
+def switch_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock, **switches: bool
+) -> Saved:
+    """`enabled`, `periodic`, or both; all else stays as it is."""
+    with transaction(organization_id):
+        body = streams.settings_now(streams.get(organization_id, connector_id, kind))
+        if "periodic" in switches:
+            body["schedule"] = {**body["schedule"], "periodic": switches["periodic"]}
+        if "enabled" in switches:
+            body["enabled"] = switches["enabled"]
+        return save_stream(organization_id, actor, connector_id, kind, body, clock)
+
+
 def keep_stream(
     saving: StreamSaving, organization_id: UUID, actor: Actor, connector: Connector, clock: Clock
 ) -> Saved:

@@ -14,6 +14,7 @@ BADGES: Final[dict[State, tuple[str, str]]] = {
     "waiting": ("quiet", "Not synced yet"),
     "untested": ("quiet", "Untested"),
     "off": ("quiet", "Off"),
+    "paused": ("warn", "Paused"),
     "truncated": ("warn", "Truncated"),
     "suspicious": ("warn", "Suspicious"),
     "failed": ("bad", "Failed"),
