@@ -203,7 +203,7 @@ class MappingForm:
 
     def target_choices(self, row: Row) -> list[tuple[str, list[Choice]]]:
         """In groups; a target that is new stands there under its name."""
-        known: list[tuple[str, Sequence[str]]] = {
+        of_kind: dict[Kind, list[tuple[str, Sequence[str]]]] = {
             "accounts": [
                 ("Account", BUILT_IN),
                 ("Owner and contacts", INGEST_ONLY),
@@ -211,7 +211,8 @@ class MappingForm:
             ],
             "contacts": [("Contact", CONTACT_TARGETS)],
             "events": [("Event", EVENT_TARGETS)],
-        }[self.kind]
+        }
+        known = of_kind[self.kind]
         groups = [
             (label, [Choice(name, target_label(name)) for name in names]) for label, names in known if names
         ]
