@@ -156,11 +156,8 @@ class MappingForm:
         for each in self._suggestions:
             if each.target not in taken and each.target not in unused:
                 found.setdefault(each.target, each)
-        order = {
-            name: place
-            for place, name in enumerate((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))
-        }
-        return sorted(found.values(), key=lambda each: order.get(each.target, len(order)))
+        order = [*dict.fromkeys((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))]
+        return sorted(found.values(), key=lambda each: order.index(each.target))
 
     @property
     def missing(self) -> list[Missing]:
