@@ -97,7 +97,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
     connector, source = _mine(request, connector_id)
     found = status.of_connector(connector.organization_id, connector, now=clock().now())
     form = SettingsForm(
-        Field("name", "Name", required=True),
+        Field("name", "Name", required=True, empty="text"),
         *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED),
         values={"name": connector.name, "settings": connector.settings},
     )
