@@ -182,13 +182,15 @@ def _request(request: Request | None, credentials: Credentials, redactor: Redact
     if request is None:
         return None
     headers = dict(request.headers) | dict.fromkeys(credentials.headers, redactor.marker)
-    if credentials.auth.type != "none":
-        authenticating = credentials.auth.name if credentials.auth.type == "api_key" else "Authorization"
-        headers[authenticating] = redactor.marker
+    params, auth = dict(request.params), credentials.auth
+    if auth.type == "api_key" and auth.place == "query":
+        params[auth.name] = redactor.marker
+    elif auth.type != "none":
+        headers[auth.name if auth.type == "api_key" else "Authorization"] = redactor.marker
     return {
         "method": request.method,
         "url": redactor.text(request.url),
-        "params": redactor.values(dict(request.params)),
+        "params": redactor.values(params),
         "headers": redactor.values(headers),
         "body": redactor.values(request.body),
     }

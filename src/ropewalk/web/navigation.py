@@ -37,7 +37,10 @@ GROUPS: Final = (
     ),
     Group(
         "Settings",
-        (Entry("data", "Data Management", "columns"),),
+        (
+            Entry("connectors", "Connectors", "connector"),
+            Entry("data", "Data Management", "columns"),
+        ),
     ),
 )
 

@@ -6,7 +6,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
-from ropewalk.web import accounts, data, home, panel, runs, sign_in, verbs
+from ropewalk.web import (
+    accounts,
+    connectorfiles,
+    connectors,
+    data,
+    home,
+    panel,
+    runs,
+    setup,
+    sign_in,
+    verbs,
+)
 
 
 @require_safe
@@ -21,6 +32,19 @@ urlpatterns = [
     path("sign-out", sign_in.sign_out, name="sign-out"),
     path("organization", sign_in.switch, name="switch"),
     path("accounts", accounts.listing, name="accounts"),
+    path("settings/connectors", connectors.listing, name="connectors"),
+    path("settings/connectors/gallery", connectors.gallery, name="gallery"),
+    path("settings/connectors/new", setup.connect, name="connect"),
+    path("settings/connectors/file", connectorfiles.paste, name="connector-paste"),
+    path("settings/connectors/<uuid:connector_id>/connection", connectors.connection, name="connection"),
+    path("settings/connectors/<uuid:connector_id>/file", connectorfiles.shown, name="connector-file"),
+    path("settings/connectors/<uuid:connector_id>/delete", connectors.delete, name="connector-delete"),
+    path("settings/connectors/<uuid:connector_id>/<slug:kind>/", setup.stream, name="stream"),
+    path(
+        "settings/connectors/<uuid:connector_id>/<slug:kind>/delete",
+        connectors.delete_stream,
+        name="stream-delete",
+    ),
     path("settings/connectors/<uuid:connector_id>/", panel.page, name="connector"),
     path("settings/connectors/<uuid:connector_id>/switch", panel.switch, name="connector-switch"),
     path("settings/connectors/<uuid:connector_id>/<slug:kind>/run", panel.run, name="stream-run"),

@@ -37,6 +37,13 @@
     setTimeout(() => (label.textContent = before), 1600);
   });
 
+  // What belongs to a choice is there while it is chosen.
+  on("change", "select, input[type=checkbox]", (input) => {
+    const now = input.type === "checkbox" ? (input.checked ? "on" : "") : input.value;
+    for (const variant of document.querySelectorAll(`.variant[data-of="${CSS.escape(input.name)}"]`))
+      variant.classList.toggle("is-chosen", variant.dataset.is === now);
+  });
+
   on("change", "[data-submits]", (input) => input.form.requestSubmit());
 
   // A form is sent once, however often its button is clicked.
@@ -90,5 +97,5 @@
   // The summary of what is wrong with a form is where reading goes on.
   const attend = (within) => within.querySelector?.("[data-focus]")?.focus();
   attend(document);
-  document.addEventListener("htmx:afterSwap", (event) => attend(event.detail.target));
+  document.addEventListener("htmx:afterSettle", () => attend(document));
 })();
