@@ -79,6 +79,11 @@ def _context(access: Access, connector: Connector, open_runs: Sequence[Run], now
             for stream, of_stream in found.streams
         ],
         "lines": [line(each, connector.name, now) for each in listed.items],
+        "open_kinds": [
+            kind
+            for kind in REGISTRY[connector.source].kinds
+            if kind not in {each.kind for each, _ in found.streams}
+        ],
         "may_not": access.why_not("admin"),
     }
 
