@@ -21,7 +21,7 @@ from ropewalk.engine import connection, proposal, sample
 from ropewalk.engine.trying import Once
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Kind, Page, StreamKind, Window
-from ropewalk.sources.endpoint import SyncedEndpoint
+from ropewalk.sources.endpoint import Endpoint
 from ropewalk.store.secrets import Stored
 
 SAMPLE = 200
@@ -62,7 +62,7 @@ def examine(
     seen = _Seen(once := Once(fetch))
     sampled = _sampled(subject, seen, now)
     proposed = None
-    if isinstance(subject.stream, SyncedEndpoint) and (
+    if isinstance(subject.stream, Endpoint) and (
         sampled.error is None or sampled.error.code in _MAY_BE_SETTINGS
     ):
         proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)

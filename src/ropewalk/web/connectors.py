@@ -119,7 +119,6 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             form.refuse(
                 RopewalkError(error.code, _NOT_YET if error.problems else error.message), error.problems
             )
-    top = [each for each in ("name", "settings.auth.type")]
     return pages.render(
         request,
         "ropewalk/connection.html",
@@ -127,7 +126,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             "connector": connector,
             "source": source,
             "form": form,
-            "parts": form.parts(*top),
+            "parts": form.parts("name", "settings.auth.type"),
             "folded": form.parts(*(f"settings.{name}" for name in source.settings.model_fields), folded=True),
             "tested": tested,
             "curl": drafts.curl(tested),

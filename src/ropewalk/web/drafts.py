@@ -113,21 +113,22 @@ def _in_words(name: str, value: Any) -> str:
             return "Nothing found"
         case "records_path", text:
             return f"at {text}" if text else "at the top of the answer"
-        case "pagination", {"type": kind, **rest}:
-            params = [
-                str(rest[each])
-                for each in rest
-                if each.endswith(("_param", "_path", "_header"))
-                and rest[each]
-                and not each.startswith(("total", "has_more"))
-            ]
-            total = f", total at {rest['total_path']}" if rest.get("total_path") else ""
-            if kind == "none":
-                return f"One page holds everything{total}"
-            return settingtexts.choice(kind) + (f" ({', '.join(params)})" if params else "") + total
+        case "pagination", {"type": kind}:
+            return _paging_in_words(str(kind), value)
         case "incremental", {"param": param, "format": format}:
             return f"{param}, as {settingtexts.choice(format)}"
     return str(yaml.safe_dump(value, default_flow_style=True, width=10_000)).strip()
+
+
+def _paging_in_words(kind: str, value: Mapping[str, Any]) -> str:
+    names = [name for name in value if name.endswith(("_param", "_path", "_header"))]
+    leading = [
+        str(value[name]) for name in names if value[name] and name not in ("total_path", "has_more_path")
+    ]
+    total = f", total at {value['total_path']}" if value.get("total_path") else ""
+    if kind == "none":
+        return f"One page holds everything{total}"
+    return settingtexts.choice(kind) + (f" ({', '.join(leading)})" if leading else "") + total
 
 
 def _says(now: Any, value: Any) -> bool:

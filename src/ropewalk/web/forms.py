@@ -257,6 +257,7 @@ def headers(name: str, sent: QueryDict) -> list[HeaderRow]:
 class Unread(str):
     """An input as it came, because it can't be read; `why` says what is wrong with it."""
 
+    __slots__ = ("why",)
     why: str
 
 

@@ -156,11 +156,8 @@ class MappingForm:
         for each in self._suggestions:
             if each.target not in taken and each.target not in unused:
                 found.setdefault(each.target, each)
-        order = {
-            name: place
-            for place, name in enumerate((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))
-        }
-        return sorted(found.values(), key=lambda each: order.get(each.target, len(order)))
+        order = [*dict.fromkeys((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))]
+        return sorted(found.values(), key=lambda each: order.index(each.target))
 
     @property
     def missing(self) -> list[Missing]:
@@ -203,7 +200,7 @@ class MappingForm:
 
     def target_choices(self, row: Row) -> list[tuple[str, list[Choice]]]:
         """In groups; a target that is new stands there under its name."""
-        known: list[tuple[str, Sequence[str]]] = {
+        of_kind: dict[Kind, list[tuple[str, Sequence[str]]]] = {
             "accounts": [
                 ("Account", BUILT_IN),
                 ("Owner and contacts", INGEST_ONLY),
@@ -211,7 +208,8 @@ class MappingForm:
             ],
             "contacts": [("Contact", CONTACT_TARGETS)],
             "events": [("Event", EVENT_TARGETS)],
-        }[self.kind]
+        }
+        known = of_kind[self.kind]
         groups = [
             (label, [Choice(name, target_label(name)) for name in names]) for label, names in known if names
         ]

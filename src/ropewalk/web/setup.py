@@ -4,7 +4,6 @@ is edited, for accounts, contacts and events alike; each button of it is one ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -22,29 +21,10 @@ from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.web import drafts, pages
 from ropewalk.web.access import Signed, open_to
-from ropewalk.web.forms import Choice, Field
 from ropewalk.web.mappingform import MappingForm
-from ropewalk.web.settingsform import SettingsForm, drawn
+from ropewalk.web.streamform import FIRST_AUTH, StreamForm
 
 KINDS: Final[Mapping[str, str]] = {"accounts": "Accounts", "contacts": "Contacts", "events": "Events"}
-FIRST_AUTH: Final = "bearer"
-"""What a new connector's form begins with: most APIs want a token."""
-_CONNECT: Final = ("url",)
-_READ: Final = (
-    "records_path",
-    "pagination",
-    "incremental",
-    "start_param",
-    "end_param",
-    "lookback_days",
-    "account_param",
-)
-_MATCH: Final = ("matching", "match_by", "create_missing")
-_SCHEDULE: Final = ("schedule",)
-_FOLDED: Final = frozenset(
-    ("total_path", "has_more_path", "params_in", "allowed_origins", "max_pages", "first_page", "first_offset",
-     "next_url_header", "overlap_seconds", "template", "scope")
-)  # fmt: skip
 
 
 @open_to("admin", "GET", "POST")
@@ -85,7 +65,8 @@ class _SetUp:
         self.organization_id = request.access.organization_id
         self.reading = source.kinds[kind]
         self.stream, self.status = self._there()
-        self.form = SettingsForm(*self._fields(), values=self._saved())
+        own = self.status.secrets if self.status else ()
+        self.form = StreamForm(source, kind, connector, own, self._saved())
         self.found: dict[str, Any] = {}
         self.resets = self.withheld = False
         self.focus = ""
@@ -94,43 +75,10 @@ class _SetUp:
             self.mapping.rows = MappingForm.saved(self.stream.settings.get("mapping", ()))
 
     def _there(self) -> tuple[Stream | None, status.StreamStatus | None]:
-        self.secrets: list[str] = []
         if self.connector is None:
             return None, None
         found = status.of_connector(self.organization_id, self.connector, now=clock().now())
-        self.secrets = found.secrets
         return next(((each, of) for each, of in found.streams if each.kind == self.kind), (None, None))
-
-    def _fields(self) -> list[Field]:
-        made: list[Field] = []
-        if self.connector is None:
-            made.append(
-                Field("name", "Name of the connector", required=True, help="How your team calls this system.")
-            )
-            made += drawn(self.source.settings, at="settings.", folded={*_FOLDED, "requests_per_minute"})
-        made += drawn(self.reading.settings, folded=_FOLDED)
-        if self.connector is None:
-            return [each for each in made if not each.place.startswith("auth")]
-        return [*made, *self._own_secret()]
-
-    def _own_secret(self) -> list[Field]:
-        """Beside the connector's, for a stream that needs another one."""
-        assert self.connector is not None
-        kept = [name for name in self.source.secrets if self.status and name in self.status.secrets]
-        used = {"basic": "password", "oauth2_client_credentials": "client_secret"}
-        auth = str((self.connector.settings.get("auth") or {}).get("type", "none"))
-        wanted = [] if auth == "none" else [used.get(auth, "token")]
-        return [
-            Field(
-                f"secrets.{name}",
-                f"{name.replace('_', ' ').capitalize()} for this endpoint",
-                "secret",
-                is_set=name in kept,
-                help="Only where it differs from the connector’s.",
-                folded=True,
-            )
-            for name in dict.fromkeys([*wanted, *kept])
-        ]
 
     def _saved(self) -> dict[str, Any]:
         if self.stream is not None:
@@ -147,11 +95,7 @@ class _SetUp:
 
     def _mapping(self) -> MappingForm:
         custom = [each.name for each in fields.registry(self.organization_id) if each.name not in BUILT_IN]
-        return MappingForm(self.kind, self._matching(), custom, self.found)
-
-    def _matching(self) -> str:
-        bound = self.form.bound.get("matching") or self.form.bound.get("match_by")
-        return str(bound.value or "domain") if bound else ""
+        return MappingForm(self.kind, self.form.matching, custom, self.found)
 
     # ---- what was asked for ----
 
@@ -223,7 +167,7 @@ class _SetUp:
         if answer["ok"]:
             self.found["tested"] = tested.mark_of_draft(self.source.slug, self.kind, settings, self._body())
         self.mapping = MappingForm(
-            self.kind, self._matching(), self.mapping.custom, self.found, self.mapping.rows
+            self.kind, self.form.matching, self.mapping.custom, self.found, self.mapping.rows
         )
         if self.stream is None and not self.mapping.rows:
             self._match_as_proposed()
@@ -248,10 +192,9 @@ class _SetUp:
 
     def _match_as_proposed(self) -> None:
         matching = ((self.found.get("proposal") or {}).get("matching") or {}).get("value")
-        for name in ("matching", "match_by"):
-            if matching and name in self.form.bound:
-                self.form[name].value = matching
-        self.mapping.matching = self._matching()
+        if matching:
+            self.form.match_by(matching)
+        self.mapping.matching = self.form.matching
 
     def _save(self) -> HttpResponseBase:
         stream = self._body() | {"mapping": self.mapping.entries()}
@@ -268,7 +211,7 @@ class _SetUp:
                     "secrets": secrets,
                     "streams": {self.kind: stream},
                 }
-                marks = {self.kind: self.found.get("tested", "")}
+                marks: dict[str, str] = {self.kind: self.found.get("tested", "")}
                 made = configure.create_connector(
                     self.organization_id, access.actor, body, clock(), tested=marks
                 )
@@ -315,10 +258,9 @@ class _SetUp:
 
     def _page(self) -> HttpResponseBase:
         form = self.form
-        rest = self._rest()
         is_tested = bool(self.found.get("ok"))
         if self.stream is None and "pagination.type" in form.bound:
-            _offer_to_find(form)
+            form.offer_to_find()
         context = {
             "resets": self.resets,
             "focus": "" if form.is_refused else self.focus,
@@ -328,15 +270,6 @@ class _SetUp:
             "kinds": self._kinds(),
             "connector": self.connector,
             "stream": self.stream,
-            "connect_parts": [*form.parts(*_CONNECT), *form.parts("settings.auth.type"), *form.parts("name")],
-            "connect_folded": [
-                *form.parts(*rest),
-                *form.parts(*(f"settings.{name}" for name in self.source.settings.model_fields), folded=True),
-                *form.parts("secrets", folded=True),
-            ],
-            "read_parts": form.parts(*_READ),
-            "match_parts": form.parts(*_MATCH),
-            "schedule_parts": form.parts(*_SCHEDULE),
             "elsewhere": self._elsewhere(),
             "mapping": self.mapping,
             "found": self.found,
@@ -351,11 +284,6 @@ class _SetUp:
         return pages.render(
             self.request, "ropewalk/setup.html", context, status=422 if form.is_refused else 200
         )
-
-    def _rest(self) -> list[str]:
-        """Whatever else there is to set: under “Advanced settings”."""
-        shown = {*_CONNECT, *_READ, *_MATCH, *_SCHEDULE, "mapping", "plain_headers"}
-        return [name for name in self.reading.settings.model_fields if name not in shown]
 
     def _kinds(self) -> list[tuple[str, str, str]]:
         def href(kind: str) -> str:
@@ -395,12 +323,6 @@ class _SetUp:
 def _auth(settings: Mapping[str, Any]) -> dict[str, Any]:
     auth = settings.get("auth") or {}
     return {name: auth.get(name) for name in ("type", "username")}
-
-
-def _offer_to_find(form: SettingsForm) -> None:
-    bound = form["pagination.type"]
-    choices = [Choice("", "Find it by itself"), *bound.field.choices]
-    bound.field = replace(bound.field, choices=choices)
 
 
 _SAVED_LIVE: Final = "Saved. Events are read whenever somebody opens an account."
