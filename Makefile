@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON
 
 bin := .venv/bin
-generated := $(addprefix tests/engine/,test_agreement.py test_standing.py test_undo.py::TestStateBefore)
+generated := $(addprefix tests/engine/,test_agreement.py test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,6 +25,8 @@ from ropewalk.core.errors import MustFix, Problem
 
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
+DEFAULT_PORT = 8787
+LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 def _listed(value: Any) -> Any:
@@ -55,6 +58,10 @@ class Installation(BaseModel):
         description="Key of the stored credentials; while it is changed `NEW OLD`. Made beside the data folder if unset.",
     )
     allowed_hosts: Names = Field(default=(), description="Host names that the web server answers to.")
+    trusted_proxies: Names = Field(
+        default=(),
+        description="Addresses or networks of proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.",
+    )
     public_url: str | None = Field(default=None, description="Where people reach this installation.")
     allow_networks: Names = Field(
         default=(),
@@ -114,6 +121,16 @@ class Installation(BaseModel):
             django_database(value.get_secret_value())
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"{error}; give addresses or networks such as 10.1.0.0/16") from None
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
@@ -136,6 +153,10 @@ class Installation(BaseModel):
         if self.database_url is None:
             return _sqlite(str(self.data_dir / "ropewalk.sqlite"))
         return django_database(self.database_url.get_secret_value())
+
+    def link(self, path: str) -> str:
+        """What somebody is given to open; where nobody has said under which address, that of `serve`."""
+        return f"{self.public_url or LOCAL_URL}{path}"
 
     @property
     def jobs_url(self) -> str:

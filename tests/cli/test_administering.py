@@ -76,6 +76,25 @@ def test_users_come_change_and_go(acme: Shell) -> None:
     )
 
 
+def test_links_let_people_in(acme: Shell) -> None:
+    acme.environ["ROPEWALK_PUBLIC_URL"] = "https://hub.acme.example"
+    invited = acme("users", "invite", "bo@acme.example", "--role", "admin")
+    reset = acme("users", "reset", "ada@acme.example")
+    for_scripts = acme.json("users", "reset", "ada@acme.example")
+    out = acme("users", "sign-out", "ada@acme.example")
+
+    assert invited.stdout.startswith("https://hub.acme.example/app/invitation/")
+    assert reset.stdout.startswith("https://hub.acme.example/app/reset/")
+    assert (for_scripts["email"], sorted(for_scripts)) == (
+        "ada@acme.example",
+        ["email", "expires_at", "link"],
+    )
+    assert out.stdout == "ada@acme.example is signed out everywhere.\n"
+    for one in (invited, reset):
+        token = one.stdout.strip().rpartition("/")[2]
+        assert token.encode() not in (acme.data / "ropewalk.sqlite").read_bytes()
+
+
 def test_keys_are_made_listed_and_revoked(acme: Shell) -> None:
     made = acme("keys", "create", "script", "--scope", "read", "--scope", "ingest", "--expires-in", "7")
     listed = acme.json("keys", "list")

@@ -15,6 +15,7 @@ def test_from_nothing_to_accounts(acme: Shell, vendor: Vendor) -> None:
     tested = acme("test", "CRM", "accounts")
     synced = acme("sync", "crm")
     listed = acme("accounts", "Company 7", "--sort", "companyName")
+    written = acme("accounts", "Company 7", "--csv")
 
     assert (applied.returncode, applied.stdout) == (0, "CRM: created\n  streams.accounts: created\n")
     assert tested.returncode == 0
@@ -30,6 +31,8 @@ def test_from_nothing_to_accounts(acme: Shell, vendor: Vendor) -> None:
         ["name", "domain", "external", "id", "planTier"],
         ["Company", "7", "company-7.example", "c-00007", "enterprise"],
     ]
+    heads, values = (line.split(",") for line in written.stdout.removeprefix("\ufeff").splitlines())
+    assert dict(zip(heads, values, strict=True))["companyDomain"] == "company-7.example"
     # Nobody else was there to carry it out, and for that no queue is needed.
     assert not (acme.data / "jobs.sqlite").exists()
     for said in (applied, tested, synced, listed):

@@ -55,7 +55,7 @@ STREAM = {
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, people
+    from ropewalk.engine import accounts, configure, invitations, people, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -66,6 +66,7 @@ def make_world(name: str) -> World:
     founded = people.create_organization(name, f"owner@{host}", "correct horse battery", actor, clock)
     organization = founded.organization.id
     added = people.add_user(organization, actor, f"member@{host}", "member", clock, name="Mia")
+    invited, _ = invitations.invite(organization, actor, f"guest@{host}", "member", clock)
     key, _ = people.create_key(organization, actor, "Old", ["read"], None, clock)
     connector = configure.create_connector(
         organization,
@@ -111,6 +112,9 @@ def make_world(name: str) -> World:
         {"companyName": "Acme", "companyDomain": "acme.com", "fields": {"planTier": "gold"}},
         clock,
     )
+    view = views.create(
+        organization, actor, {"name": "Gold", "list": {"field.planTier": "gold"}, "shared": True}, clock
+    )
     contact = accounts.create_contact(organization, actor, account.id, {"email": "ada@acme.com"}, clock)
     field = next(each.field.name for each in fields.listing(organization) if each.field.name == "planTier")
     return World(
@@ -124,6 +128,8 @@ def make_world(name: str) -> World:
             "contact_id": contact.id,
             "name": field,
             "member_id": added.member.id,
+            "invitation_id": invited.id,
+            "view_id": view.id,
             "key_id": key.id,
         },
     )

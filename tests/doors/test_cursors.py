@@ -13,7 +13,8 @@ from tests.doors.conftest import Api, World
 
 LISTS = [
     "/v1/connectors", "/v1/runs", "/v1/runs/{run_id}/rows", "/v1/accounts", "/v1/accounts/{account_id}/contacts",
-    "/v1/accounts/{account_id}/history", "/v1/contacts", "/v1/members", "/v1/api-keys", "/v1/audit-log",
+    "/v1/accounts/{account_id}/history", "/v1/contacts", "/v1/members", "/v1/invitations", "/v1/api-keys",
+    "/v1/audit-log",
 ]  # fmt: skip
 
 

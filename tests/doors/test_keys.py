@@ -31,6 +31,9 @@ BODIES: dict[str, Any] = {
     "edit_contact": {"name": "Other"},
     "switch_field": {"history": False},
     "change_member": {"role": "admin"},
+    "create_view": {"name": "Gold", "list": {}, "shared": True},
+    "change_view": {"name": "Gold", "list": {}, "shared": True},
+    "invite": {"email": "mo@acme.example"},
 }
 
 
@@ -42,14 +45,14 @@ def call(api: Api, world: World, operation: Operation) -> Any:
 
 
 def test_the_scopes_are_those_of_the_contract() -> None:
-    admin = ("/v1/members", "/v1/api-keys", "/v1/audit-log")
+    admin = ("/v1/members", "/v1/invitations", "/v1/api-keys", "/v1/audit-log")
     expected = {
         each.name: "admin" if each.path.startswith(admin) else "read" if each.method == "get" else "write"
         for each in OPERATIONS
     }
 
     assert {each.name: each.scope for each in OPERATIONS} == expected
-    assert len(OPERATIONS) == 49
+    assert len(OPERATIONS) == 59
 
 
 def error_of(answer: Any) -> tuple[int, str]:

@@ -193,6 +193,17 @@ SHAPES: list[tuple[str, Any]] = [
     ("/v1/accounts", lambda world: page(account_shape(world))),
     ("/v1/accounts/{account_id}/contacts", lambda world: page(contact_shape(world))),
     ("/v1/accounts/{account_id}/history", history_shape),
+    (
+        "/v1/account-views/{view_id}",
+        lambda world: {
+            "view_id": str(world.ids["view_id"]),
+            "name": "Gold",
+            "shared": True,
+            "list": {"field.planTier": "gold"},
+            "created_at": "…Z",
+            "updated_at": "…Z",
+        },
+    ),
     ("/v1/contacts/{contact_id}", contact_shape),
     ("/v1/contacts", lambda world: page(contact_shape(world))),
     ("/v1/organization", lambda _: {"name": "Acme", "own_domains": [], "time_zone": "UTC"}),
@@ -205,6 +216,19 @@ SHAPES: list[tuple[str, Any]] = [
             "role": "member",
             "created_at": "…Z",
         },
+    ),
+    (
+        "/v1/invitations",
+        lambda world: page(
+            {
+                "invitation_id": str(world.ids["invitation_id"]),
+                "email": "guest@acme.example",
+                "role": "member",
+                "created_at": "…Z",
+                "created_by": {"type": "cli", "id": "root", "label": "root"},
+                "expires_at": "…Z",
+            }
+        ),
     ),
     (
         "/v1/api-keys/{key_id}",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, Refused
-from ropewalk.engine import people
+from ropewalk.engine import passwords, people
 from ropewalk.store import audit, fields, keys, people as store_people
 from tests.engine.world import World
 
@@ -117,12 +117,33 @@ def test_only_an_owner_changes_owners(world: World) -> None:
             lambda actor=actor: people.set_role(world.org, actor, ben.id, "owner", world.clock),
             lambda actor=actor: people.set_role(world.org, actor, world.member_id, "member", world.clock),
             lambda actor=actor: people.remove_member(world.org, actor, world.member_id, world.clock),
-            lambda actor=actor: people.set_password(world.org, actor, world.member_id, world.clock),
+            lambda actor=actor: passwords.set_password(world.org, actor, world.member_id, world.clock),
         ):
             with pytest.raises(Refused) as error:
                 refused()
             assert error.value.code == "owner_required"
     assert people.set_role(world.org, world.owner, ben.id, "owner", world.clock).role == "owner"
+
+
+def test_a_member_changes_nobody_and_may_go(world: World) -> None:
+    mia = member(world, "mia@acme.example")
+    ben = people.add_user(world.org, SHELL, "ben@acme.example", "member", world.clock).member
+    own = store_people.member_by_email(world.org, "mia@acme.example")
+    assert own is not None
+
+    for refused in (
+        lambda: people.add_user(world.org, mia, "c@acme.example", "member", world.clock),
+        lambda: people.set_role(world.org, mia, own.id, "admin", world.clock),
+        lambda: people.remove_member(world.org, mia, ben.id, world.clock),
+        lambda: passwords.set_password(world.org, mia, ben.id, world.clock),
+    ):
+        with pytest.raises(Refused) as error:
+            refused()
+        assert error.value.code == "admin_required"
+    people.remove_member(world.org, mia, own.id, world.clock)
+    assert store_people.membership(world.org, own.user_id) is None
+    with pytest.raises(Conflict):
+        people.remove_member(world.org, world.owner, UUID(world.member_id), world.clock)
 
 
 def test_an_owner_elsewhere_is_no_owner_here(world: World) -> None:
@@ -141,13 +162,6 @@ def test_the_last_owner_stays(world: World) -> None:
 
     assert error.value.code == "last_owner"
     assert audited(world) == []
-
-
-def test_a_new_password_counts(world: World) -> None:
-    chosen = people.set_password(world.org, world.owner, world.member_id, world.clock)
-
-    assert store_people.member(world.org, world.member_id).user.check_password(chosen)
-    assert audited(world) == [("member.password_set", {"email": "olga@acme.example"})]
 
 
 def test_keys_are_made_and_revoked(world: World) -> None:

@@ -12,6 +12,7 @@ from ninja.security.base import AuthBase
 from ropewalk.api import rate
 from ropewalk.api.refusals import MissingScopes, TooManyCalls, Unauthenticated
 from ropewalk.core.actors import Actor
+from ropewalk.core.rate import Standing
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import keys
 
@@ -31,7 +32,7 @@ class Keyed(HttpRequest):
     """A request whose key has been checked."""
 
     auth: Caller
-    rate: rate.Standing
+    rate: Standing
 
 
 class ApiKey(AuthBase):

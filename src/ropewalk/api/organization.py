@@ -1,4 +1,4 @@
-"""The organization, its members, and its audit log."""
+"""The organization, its members and whom it invites, and its audit log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, admin, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.checking import Settings, check
-from ropewalk.engine import people as verbs
-from ropewalk.engine.operated import clock
-from ropewalk.store import audit, pages, people
+from ropewalk.engine import invitations, passwords, people as verbs, signin
+from ropewalk.engine.operated import clock, installation
+from ropewalk.store import access, audit, pages, people
 
 router = Router(tags=["organization"])
 
@@ -23,6 +23,11 @@ class NewMember(Settings):
     email: StrictStr
     role: schemas.Role = "member"
     name: StrictStr = ""
+
+
+class NewInvitation(Settings):
+    email: StrictStr
+    role: schemas.Role = "member"
 
 
 class RoleChange(Settings):
@@ -81,6 +86,46 @@ def remove_member(request: Keyed, member_id: UUID) -> Any:
     """Accounts that they own are without an owner then."""
     caller = request.auth
     verbs.remove_member(caller.organization_id, caller.actor, member_id, clock())
+    return Status(204, None)
+
+
+@router.post("/members/{member_id}/reset-link", auth=admin, response={201: schemas.ResetLink})
+def make_reset_link(request: Keyed, member_id: UUID) -> Any:
+    """To a new password, for whoever has forgotten theirs. It works once, for a day; then all their sessions end. Not
+    for an owner, nor for who belongs to another organization as well: no key ranks so high."""
+    caller = request.auth
+    made = passwords.make_reset_link(caller.organization_id, caller.actor, member_id, clock())
+    return Status(201, schemas.reset_link(made, installation().link(f"{passwords.PATH}{made.token}")))
+
+
+@router.post("/members/{member_id}/sign-out", auth=admin, response={204: None})
+def sign_out_member(request: Keyed, member_id: UUID) -> Any:
+    """Ends all their sessions, everywhere and at once."""
+    caller = request.auth
+    signin.sign_out_everywhere(caller.organization_id, caller.actor, member_id, clock())
+    return Status(204, None)
+
+
+@router.get("/invitations", auth=admin, response=schemas.Items[schemas.Invitation])
+def list_invitations(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = None) -> Any:
+    """Those that nobody has accepted or revoked, newest first; expired ones too."""
+    found = access.invitations(request.auth.organization_id, limit=limit, cursor=cursor)
+    return {"items": [schemas.invitation(each) for each in found.items], "next_cursor": found.next_cursor}
+
+
+@router.post("/invitations", auth=admin, response={201: schemas.NewInvitation})
+def invite(request: Keyed, body: Body[Annotated[dict[str, Any], DocumentedBy(NewInvitation)]]) -> Any:
+    """A link by which somebody joins. It works once, for a week; an earlier one for this email ends."""
+    caller = request.auth
+    asked = check(NewInvitation, body)
+    made, token = invitations.invite(caller.organization_id, caller.actor, asked.email, asked.role, clock())
+    return Status(201, schemas.new_invitation(made, installation().link(f"{invitations.PATH}{token}")))
+
+
+@router.delete("/invitations/{invitation_id}", auth=admin, response={204: None})
+def revoke_invitation(request: Keyed, invitation_id: UUID) -> Any:
+    caller = request.auth
+    invitations.revoke(caller.organization_id, caller.actor, invitation_id, clock())
     return Status(204, None)
 
 

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from math import ceil
 from uuid import UUID
+
+from ropewalk.core.rate import Limit, Standing, Stretch, take
 
 WINDOW_SECONDS = 60.0
 _KEPT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """`reset` is the number of seconds until a new minute begins for this key."""
-
-    limit: int
-    remaining: int
-    reset: int
-    allowed: bool
-
-
 class Counter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: dict[UUID, tuple[float, int]] = {}
+        self._minutes: dict[UUID, Stretch] = {}
 
-    def take(self, key_id: UUID, limit: int, now: float) -> Standing:
+    def take(self, key_id: UUID, calls: int, now: float) -> Standing:
         """`now` is a monotonic time. A key's minute begins with its first call."""
+        limit = Limit(calls, WINDOW_SECONDS)
         with self._lock:
-            began, count = self._windows.get(key_id, (now, 0))
-            if now - began >= WINDOW_SECONDS:
-                began, count = now, 0
-            count += 1
-            self._windows[key_id] = began, count
-            if len(self._windows) > _KEPT:
-                self._forget(now)
-        reset = max(1, ceil(began + WINDOW_SECONDS - now))
-        return Standing(limit, max(0, limit - count), reset, count <= limit)
+            self._minutes[key_id], standing = take(self._minutes.get(key_id), limit, now)
+            if len(self._minutes) > _KEPT:
+                self._forget(limit, now)
+        return standing
 
-    def _forget(self, now: float) -> None:
-        over = [key_id for key_id, (began, _) in self._windows.items() if now - began >= WINDOW_SECONDS]
-        for key_id in over:
-            del self._windows[key_id]
+    def _forget(self, limit: Limit, now: float) -> None:
+        for key_id in [key_id for key_id, minute in self._minutes.items() if minute.over(limit, now)]:
+            del self._minutes[key_id]

@@ -24,6 +24,7 @@ from ropewalk.api import (
     refusals,
     runs,
     streams,
+    views,
 )
 from ropewalk.api.documentation import Page, completed
 from ropewalk.core.checking import problems
@@ -119,7 +120,7 @@ def _make() -> Api:
         made.add_exception_handler(unavailable, _unavailable)
     made.add_decorator(reading.refuse_nul_in_path, mode="view")
     made.add_decorator(reading.known_parameters_only, mode="operation")
-    for module in (connectors, streams, runs, accounts, contacts, fields, organization, keys):
+    for module in (connectors, streams, runs, accounts, views, contacts, fields, organization, keys):
         made.add_router("", module.router)
     return made
 

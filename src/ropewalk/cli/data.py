@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -128,10 +129,13 @@ def accounts(
     sort: Annotated[str, typer.Option(help="A field, or -field for the highest first.")] = "-created_at",
     limit: Limit = 50,
     cursor: Cursor = None,
+    csv: Annotated[bool, typer.Option("--csv", help="All of them, as CSV.")] = False,
 ) -> int:
     """List accounts, or find some."""
     called: Called = context.obj
     organization_id = called.organization_id()
+    if csv:
+        return _accounts_as_csv(called, organization_id, {"q": query, "sort": sort})
     from ropewalk.api import schemas
     from ropewalk.store import records, search
 
@@ -147,6 +151,14 @@ def accounts(
     show_accounts(called.output, page.items)
     if page.next_cursor:
         called.output.note(f"There are more: --cursor {page.next_cursor}")
+    return exits.DONE
+
+
+def _accounts_as_csv(called: Called, organization_id: UUID, parts: Mapping[str, str]) -> int:
+    from ropewalk.engine import account_csv
+
+    for piece in account_csv.export(organization_id, called.actor, parts, called.clock):
+        called.output.write(piece)
     return exits.DONE
 
 

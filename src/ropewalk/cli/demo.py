@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ropewalk.cli.opening import Called
+from ropewalk.installation import DEFAULT_PORT
 
 commands = typer.Typer()
 
@@ -14,7 +15,7 @@ commands = typer.Typer()
 @commands.command()
 def demo(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8787,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = DEFAULT_PORT,
     leave: Annotated[bool, typer.Option("--leave", help="Don't stay up; end after the second sync.")] = False,
 ) -> int:
     """A sample vendor, connected and synced, changed and synced again; stays up.

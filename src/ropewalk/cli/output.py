@@ -36,6 +36,10 @@ class Output:
         if not self.as_json:
             _print("\n".join(plain(line) for line in text.split("\n")))
 
+    def write(self, text: str) -> None:
+        """As it is, for a file or another program."""
+        sys.stdout.buffer.write(text.encode())
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         if self.as_json:
             return

@@ -182,15 +182,79 @@ def set_password(context: typer.Context, email: Email, prompt: Prompt = False) -
     called: Called = context.obj
     password = given_password(prompt)
     organization_id = called.organization_id()
-    from ropewalk.engine import people
+    from ropewalk.engine import passwords
 
     member = _member(organization_id, email)
-    chosen = people.set_password(organization_id, called.actor, member.id, called.clock, password=password)
+    chosen = passwords.set_password(organization_id, called.actor, member.id, called.clock, password=password)
     if called.output.as_json:
         called.output.answer({"email": member.user.email, "password": None if password else chosen})
         return exits.DONE
     called.output.say(f"{member.user.email} has a new password.")
     _say_password(called, member, chosen, given=password is not None)
+    return exits.DONE
+
+
+@users.command("invite")
+def invite(
+    context: typer.Context,
+    email: Email,
+    role: Annotated[str, typer.Option(help="owner, admin or member.")] = "member",
+) -> int:
+    """Make a link by which somebody joins. It works once, for a week."""
+    called: Called = context.obj
+    organization_id = called.organization_id()
+    from ropewalk.api import schemas
+    from ropewalk.engine import invitations
+    from ropewalk.engine.operated import installation
+
+    made, token = invitations.invite(organization_id, called.actor, email, role, called.clock)
+    link = installation().link(f"{invitations.PATH}{token}")
+    if called.output.as_json:
+        called.output.answer(schemas.new_invitation(made, link))
+        return exits.DONE
+    called.output.say(link)
+    called.output.note(
+        f"Whoever has it becomes {made.role} as {made.email}. It is shown this once, works once, and for "
+        f"{invitations.DAYS} days."
+    )
+    return exits.DONE
+
+
+@users.command("reset")
+def reset(context: typer.Context, email: Email) -> int:
+    """Make a link to a new password. It works once, for a day."""
+    called: Called = context.obj
+    organization_id = called.organization_id()
+    from ropewalk.api import schemas
+    from ropewalk.engine import passwords
+    from ropewalk.engine.operated import installation
+
+    member = _member(organization_id, email)
+    made = passwords.make_reset_link(organization_id, called.actor, member.id, called.clock)
+    link = installation().link(f"{passwords.PATH}{made.token}")
+    if called.output.as_json:
+        called.output.answer(schemas.reset_link(made, link))
+        return exits.DONE
+    called.output.say(link)
+    called.output.note(
+        f"Whoever has it can be {member.user.email}. It is shown this once, works once, and for "
+        f"{passwords.RESET_HOURS} hours. All their sessions end with it."
+    )
+    return exits.DONE
+
+
+@users.command("sign-out")
+def sign_out(context: typer.Context, email: Email) -> int:
+    """End all sessions of a member, everywhere and at once."""
+    called: Called = context.obj
+    organization_id = called.organization_id()
+    from ropewalk.engine import signin
+
+    member = _member(organization_id, email)
+    signin.sign_out_everywhere(organization_id, called.actor, member.id, called.clock)
+    if called.output.as_json:
+        called.output.answer({})
+    called.output.say(f"{member.user.email} is signed out everywhere.")
     return exits.DONE
 
 

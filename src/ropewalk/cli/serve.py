@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ropewalk.cli.opening import Called
+from ropewalk.installation import DEFAULT_PORT
 
 commands = typer.Typer()
 
@@ -15,7 +16,7 @@ commands = typer.Typer()
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8787,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = DEFAULT_PORT,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the web process.")] = False,
 ) -> int:
     """Start the web process, and the worker process beside it."""

@@ -7,21 +7,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db.transaction import atomic
 from pydantic import StrictBool, StrictStr
 
+from ropewalk.core import normalise
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, Problem, Refused
-from ropewalk.engine import periodic
+from ropewalk.core.errors import Conflict, MustFix, Problem, Refused
+from ropewalk.engine import passwords, periodic, ranks, signin
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, byhand, fields, keys, people
 from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
-from ropewalk.store.transactions import transaction
-
-OWNER = "owner"
+from ropewalk.store.transactions import founding, transaction
 
 
 class Founded(NamedTuple):
@@ -57,7 +54,7 @@ def create_organization(
     name: str, owner_email: str, owner_password: str | None, actor: Actor, clock: Clock
 ) -> Founded:
     """Makes a password for a new owner where none is given."""
-    _require_good(owner_password)
+    passwords.require_good(owner_password)
     now = clock.now()
     with atomic():
         organization, owner, password = people.init(
@@ -66,6 +63,43 @@ def create_organization(
         detail = {"name": organization.name, "owner": owner.user.email}
         audit.record(organization.id, actor, "organization.created", organization.id, now=now, detail=detail)
     return Founded(organization, owner, password)
+
+
+def first_start(
+    *, organization: str, email: str, name: str, password: str, address: str, clock: Clock
+) -> Member:
+    """The first organization and its owner, by whoever comes first; all problems at once."""
+    if people.is_founded():
+        raise _founded()
+    problems = []
+    if not organization.strip():
+        problems.append(
+            Problem("organization", "Give your organization a name, such as that of your company.")
+        )
+    if (normal := normalise.email(email)) is None:
+        wrong = f"{email} is not an email address." if email.strip() else "Give your email address."
+        problems.append(Problem("email", wrong))
+    try:
+        passwords.require_good(password)
+    except MustFix as error:
+        problems += error.problems
+    if problems or normal is None:
+        raise MustFix("invalid_first_start", "The organization can't be made like this.", problems)
+    now = clock.now()
+    with founding():
+        if people.is_founded():
+            raise _founded()
+        made, owner, _ = people.init(
+            organization=organization, owner=normal, name=name, password=password, now=now
+        )
+        actor = signin.actor(owner.user, address)
+        detail = {"name": made.name, "owner": normal}
+        audit.record(made.id, actor, "organization.created", made.id, now=now, detail=detail)
+    return owner
+
+
+def _founded() -> Conflict:
+    return Conflict("This installation has its organization already. Sign in.", code="founded")
 
 
 def update_organization(
@@ -97,11 +131,10 @@ def add_user(
     password: str | None = None,
 ) -> Added:
     """Makes a password for a new user where none is given."""
-    _require_good(password)
+    passwords.require_good(password)
     now = clock.now()
     with transaction(organization_id):
-        if role == OWNER:
-            _require_owner(organization_id, actor)
+        ranks.require(organization_id, actor, over=role)
         member, chosen = people.add_member(
             organization_id, email=email, role=role, name=name, password=password, now=now
         )
@@ -112,8 +145,7 @@ def add_user(
 def set_role(organization_id: UUID, actor: Actor, member_id: UUID, role: str, clock: Clock) -> Member:
     with transaction(organization_id):
         before = people.member(organization_id, member_id).role
-        if OWNER in (before, role):
-            _require_owner(organization_id, actor)
+        ranks.require(organization_id, actor, over="owner" if "owner" in (before, role) else role)
         member = people.set_role(organization_id, member_id, role)
         detail = {"old": before, "new": role}
         _note_member(organization_id, actor, "member.role_set", member, clock.now(), detail)
@@ -121,51 +153,15 @@ def set_role(organization_id: UUID, actor: Actor, member_id: UUID, role: str, cl
 
 
 def remove_member(organization_id: UUID, actor: Actor, member_id: UUID, clock: Clock) -> None:
+    """Ends what they see of the organization at once. Keys that they made are the organization's, and stay. Whoever
+    goes by themselves needs nobody's leave."""
     with transaction(organization_id):
         member = people.member(organization_id, member_id)
-        if member.role == OWNER:
-            _require_owner(organization_id, actor)
+        if not ranks.is_self(actor, member):
+            ranks.require(organization_id, actor, over=member.role)
         byhand.give_up_owner(organization_id, member_id, actor=actor.record(), now=clock.now())
         people.remove_member(organization_id, member_id)
         _note_member(organization_id, actor, "member.removed", member, clock.now(), {"role": member.role})
-
-
-def set_password(
-    organization_id: UUID, actor: Actor, member_id: UUID, clock: Clock, *, password: str | None = None
-) -> str:
-    """Answers the password: the given one, or one that it made."""
-    _require_good(password)
-    with transaction(organization_id):
-        member = people.member(organization_id, member_id)
-        if member.role == OWNER and str(member.user_id) != actor.id:
-            _require_owner(organization_id, actor)
-        chosen = people.set_password(organization_id, member_id, password)
-        _note_member(organization_id, actor, "member.password_set", member, clock.now(), {})
-    return chosen
-
-
-def _require_owner(organization_id: UUID, actor: Actor) -> None:
-    """An owner alone changes owners; whoever has the installation's shell stands above."""
-    if actor.type in ("cli", "system"):
-        return
-    if actor.type == "user" and any(
-        one.organization_id == organization_id and one.role == OWNER
-        for one in people.memberships(UUID(actor.id))
-    ):
-        return
-    raise Refused(
-        "owner_required", "Only an owner can do this to an owner. Ask an owner of the organization."
-    )
-
-
-def _require_good(password: str | None) -> None:
-    if password is None:
-        return
-    try:
-        validate_password(password)
-    except ValidationError as error:
-        problems = [Problem("password", message) for message in error.messages]
-        raise MustFix("invalid_password", "This password can't be used.", problems) from None
 
 
 # ---- keys ----

@@ -10,7 +10,7 @@ from uuid import UUID
 from ropewalk.core.actors import Actor
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import AuditEntry
+from ropewalk.store.models import AuditEntry, Member
 from ropewalk.store.pages import Listing
 
 
@@ -25,7 +25,18 @@ def record(
 ) -> None:
     """In the transaction of what it tells of: both are kept, or neither. `verb` begins with the kind of thing that
     was dealt with: `connector.created`."""
-    AuditEntry.objects.create(
+    _entry(organization_id, actor, verb, object_id, now, detail).save(force_insert=True)
+
+
+def _entry(
+    organization_id: UUID | None,
+    actor: Actor,
+    verb: str,
+    object_id: UUID | str,
+    now: datetime,
+    detail: Mapping[str, Any] | None,
+) -> AuditEntry:
+    return AuditEntry(
         id=new_id(),
         organization_id=organization_id,
         at=now,
@@ -35,6 +46,25 @@ def record(
         object_id=str(object_id),
         detail=dict(detail or {}),
         ip=actor.ip or None,
+    )
+
+
+def record_of_user(
+    user_id: UUID | None,
+    actor: Actor,
+    verb: str,
+    *,
+    now: datetime,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """What concerns a person rather than an organization stands in the log of each that they belong to. Without
+    `user_id`: somebody whom nobody here knows."""
+    of_theirs: list[UUID | None] = []
+    if user_id is not None:
+        of_theirs += Member.objects.filter(user_id=user_id).values_list("organization_id", flat=True)
+    AuditEntry.objects.bulk_create(
+        _entry(organization_id, actor, verb, user_id or "", now, detail)
+        for organization_id in of_theirs or [None]
     )
 
 

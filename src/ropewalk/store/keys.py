@@ -86,6 +86,10 @@ def get(organization_id: UUID, key_id: UUID) -> ApiKey:
     return found
 
 
+def is_live(organization_id: UUID, key_id: UUID) -> bool:
+    return ApiKey.objects.filter(organization_id=organization_id, id=key_id, revoked_at=None).exists()
+
+
 def listing(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None) -> Listing[ApiKey]:
     found = ApiKey.objects.filter(organization_id=organization_id)
     return pages.newest_first(found, limit=limit, cursor=cursor)

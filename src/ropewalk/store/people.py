@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction as django_transaction
+from django.db.models import F
 
 from ropewalk.core import normalise
 from ropewalk.core.drafts import Owners
@@ -47,6 +48,10 @@ def init(
 
 def organizations() -> list[Organization]:
     return list(Organization.objects.order_by("name"))
+
+
+def is_founded() -> bool:
+    return Organization.objects.exists()
 
 
 def organization_named(name: str) -> Organization | None:
@@ -102,6 +107,34 @@ def update_organization(
 # ---- users and members ----
 
 
+def fresh_password() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def user(user_id: UUID) -> User | None:
+    return User.objects.filter(id=user_id, is_active=True).first()
+
+
+def user_by_email(email: str) -> User | None:
+    return User.objects.filter(email=email.strip().lower(), is_active=True).first()
+
+
+def set_password(user_id: UUID, password: str) -> User:
+    """Ends all of the user's sessions."""
+    found = User.objects.get(id=user_id)
+    found.set_password(password)
+    found.save(update_fields=["password"])
+    return found
+
+
+def end_sessions(user_id: UUID) -> None:
+    User.objects.filter(id=user_id).update(session_epoch=F("session_epoch") + 1)
+
+
+def signed_in(user_id: UUID, *, now: datetime) -> None:
+    User.objects.filter(id=user_id).update(last_login=now)
+
+
 def _user(email: str, name: str, password: str | None, now: datetime) -> tuple[User, str | None]:
     normal = normalise.email(email)
     if normal is None:
@@ -109,7 +142,7 @@ def _user(email: str, name: str, password: str | None, now: datetime) -> tuple[U
     there = User.objects.filter(email=normal).first()
     if there is not None:
         return there, None
-    chosen = password or secrets.token_urlsafe(12)
+    chosen = password or fresh_password()
     user = User(id=new_id(), email=normal, name=name.strip(), created_at=now)
     user.set_password(chosen)
     user.save()
@@ -156,6 +189,14 @@ def members(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | No
     return pages.oldest_first(found, limit=limit, cursor=cursor)
 
 
+def membership(organization_id: UUID, user_id: UUID) -> Member | None:
+    """With user and organization, in one query: what a page asks for each time."""
+    found = Member.objects.select_related("user", "organization").filter(
+        organization_id=organization_id, user_id=user_id, user__is_active=True
+    )
+    return found.first()
+
+
 def memberships(user_id: UUID) -> list[Member]:
     found = Member.objects.select_related("organization").filter(user_id=user_id, user__is_active=True)
     return list(found.order_by("organization__name"))
@@ -194,14 +235,6 @@ def _keep_an_owner(leaving: Member) -> None:
     )
     if leaving.role == Role.OWNER and not others.exclude(id=leaving.id).exists():
         raise Conflict("This is the last owner. Make somebody else an owner first.", code="last_owner")
-
-
-def set_password(organization_id: UUID, member_id: UUID, password: str | None = None) -> str:
-    chosen = password or secrets.token_urlsafe(12)
-    user = member(organization_id, member_id).user
-    user.set_password(chosen)
-    user.save(update_fields=["password"])
-    return chosen
 
 
 def _require_role(role: str) -> None:

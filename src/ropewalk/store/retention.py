@@ -12,7 +12,16 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from ropewalk.core import limits
 from ropewalk.store import changes
 from ropewalk.store.database import batches
-from ropewalk.store.models import AuditEntry, Change, LedgerRow, Organization, Run
+from ropewalk.store.models import (
+    Attempts,
+    AuditEntry,
+    Change,
+    Invitation,
+    LedgerRow,
+    Organization,
+    ResetLink,
+    Run,
+)
 from ropewalk.store.models.runs import OPEN
 from ropewalk.store.transactions import transaction
 
@@ -24,6 +33,8 @@ LEDGER_DAYS = 30
 DRY_RUN_DAYS = 30
 RUN_DAYS = 400
 AUDIT_DAYS = 400
+INVITATION_DAYS = 30
+"""After it has expired: who never came is seen for a while."""
 CHANGE_DAYS = limits.UNDO_DAYS
 """Undo reads changes for 30 days (§5.5); after them only fields with History on have any."""
 
@@ -38,6 +49,9 @@ def sweep(now: datetime) -> int:
     done += _delete(bare.filter(mode="dry_run", finished_at__lt=now - timedelta(days=DRY_RUN_DAYS)))
     done += _delete(bare.filter(finished_at__lt=now - timedelta(days=RUN_DAYS)))
     done += _delete(AuditEntry.objects.filter(at__lt=now - timedelta(days=AUDIT_DAYS)))
+    done += _delete(Attempts.objects.filter(ends__lt=now.timestamp()))
+    done += _delete(ResetLink.objects.filter(expires_at__lt=now))
+    done += _delete(Invitation.objects.filter(expires_at__lt=now - timedelta(days=INVITATION_DAYS)))
     return done + _drop_changes(now - timedelta(days=CHANGE_DAYS))
 
 

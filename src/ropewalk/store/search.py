@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Expression, F, Q, QuerySet
 
+from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.store import fields, filters, pages
+from ropewalk.store.database import batches
 from ropewalk.store.filters import Filter
 from ropewalk.store.models import Account, StreamRecord
 from ropewalk.store.pages import Listing, bad_cursor, bounded, read_cursor, write_cursor
 
 DEFAULT_SORT = "-created_at"
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A list but for its page."""
+
+    q: str = ""
+    sort: str = DEFAULT_SORT
+    where: tuple[Filter, ...] = ()
+    gone_at_source: bool | None = None
+    deleted: bool = False
+
+    @property
+    def by(self) -> str:
+        return self.sort.removeprefix("-")
+
+    @property
+    def down(self) -> bool:
+        return self.sort.startswith("-")
+
+    def order(self) -> list[Any]:
+        if self.by == "created_at":
+            return ["-id" if self.down else "id"]
+        if self.down:
+            return [F("sort_key").desc(nulls_last=True), "-id"]
+        return [F("sort_key").asc(nulls_last=True), "id"]
 
 
 def accounts(
@@ -32,26 +62,65 @@ def accounts(
 ) -> Listing[Account]:
     """`sort`: a field, created_at or updated_at, after `-` from the highest. Accounts without the value come last."""
     size = bounded(limit)
+    wanted = Wanted(q, sort, tuple(where), gone_at_source, deleted)
+    found, types = _selected(organization_id, wanted)
+    if cursor is not None:
+        of_number = types.get(wanted.by) == "number"
+        found = found.filter(_after(read_cursor(cursor), sort, wanted.down, of_number=of_number))
+    return _page(found, wanted, size)
+
+
+def every(organization_id: UUID, wanted: Wanted) -> Iterator[list[Account]]:
+    """All that are listed, in the list's order, a batch at a time. What is deleted meanwhile is left out."""
+    found, _ = _selected(organization_id, wanted)
+    keys = found.order_by(*wanted.order()).values_list("id", flat=True).iterator(_BATCH)
+    for few in batches(keys, _BATCH):
+        rows = Account.objects.filter(organization_id=organization_id).in_bulk(few)
+        yield [rows[account_id] for account_id in few if account_id in rows]
+
+
+def require(organization_id: UUID, wanted: Wanted) -> None:
+    """That there can be such a list; nothing is read of it."""
+    _selected(organization_id, wanted)
+
+
+def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, Account], Mapping[str, str]]:
+    deleted = wanted.deleted
     found = Account.objects.filter(organization_id=organization_id, deleted_at__isnull=not deleted)
-    name, down = sort.removeprefix("-"), sort.startswith("-")
-    custom = bool(where) or name not in ("created_at", "updated_at", *BUILT_IN)
+    custom = bool(wanted.where) or wanted.by not in ("created_at", "updated_at", *BUILT_IN)
     types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
-    key, found = _conditions(found, name, where, types)
-    if q.strip():
-        found = found.filter(_searched(q.strip()))
-    if gone_at_source is not None:
+    key, found = _conditions(found, wanted.by, wanted.where, types)
+    if wanted.q.strip():
+        found = found.filter(_searched(wanted.q.strip()))
+    if wanted.gone_at_source is not None:
         gone = StreamRecord.objects.filter(
             stream__organization_id=organization_id, gone_since__isnull=False
         ).values("subject_id")
-        found = found.filter(id__in=gone) if gone_at_source else found.exclude(id__in=gone)
-    found = found.annotate(sort_key=key)
-    if cursor is not None:
-        found = found.filter(_after(read_cursor(cursor), sort, down, of_number=types.get(name) == "number"))
-    return _page(found, sort, down, size)
+        found = found.filter(id__in=gone) if wanted.gone_at_source else found.exclude(id__in=gone)
+    return found.annotate(sort_key=key), types
+
+
+def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
+    """The accounts that are known by exactly this, the newest first: by external id, else by domain, else by name; in
+    another case only where nothing is spelled like it."""
+    there = Account.objects.filter(organization_id=organization_id, deleted_at=None).order_by("-id")
+    wanted = text.strip()
+    domain = normalise.domain(wanted)
+    ways = (
+        Q(external_customer_id=wanted),
+        Q(external_customer_id__iexact=wanted),
+        Q(company_domain=domain) if domain else None,
+        Q(company_name=wanted),
+        Q(company_name__iexact=wanted),
+    )
+    for way in ways:
+        if way is not None and (found := list(there.filter(way)[:limit])):
+            return found
+    return []
 
 
 def _conditions(
-    found: QuerySet[Account, Account], name: str, where: Sequence[Filter], types: dict[str, str]
+    found: QuerySet[Account, Account], name: str, where: Sequence[Filter], types: Mapping[str, str]
 ) -> tuple[Expression | F, QuerySet[Account, Account]]:
     """All problems at once."""
     problems: list[Problem] = []
@@ -118,15 +187,9 @@ def _text(value: Any) -> str:
     return value
 
 
-def _page(found: QuerySet[Account, Account], sort: str, down: bool, size: int) -> Listing[Account]:
-    if sort.removeprefix("-") == "created_at":
-        order: list[Any] = ["-id" if down else "id"]
-    elif down:
-        order = [F("sort_key").desc(nulls_last=True), "-id"]
-    else:
-        order = [F("sort_key").asc(nulls_last=True), "id"]
+def _page(found: QuerySet[Account, Account], wanted: Wanted, size: int) -> Listing[Account]:
     # First the ids alone: sorting a million accounts must not carry their fields along.
-    keys = list(found.order_by(*order).values_list("id", "sort_key")[: size + 1])  # type: ignore[misc]
+    keys = list(found.order_by(*wanted.order()).values_list("id", "sort_key")[: size + 1])  # type: ignore[misc]
     rows = Account.objects.in_bulk([account_id for account_id, _ in keys[:size]])
     items = [rows[account_id] for account_id, _ in keys[:size] if account_id in rows]
     if len(keys) <= size:
@@ -136,4 +199,4 @@ def _page(found: QuerySet[Account, Account], sort: str, down: bool, size: int) -
         value = value.isoformat()
     elif isinstance(value, UUID):
         value = str(value)
-    return Listing(items, write_cursor([sort, value, str(last)]))
+    return Listing(items, write_cursor([wanted.sort, value, str(last)]))

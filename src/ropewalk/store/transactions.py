@@ -48,8 +48,8 @@ def every_key(*, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
-def alone_founding() -> Iterator[None]:
-    """Whoever makes the first organization: two at once would both find none."""
+def founding() -> Iterator[None]:
+    """Whoever makes an installation's first organization makes it alone."""
     with django_transaction.atomic():
         if on_postgres():
             execute("SELECT pg_advisory_xact_lock(%s)", [FOUNDING_LOCK])

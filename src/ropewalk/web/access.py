@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.urls import reverse
 from django.utils import timezone
@@ -19,8 +19,9 @@ from django_htmx.middleware import HtmxDetails
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import NotFound, Refused
+from ropewalk.engine import signin
 from ropewalk.engine.operated import clock
-from ropewalk.store import audit, people
+from ropewalk.store import people
 from ropewalk.store.models import Member, Organization, User
 from ropewalk.web import pages
 
@@ -53,7 +54,7 @@ class Access:
 
     @property
     def actor(self) -> Actor:
-        return Actor("user", str(self.user.id), self.user.email, self.ip)
+        return signin.actor(self.user, self.ip)
 
     @property
     def is_admin(self) -> bool:
@@ -116,8 +117,12 @@ def _access(request: HttpRequest) -> Access | None:
         return None
     mine = people.memberships(request.user.id)
     if not mine:
-        # Nobody's member any more: there is nothing here for them.
         logout(request)
+        pages.toast(
+            request,
+            "You belong to no organization here any more. Ask an admin of yours to invite you.",
+            "warning",
+        )
         return None
     chosen = request.session.get(_ORGANIZATION)
     member = next((each for each in mine if str(each.organization_id) == chosen), mine[0])
@@ -143,32 +148,29 @@ def after_sign_in(request: HttpRequest) -> str:
     return wanted if inside else reverse("home")
 
 
-def sign_in(request: HttpRequest, email: str, password: str) -> bool:
-    user = authenticate(request, username=email, password=password)
-    mine = people.memberships(user.id) if isinstance(user, User) else []
-    now, ip = clock().now(), address(request)
-    if not isinstance(user, User) or not mine:
-        audit.record(None, Actor("user", "", email[:254], ip), "session.refused", now=now)
-        return False
-    start(request, user)
-    audit.record(
-        mine[0].organization_id, Actor("user", str(user.id), user.email, ip), "session.started", now=now
-    )
-    return True
+def sign_in(request: HttpRequest, email: str, password: str) -> None:
+    """The one way in. A new session: what was in an older one's cookie is worth nothing."""
+    login(request, signin.sign_in(email, password, address=address(request), clock=clock()))
 
 
-def start(request: HttpRequest, user: User) -> None:
-    """A new session: what was in an older one's cookie is worth nothing."""
-    login(request, user)
-
-
-def end(request: HttpRequest) -> None:
+def sign_out(request: HttpRequest) -> None:
+    if isinstance(request.user, User):
+        signin.sign_out(request.user, address=address(request), clock=clock())
     logout(request)
+
+
+def stay(request: HttpRequest, user: User) -> None:
+    """All sessions of this user have ended but the one at hand."""
+    update_session_auth_hash(request, user)
+
+
+def enter(request: HttpRequest, organization_id: UUID) -> None:
+    request.session[_ORGANIZATION] = str(organization_id)
 
 
 def switch(request: Signed, organization_id: str) -> Organization:
     for each in request.access.memberships:
         if str(each.organization_id) == organization_id:
-            request.session[_ORGANIZATION] = organization_id
+            enter(request, each.organization_id)
             return each.organization
     raise NotFound("organization")

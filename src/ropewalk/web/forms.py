@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from django.http import QueryDict
 
-from ropewalk.core.errors import Problem, RopewalkError
+from ropewalk.core.errors import Problem, RetryLater, RopewalkError
 
 Kind = Literal[
     "text",
@@ -124,6 +124,8 @@ class Form:
         """Problems that are about no field of this form."""
         self.more: list[tuple[str, str, str]] = []
         """As `errors`, of what else stands on the page."""
+        self.wait: float | None = None
+        """Seconds, after which the same may be taken."""
 
     def __iter__(self) -> Iterator[Bound]:
         return iter(self.bound.values())
@@ -149,6 +151,12 @@ class Form:
         chosen = self.bound[above]
         now = "on" if chosen.value is True else str(chosen.value or "")
         return now == value and self.applies(chosen)
+
+    @property
+    def status(self) -> int:
+        if not self.is_refused:
+            return 200
+        return 422 if self.wait is None else 429
 
     def read(self, sent: QueryDict) -> dict[str, Any]:
         """The body for a verb: nested where names are dotted; a secret left empty is left out."""
@@ -184,6 +192,8 @@ class Form:
     def refuse(self, error: RopewalkError, problems: Iterable[Problem] = ()) -> None:
         """Each problem stands at its field, or at the one that holds it."""
         self.message = error.message
+        if isinstance(error, RetryLater):
+            self.wait = error.after or 1
         for problem in [*getattr(error, "problems", ()), *problems]:
             bound = self._nearest(problem.path)
             if bound is None:

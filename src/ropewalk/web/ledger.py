@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ from ropewalk.web.lists import Address
 
 PAGE_ROWS: Final = 25
 _RECORD_CHARS: Final = 1_500
-_NAMES: Final = ("companyName", "name", "email", "companyDomain", "externalCustomerId")
+_NAME_CHARS: Final = 120
+_KEYS: Final = ("email", "companyDomain", "externalCustomerId")
+_NAMES: Final = ("companyName", "name", *_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Change:
 class Row:
     position: int
     name: str
+    keys: str
     tone: str
     outcome: str
     message: str
@@ -107,7 +110,7 @@ def row(run: Run, found: LedgerRow) -> Row:
     )
     return Row(
         found.position,
-        _name(run, found.record),
+        *_told(run, found.record),
         *runtexts.OUTCOMES[found.outcome],
         found.message,
         [
@@ -123,17 +126,21 @@ def row(run: Run, found: LedgerRow) -> Row:
     )
 
 
-def _name(run: Run, record: Any) -> str:
-    """What the stream's mapping takes for its name, or an undo wrote down as one."""
+def _told(run: Run, record: Any) -> tuple[str, str]:
+    """What the stream's mapping takes for a name, or an undo wrote down as one; and the values it is matched by."""
     if not isinstance(record, Mapping):
-        return ""
+        return "", ""
     settings: Mapping[str, Any] = run.settings.get("stream") or {}
     mapped = {each["to"]: each.get("from") for each in settings.get("mapping") or ()}
-    for target in _NAMES:
-        for value in (_at(record, mapped.get(target)), record.get(target)):
-            if isinstance(value, str | int) and value != "":
-                return str(value)[:120]
-    return ""
+
+    def values(targets: Sequence[str]) -> Iterator[str]:
+        for target in targets:
+            for value in (_at(record, mapped.get(target)), record.get(target)):
+                if isinstance(value, str | int) and value != "":
+                    yield str(value)[:_NAME_CHARS]
+
+    keys = dict.fromkeys(values(_KEYS))
+    return next(values(_NAMES), ""), ", ".join(keys)
 
 
 def _at(record: Mapping[str, Any], path: str | None) -> Any:

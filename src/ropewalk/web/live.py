@@ -3,12 +3,14 @@ whole page, which then stands still. What it asks is an address like any other, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from django.http import HttpResponse
 
+from ropewalk.core.counts import OUTCOMES
 from ropewalk.core.pace import Pace
 from ropewalk.engine import report
 from ropewalk.store.models import Run
@@ -31,6 +33,7 @@ class Going:
     seconds: float
     left: str
     waits_for_worker: bool
+    outcomes: Sequence[tuple[str, int]]
 
 
 def going(run: Run, now: datetime) -> Going:
@@ -44,6 +47,7 @@ def going(run: Run, now: datetime) -> Going:
         report.seconds(run, now) or 0.0,
         left,
         report.waits_for_worker(run, now),
+        [(name, run.counts[name]) for name in OUTCOMES if run.counts.get(name)],
     )
 
 

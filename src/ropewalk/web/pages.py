@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.shortcuts import render as rendered
 from django.urls import reverse
 
 from ropewalk.web import navigation
+from ropewalk.web.forms import Form
 
 Tone = Literal["success", "info", "warning", "error"]
 
@@ -31,6 +33,16 @@ def render(
     if access is not None:
         around["navigation"] = navigation.shown(request.path)
     return rendered(request, template, {**around, **(context or {})}, status=status)
+
+
+def with_form(
+    request: HttpRequest, template: str, form: Form, context: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """A form as it is first shown, or with what is wrong with what was sent."""
+    response = render(request, template, {"form": form, **(context or {})}, status=form.status)
+    if form.wait is not None:
+        response["Retry-After"] = str(ceil(form.wait))
+    return response
 
 
 def toast(request: HttpRequest, text: str, tone: Tone = "success") -> None:

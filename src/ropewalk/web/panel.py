@@ -38,7 +38,6 @@ class Panel:
     words: str
     going: Sequence[Going]
     ended: Line | None
-    sentences: Sequence[str]
     why: str
     chart: Chart | None
     offers_schedule: bool
@@ -80,6 +79,11 @@ def _context(access: Access, connector: Connector, open_runs: Sequence[Run], now
             for stream, of_stream in found.streams
         ],
         "lines": [line(each, connector.name, now) for each in listed.items],
+        "open_kinds": [
+            kind
+            for kind in REGISTRY[connector.source].kinds
+            if kind not in {each.kind for each, _ in found.streams}
+        ],
         "may_not": access.why_not("admin"),
     }
 
@@ -94,8 +98,8 @@ def _panel(
     now: datetime,
 ) -> Panel:
     tone, words = standings.BADGES[overview.state(connector, stream, of_stream)]
-    last = of_stream.last_run
-    has_ended = last is not None and not live.is_open(last)
+    mine = past.get(stream.id, ())
+    last = mine[-1] if mine else None
     why = access.why_not("admin") or conditions.why_not(
         lambda: conditions.can_sync(connector.organization_id, connector, stream)
     )
@@ -106,10 +110,9 @@ def _panel(
         tone,
         words,
         [live.going(run, now) for run in going],
-        line(last, connector.name, now) if last and has_ended else None,
-        report.sentences(last) if last and has_ended and last.verdict != "complete" else [],
+        line(last, connector.name, now) if last else None,
         why,
-        _chart(past.get(stream.id, ())),
+        _chart(mine),
         complete and not stream.periodic and not stream.paused and stream.enabled,
     )
 

@@ -76,7 +76,7 @@ def badge(run: Run) -> tuple[str, str]:
     if run.mode == "dry_run" and run.verdict == "complete":
         return "good", "Previewed"
     if run.trigger == "undo":
-        return "good", "Undone"
+        return ("warn", "Undone in part") if run.reasons else ("good", "Undone")
     if run.accepted_at is not None:
         return "good", "Accepted"
     return _VERDICTS[run.verdict or "complete"]

@@ -7,17 +7,14 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 
-from ropewalk.core.errors import Conflict, MustFix, Refused
-from ropewalk.engine import founding
+from ropewalk.core.errors import Conflict, MustFix, Refused, RetryLater
+from ropewalk.engine import founding, people
 from ropewalk.engine.operated import clock
 from ropewalk.web import access, pages
 from ropewalk.web.access import Signed, Visit, open_to
 from ropewalk.web.forms import Field, Form
 
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-_WRONG: Final = Refused(
-    "wrong_credentials", "That email address and password don’t belong together. Check both, and try again."
-)
 
 
 @open_to("everybody", "GET", "POST")
@@ -50,13 +47,13 @@ def start(request: Visit) -> HttpResponseBase:
     if request.method == "POST":
         form.read(request.POST)
         try:
-            owner = founding.found(
-                form.text("organization"),
-                form.text("email"),
-                form.text("password"),
-                access.address(request),
-                clock(),
+            people.first_start(
+                organization=form.text("organization"),
+                email=form.text("email"),
                 name=form.text("name"),
+                password=form.text("password"),
+                address=access.address(request),
+                clock=clock(),
             )
         except Conflict as error:
             pages.toast(request, error.message, "warning")
@@ -64,10 +61,8 @@ def start(request: Visit) -> HttpResponseBase:
         except MustFix as error:
             form.refuse(error)
         else:
-            access.start(request, owner.user)
-            return pages.to(request, "home")
-    status = 422 if form.is_refused else 200
-    return pages.render(request, "ropewalk/start.html", {"form": form, "code": code}, status=status)
+            return enter(request, form.text("email"), form.text("password"))
+    return pages.with_form(request, "ropewalk/start.html", form, {"code": code})
 
 
 def _from_here(request: HttpRequest) -> bool:
@@ -78,6 +73,16 @@ def _from_here(request: HttpRequest) -> bool:
     except ValueError:
         return False
     return local and name in _OWN_NAMES
+
+
+def enter(request: HttpRequest, email: str, password: str) -> HttpResponseBase:
+    """Whoever has just chosen a password needn't type it again."""
+    try:
+        access.sign_in(request, email, password)
+    except RetryLater as error:
+        pages.toast(request, error.message, "warning")
+        return pages.to(request, "sign-in")
+    return pages.to(request, "home")
 
 
 @open_to("everybody", "GET", "POST")
@@ -91,20 +96,21 @@ def sign_in(request: Visit) -> HttpResponseBase:
     )
     if request.method == "POST":
         form.read(request.POST)
-        if access.sign_in(request, form.text("email"), form.text("password")):
+        try:
+            access.sign_in(request, form.text("email"), form.text("password"))
+        except (Refused, RetryLater) as error:
+            form.refuse(error)
+        else:
             return pages.to_path(request, after)
-        form.refuse(_WRONG)
     elif founding.is_open():
         return pages.to(request, "start")
-    status = 422 if form.is_refused else 200
-    return pages.render(
-        request, "ropewalk/sign_in.html", {"form": form, "next": request.GET.get("next", "")}, status=status
-    )
+    context = {"next": request.POST.get("next") or request.GET.get("next", "")}
+    return pages.with_form(request, "ropewalk/sign_in.html", form, context)
 
 
 @open_to("everybody", "POST")
 def sign_out(request: Visit) -> HttpResponseBase:
-    access.end(request)
+    access.sign_out(request)
     return pages.to(request, "sign-in")
 
 

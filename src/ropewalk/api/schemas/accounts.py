@@ -46,6 +46,26 @@ def account(row: models.Account, gone: Sequence[tuple[UUID, datetime]] = ()) -> 
     )
 
 
+class View(Shape):
+    view_id: UUID
+    name: str
+    shared: bool
+    list: dict[str, str]
+    created_at: Time
+    updated_at: Time
+
+
+def view(row: models.SavedView) -> View:
+    return View(
+        view_id=row.id,
+        name=row.name,
+        shared=row.member_id is None,
+        list=row.parts,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
 class Contact(Shape):
     contact_id: UUID
     account_id: UUID

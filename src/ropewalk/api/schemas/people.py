@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from ropewalk.api.schemas.base import ActorShape, Role, ScopeName, Shape, Time, actor
+from ropewalk.engine import passwords
 from ropewalk.store import models
 
 
@@ -45,6 +46,46 @@ def member(row: models.Member) -> Member:
 
 def new_member(row: models.Member, password: str | None) -> NewMember:
     return NewMember(**member(row).model_dump(), password=password)
+
+
+class ResetLink(Shape):
+    """To a new password; it works once."""
+
+    email: str
+    link: str = Field(description="Shown this once.")
+    expires_at: Time
+
+
+def reset_link(made: passwords.NewLink, link: str) -> ResetLink:
+    return ResetLink(email=made.email, link=link, expires_at=made.expires_at)
+
+
+class Invitation(Shape):
+    invitation_id: UUID
+    email: str
+    role: Role
+    created_at: Time
+    created_by: ActorShape
+    expires_at: Time
+
+
+class NewInvitation(Invitation):
+    link: str = Field(description="Shown this once.")
+
+
+def invitation(row: models.Invitation) -> Invitation:
+    return Invitation(
+        invitation_id=row.id,
+        email=row.email,
+        role=row.role,
+        created_at=row.created_at,
+        created_by=actor(row.created_by),
+        expires_at=row.expires_at,
+    )
+
+
+def new_invitation(row: models.Invitation, link: str) -> NewInvitation:
+    return NewInvitation(**invitation(row).model_dump(), link=link)
 
 
 class CreatedBy(Shape):

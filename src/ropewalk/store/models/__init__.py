@@ -6,6 +6,7 @@ Their rows are written under the organization's lock, from ids that were read un
 
 from __future__ import annotations
 
+from ropewalk.store.models.access import Attempts, Invitation, ResetLink
 from ropewalk.store.models.accounts import Account, Change, Contact, MatchLink, TrackedField
 from ropewalk.store.models.audit import AuditEntry
 from ropewalk.store.models.connectors import (
@@ -18,21 +19,26 @@ from ropewalk.store.models.connectors import (
 )
 from ropewalk.store.models.people import ApiKey, Member, Organization, User
 from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
+from ropewalk.store.models.views import SavedView
 
 __all__ = [
     "Account",
     "ApiKey",
+    "Attempts",
     "AuditEntry",
     "Budget",
     "Change",
     "Connector",
     "Contact",
+    "Invitation",
     "LedgerRow",
     "MatchLink",
     "Member",
     "Organization",
+    "ResetLink",
     "Run",
     "RunState",
+    "SavedView",
     "Secret",
     "Stream",
     "StreamRecord",

@@ -74,6 +74,8 @@
   // Toasts.
   on("click", "[data-dismiss]", (button) => button.closest(".toast").remove());
   const toast = (text, tone) => {
+    // What asks every second fails every second: it is said once.
+    for (const said of document.querySelectorAll("#toasts .toast p")) if (said.textContent === text) return;
     const made = document.getElementById("toast-shape").content.firstElementChild.cloneNode(true);
     made.classList.add(`toast-${tone}`);
     made.querySelector("p").textContent = text;
@@ -86,7 +88,11 @@
     const said = page.querySelector("[data-refusal]");
     toast(said ? said.textContent : "That didn’t work. Load the page again.", "error");
   });
-  document.addEventListener("htmx:sendError", () => toast("Ropewalk can’t be reached at the moment.", "error"));
+  const AWAY = "Ropewalk can’t be reached at the moment.";
+  document.addEventListener("htmx:sendError", () => toast(AWAY, "error"));
+  document.addEventListener("htmx:beforeSwap", () => {
+    for (const said of document.querySelectorAll("#toasts .toast")) if (said.textContent.includes(AWAY)) said.remove();
+  });
 
   // The summary of what is wrong with a form is where reading goes on.
   const attend = (within) => within.querySelector?.("[data-focus]")?.focus();

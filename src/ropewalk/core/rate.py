@@ -1,0 +1,48 @@
+"""How often something may be done: so many times in a stretch that begins with the first. Who keeps count is another's
+job: a process in its memory, or the database for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    times: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`reset` is the number of seconds until a new stretch begins; `taken` counts what was refused, too."""
+
+    limit: int
+    taken: int
+    reset: int
+
+    @property
+    def allowed(self) -> bool:
+        return self.taken <= self.limit
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    began: float
+    count: int
+
+    def over(self, limit: Limit, now: float) -> bool:
+        return now - self.began >= limit.seconds
+
+
+def take(before: Stretch | None, limit: Limit, now: float) -> tuple[Stretch, Standing]:
+    """Once more."""
+    if before is None or before.over(limit, now):
+        before = Stretch(now, 0)
+    after = Stretch(before.began, before.count + 1)
+    reset = max(1, ceil(after.began + limit.seconds - now))
+    return after, Standing(limit.times, after.count, reset)
