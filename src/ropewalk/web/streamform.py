@@ -105,7 +105,7 @@ def _of_both(source: Source, kind: Kind) -> list[Field]:
             "Name of the connector",
             required=True,
             empty="text",
-            help="How your team calls this system.",
+            help="What your team calls this system.",
         ),
         *drawn(source.settings, at="settings.", folded=_FOLDED),
         *(each for each in of_stream if each.place != "auth" and not each.place.startswith("auth.")),
