@@ -143,5 +143,5 @@ def _told(run: Run, record: Any) -> tuple[str, str]:
     return next(values(_NAMES), ""), ", ".join(keys)
 
 
-def _at(record: Mapping[str, Any], path: str | None) -> Any:
+def _at(record: Any, path: str | None) -> Any:
     return paths.get(record, paths.parse(path)) if path else None
