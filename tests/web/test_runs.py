@@ -69,6 +69,21 @@ def test_every_code_has_its_words() -> None:
     assert {*runtexts.NOTICES} == {*reasons.NOTICES}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "exactly", "roughly"),
+    [
+        (0.42, "0.4 s", "a few seconds"),
+        (42, "42 s", "40 s"),
+        (60, "1 min", "1 min"),
+        (754, "12 min 34 s", "13 min"),
+        (7_200, "2 h", "2 h"),
+        (8_000, "2 h 13 min", "2 h"),
+    ],
+)
+def test_how_long(seconds: float, exactly: str, roughly: str) -> None:
+    assert (runtexts.duration(seconds), runtexts.about(seconds)) == (exactly, roughly)
+
+
 def test_a_run_under_way_asks_for_itself_until_it_has_ended(world: World, member: Browser) -> None:
     from ropewalk.store.models import Run
 

@@ -117,7 +117,8 @@ def row(run: Run, found: LedgerRow) -> Row:
             Change(
                 fieldtexts.label(name), fieldtexts.shown(each["old"], ""), fieldtexts.shown(each["new"], "")
             )
-            for name, each in (found.changes or {}).items()
+            # PostgreSQL keeps no order of keys.
+            for name, each in sorted((found.changes or {}).items())
         ],
         found.candidates or [],
         text[:_RECORD_CHARS],
