@@ -17,7 +17,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
 from ropewalk.store import connectors, status, streams
 from ropewalk.store.models import Connector
-from ropewalk.web import drafts, pages, standings
+from ropewalk.web import pages, sample, standings
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import Field
 from ropewalk.web.settingsform import SettingsForm, drawn
@@ -97,7 +97,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
     connector, source = _mine(request, connector_id)
     found = status.of_connector(connector.organization_id, connector, now=clock().now())
     form = SettingsForm(
-        Field("name", "Name", required=True),
+        Field("name", "Name", required=True, empty="text"),
         *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED),
         values={"name": connector.name, "settings": connector.settings},
     )
@@ -129,7 +129,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             "parts": form.parts("name", "settings.auth.type"),
             "folded": form.parts(*(f"settings.{name}" for name in source.settings.model_fields), folded=True),
             "tested": tested,
-            "curl": drafts.curl(tested),
+            "curl": sample.curl(tested),
             "first_kind": found.streams[0][0].kind if found.streams else "",
         },
         status=422 if form.is_refused else 200,
@@ -156,7 +156,7 @@ def _tested(connector: Connector, body: Mapping[str, Any], found: status.Connect
         "connector_id": str(connector.id),
     }
     auth = body.get("settings", {}).get("auth", {})
-    return drafts.kept(probe.test_draft(connector.organization_id, draft, clock())) | {"auth": auth}
+    return sample.kept(probe.test_draft(connector.organization_id, draft, clock())) | {"auth": auth}
 
 
 @open_to("admin", "GET", "POST")

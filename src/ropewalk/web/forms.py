@@ -30,7 +30,7 @@ Kind = Literal[
     "switch",
     "headers",
 ]
-Empty = Literal["null", "left out"]
+Empty = Literal["null", "left out", "text"]
 
 _ON: Final = ("checkbox", "switch")
 _NEVER_SHOWN: Final = ("password", "secret")
@@ -173,6 +173,8 @@ class Form:
                 continue
             if value is None and (asked.kind in _NEVER_SHOWN or asked.empty == "left out"):
                 continue
+            if value is None and asked.empty == "text":
+                value = ""
             if isinstance(value, Unread):
                 bound.errors.append(value.why)
             *above, last = asked.place.split(".")

@@ -19,7 +19,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source
 from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
-from ropewalk.web import drafts, pages
+from ropewalk.web import pages, sample
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.streamform import FIRST_AUTH, StreamForm
@@ -104,7 +104,7 @@ class _SetUp:
             return self._page()
         sent = self.request.POST
         self.form.read(sent)
-        self.found = drafts.unpacked(self.organization_id, self.kind, sent.get("found", ""))
+        self.found = sample.unpacked(self.organization_id, self.kind, sent.get("found", ""))
         self.mapping = self._mapping()
         self.mapping.read(sent)
         verb, _, about = sent.get("do", "save").partition(":")
@@ -156,11 +156,11 @@ class _SetUp:
         except MustFix as error:
             self._refuse(error)
             return
-        self.found = drafts.kept(answer) | {"auth": _auth(settings)}
+        self.found = sample.kept(answer) | {"auth": _auth(settings)}
         proposal = self.found["proposal"] or {}
         sure = [
             name
-            for name in drafts.PARTS
+            for name in sample.PARTS
             if name in proposal and self._goes_without_saying(name, proposal[name])
         ]
         self._take([name for name in sure if self._is_unsaid(name)])
@@ -273,9 +273,9 @@ class _SetUp:
             "elsewhere": self._elsewhere(),
             "mapping": self.mapping,
             "found": self.found,
-            "packed": drafts.packed(self.organization_id, self.kind, self.found),
-            "curl": drafts.curl(self.found),
-            "proposed": drafts.proposed(self.found, form.body()) if self.found.get("proposal") else [],
+            "packed": sample.packed(self.organization_id, self.kind, self.found),
+            "curl": sample.curl(self.found),
+            "proposed": sample.proposed(self.found, form.body()) if self.found.get("proposal") else [],
             "is_tested": is_tested,
             "may_map": is_tested or self.stream is not None,
             "warnings": self.status.warnings if self.status else [],

@@ -100,7 +100,13 @@ def _of_both(source: Source, kind: Kind) -> list[Field]:
     """A new connector's first stream has no auth of its own."""
     of_stream = drawn(source.kinds[kind].settings, folded=_FOLDED)
     return [
-        Field("name", "Name of the connector", required=True, help="How your team calls this system."),
+        Field(
+            "name",
+            "Name of the connector",
+            required=True,
+            empty="text",
+            help="What your team calls this system.",
+        ),
         *drawn(source.settings, at="settings.", folded=_FOLDED),
         *(each for each in of_stream if each.place != "auth" and not each.place.startswith("auth.")),
     ]

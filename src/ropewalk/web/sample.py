@@ -16,7 +16,7 @@ from django.core import signing
 from ropewalk.sources.base import Kind
 from ropewalk.web import settingtexts
 
-_SALT: Final = "ropewalk.web.drafts"
+_SALT: Final = "ropewalk.web.sample"
 _MOST_FIELDS: Final = 300
 _MOST_RECORDS: Final = 3
 _RECORD_CHARS: Final = 4_000
