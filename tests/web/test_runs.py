@@ -69,6 +69,21 @@ def test_every_code_has_its_words() -> None:
     assert {*runtexts.NOTICES} == {*reasons.NOTICES}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "exactly", "roughly"),
+    [
+        (0.42, "0.4 s", "a few seconds"),
+        (42, "42 s", "40 s"),
+        (60, "1 min", "1 min"),
+        (754, "12 min 34 s", "13 min"),
+        (7_200, "2 h", "2 h"),
+        (8_000, "2 h 13 min", "2 h"),
+    ],
+)
+def test_how_long(seconds: float, exactly: str, roughly: str) -> None:
+    assert (runtexts.duration(seconds), runtexts.about(seconds)) == (exactly, roughly)
+
+
 def test_a_run_under_way_asks_for_itself_until_it_has_ended(world: World, member: Browser) -> None:
     from ropewalk.store.models import Run
 
@@ -197,6 +212,8 @@ def led_to(answer: Any) -> Any:
 
 
 def test_each_verb_leads_to_the_run_that_does_it(world: World, owner: Browser) -> None:
+    from ropewalk.store.models import Run
+
     run_id, connector = world.ids["run_id"], f"/app/settings/connectors/{world.ids['connector_id']}/"
     path = change(world, **ENDED)
     asked = owner.post(f"{connector}accounts/run", {"mode": "sync", "full": "1"})
@@ -207,6 +224,14 @@ def test_each_verb_leads_to_the_run_that_does_it(world: World, owner: Browser) -
     retried = led_to(owner.post(f"{path}retry", {"reason": "no_match"}))
     owner.post(f"/app/settings/connectors/runs/{retried.id}/cancel")
     undone = led_to(owner.post(f"{path}undo"))
+    owner.post(f"/app/settings/connectors/runs/{undone.id}/cancel")
+    window = {"since": None, "full": True, "resume": None}
+    Run.objects.filter(id=dry.id).update(status="succeeded", counts=COUNTS, progress={"window": window})
+    applied = led_to(owner.post(f"/app/settings/connectors/runs/{dry.id}/apply"))
+    owner.post(f"/app/settings/connectors/runs/{applied.id}/cancel")
+    place = {"first_started_at": NOW.isoformat(), "full": False, "rows": 3, "scope": ""}
+    change(world, verdict="suspicious", progress=place)
+    accepted = led_to(owner.post(f"{path}accept"))
 
     assert (made.mode, made.full, made.actor["label"]) == ("sync", True, "owner@acme.example")
     assert led_to(again).id == made.id
@@ -218,7 +243,26 @@ def test_each_verb_leads_to_the_run_that_does_it(world: World, owner: Browser) -
         "no_match",
     )
     assert (undone.trigger, undone.of_run) == ("undo", run_id)
+    assert (applied.of_run, applied.preview) == (dry.id, {"run_id": str(dry.id), "differs": {}})
+    assert (accepted.id, accepted.accepted_at is not None) == (run_id, True)
     assert "What followed" in text(owner.get(path))
+
+
+def test_a_run_outlives_its_connector(world: World, owner: Browser) -> None:
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import configure
+    from ropewalk.engine.clock import SystemClock
+
+    path = change(world, **ENDED)
+    configure.delete_connector(
+        world.organization, Actor("cli", "", "root"), world.ids["connector_id"], SystemClock()
+    )
+
+    page = owner.get(path)
+
+    assert "CRM (deleted)" in text(page)
+    assert f"/connectors/{world.ids['connector_id']}/" not in page.content.decode()
+    assert buttons(page) == {"Undo": True}
 
 
 def test_what_can_t_be_asked_is_refused_in_words(world: World, owner: Browser) -> None:
@@ -312,7 +356,7 @@ def test_as_many_queries_for_three_runs_as_for_one(
     change(world, **ENDED)
     paths = {
         f"/app/settings/connectors/{world.ids['connector_id']}/": 12,
-        f"/app/settings/connectors/runs/{world.ids['run_id']}/": 14,
+        f"/app/settings/connectors/runs/{world.ids['run_id']}/": 16,
         "/app/settings/connectors/runs/": 5,
     }
     for path, queries in paths.items():

@@ -117,7 +117,8 @@ def row(run: Run, found: LedgerRow) -> Row:
             Change(
                 fieldtexts.label(name), fieldtexts.shown(each["old"], ""), fieldtexts.shown(each["new"], "")
             )
-            for name, each in (found.changes or {}).items()
+            # PostgreSQL keeps no order of keys.
+            for name, each in sorted((found.changes or {}).items())
         ],
         found.candidates or [],
         text[:_RECORD_CHARS],
@@ -143,5 +144,5 @@ def _told(run: Run, record: Any) -> tuple[str, str]:
     return next(values(_NAMES), ""), ", ".join(keys)
 
 
-def _at(record: Mapping[str, Any], path: str | None) -> Any:
+def _at(record: Any, path: str | None) -> Any:
     return paths.get(record, paths.parse(path)) if path else None

@@ -132,13 +132,14 @@ def _context(request: Signed, run: Run, now: datetime) -> dict[str, Any]:
 
 
 def about(run: Run) -> dict[str, Any]:
-    """What the head of every page about a run says."""
+    """What the head of every page about a run says. `has_stream`: it and its connector are still there."""
     named = connectors.names(run.organization_id)
+    gone = conditions.why_not(lambda: conditions.stream_of(run.organization_id, run))
     return {
         "run": run,
         "title": runtexts.title(run),
         "connector": named.get(run.connector_id, ""),
-        "has_stream": run.stream_id is not None,
+        "has_stream": not gone,
     }
 
 

@@ -76,7 +76,9 @@ def badge(run: Run) -> tuple[str, str]:
     if run.mode == "dry_run" and run.verdict == "complete":
         return "good", "Previewed"
     if run.trigger == "undo":
-        return ("warn", "Undone in part") if run.reasons else ("good", "Undone")
+        if not run.reasons:
+            return "good", "Undone"
+        return "warn", "Undone in part" if run.counts.get("updated") else "Nothing undone"
     if run.accepted_at is not None:
         return "good", "Accepted"
     return _VERDICTS[run.verdict or "complete"]
