@@ -20,6 +20,7 @@ from ropewalk.store.database import (
     execute,
     having,
     id_column,
+    id_columns,
     insert,
     on_postgres,
     rows_of,
@@ -119,8 +120,10 @@ def remember(
         _TABLE,
         ("id", "organization_id", "stream_id", "subject_id", "read_at", *own),
         (
-            (number, organization, stream, id_column(row.subject_id), read_at, row.raw_hash, row.draft_hash)
-            for number, row in zip(numbers, new, strict=True)
+            (number, organization, stream, subject, read_at, row.raw_hash, row.draft_hash)
+            for number, subject, row in zip(
+                numbers, id_columns(row.subject_id for row in new), new, strict=True
+            )
         ),
     )
     return numbers
