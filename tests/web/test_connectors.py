@@ -140,7 +140,7 @@ def test_a_value_for_a_variable_is_typed(world: World, owner: Browser) -> None:
         "source: custom_api\nname: CRM\nsettings: {auth: {type: bearer}}\nsecrets: {token: '${CRM_TOKEN}'}\n"
     )
     page = Sent(owner, PASTE, "file").do("plan", text=text)
-    page.do("apply", **{"secret__CRM_TOKEN": "a-new-token"})
+    page.do("apply", secret__CRM_TOKEN="a-new-token")
 
     assert (page.status, secret_of(world)) == (302, "a-new-token")
 

@@ -188,9 +188,7 @@ def test_readings_and_schedules_that_can_t_be(tested: Sent) -> None:
 
 def test_rows_of_the_mapping_come_and_go(tested: Sent) -> None:
     tested.do("use:companyDomain").do("add")
-    tested.do(
-        "others", **{"map__1__from": "~typed", "map__1__typed": "address.geo.zip", "map__1__to": "~new"}
-    )
+    tested.do("others", map__1__from="~typed", map__1__typed="address.geo.zip", map__1__to="~new")
     targets = [
         values[0]
         for name, values in tested.fields.items()
