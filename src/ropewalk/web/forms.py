@@ -163,6 +163,9 @@ class Form:
         for bound in self:
             if not bound.field.disabled:
                 bound.value = _value(bound.field, sent)
+        for bound in self:
+            if isinstance(bound.value, Unread) and self.applies(bound):
+                bound.errors.append(bound.value.why)
         return self.body()
 
     def body(self) -> dict[str, Any]:
@@ -175,8 +178,6 @@ class Form:
                 continue
             if value is None and asked.empty == "text":
                 value = ""
-            if isinstance(value, Unread):
-                bound.errors.append(value.why)
             *above, last = asked.place.split(".")
             place = body
             for part in above:
