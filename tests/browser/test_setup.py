@@ -21,13 +21,18 @@ SHOWN = 60_000
 
 
 @pytest.fixture(scope="module")
-def vendor() -> Iterator[str]:
+def system() -> Iterator[Vendor]:
     with Vendor(0, Book(120), TOKEN) as serving:
         thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
-        yield serving.url
+        yield serving
         serving.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def vendor(system: Vendor) -> str:
+    return system.url
 
 
 class Hand:
@@ -54,7 +59,9 @@ def ends(page: Any, badge: str = "Complete") -> None:
     expect(page.locator("h1 .badge")).to_have_text(badge, timeout=SHOWN)
 
 
-def test_to_the_first_accounts_in_a_few_moves(vendor: str, visit: Callable[..., Visit]) -> None:
+def test_to_the_first_accounts_in_a_few_moves(
+    system: Vendor, vendor: str, visit: Callable[..., Visit]
+) -> None:
     """And then contacts and events of the same system, each wrong at first."""
     with visit() as visitor:
         page, hand = visitor.page, Hand(visitor.page)
@@ -62,7 +69,12 @@ def test_to_the_first_accounts_in_a_few_moves(vendor: str, visit: Callable[..., 
         hand.click("Custom API Sync", "link")
         hand.fill("URL", f"{vendor}/v1/customers")
         hand.fill("Token", TOKEN)
-        hand.click("Test & Discover Fields")
+        waiting = page.get_by_text("Asking the API.")
+        with system.lock:
+            # It doesn't answer yet, and the page says that it is being asked.
+            expect(waiting).to_be_hidden()
+            hand.click("Test & Discover Fields")
+            expect(waiting).to_be_visible()
         expect(page.get_by_text("Found, proved by page 2").first).to_be_visible(timeout=SHOWN)
         wrong = fits(visitor)
         hand.click("Use all suggestions")
