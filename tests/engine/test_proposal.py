@@ -16,7 +16,7 @@ from ropewalk.core.exchange import Request, Response
 from ropewalk.core.limits import PROOF_REQUESTS
 from ropewalk.engine import probe, proposal
 from ropewalk.engine.trying import Once
-from ropewalk.sources.custom_api import SOURCE, AccountStream, ConnectorSettings
+from ropewalk.sources.custom_api import SOURCE, AccountStream, ConnectorSettings, EventStream
 from tests.engine.conftest import Serving
 from tests.engine.world import World
 from tests.fakes import customers
@@ -449,3 +449,33 @@ def test_a_test_keeps_to_the_connectors_budget(world: World, serving: Serving) -
     assert answer["ok"]
     assert world.clock.waited <= probe.DEADLINE_SECONDS
     assert len(shop.seen) <= 1 + world.clock.waited / 10
+
+
+@pytest.mark.parametrize(("key", "matching"), [("company-{}.example", "domain"), ("c-{}", "external_id")])
+def test_events_are_proposed_like_anything_else_but_for_what_has_changed(key: str, matching: str) -> None:
+    events = [
+        {
+            "type": "signed_in",
+            "occurred_at": f"2026-01-{n % 28 + 1:02}T10:00:00Z",
+            "customer": key.format(n),
+            "n": n,
+        }
+        for n in range(60)
+    ]
+
+    def api(params: Params) -> Any:
+        count, page = int(params.get("limit", 20)), int(params.get("page", 1))
+        return {"events": events[(page - 1) * count : page * count], "page": page}
+
+    draft = EventStream.model_validate({"url": URL}, context={"draft": True})
+    found = proposal.propose(SOURCE.kinds["events"], "events", ConnectorSettings(), draft, Once(Asked(api)))
+
+    assert found is not None
+    assert (found["records_path"]["value"], found["records_path"]["proved"]) == ("events", True)
+    assert (found["pagination"]["value"]["type"], found["pagination"]["proved"]) == ("page", True)
+    assert (found["incremental"]["value"], found["matching"]["value"]) == (None, matching)
+    assert {each["to"]: each["from"] for each in found["mapping"]["value"]} == {
+        "eventTime": "occurred_at",
+        "eventName": "type",
+        "accountKey": "customer",
+    }

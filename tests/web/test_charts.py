@@ -28,6 +28,13 @@ def test_bars_stand_on_each_other() -> None:
     assert chart.hovers[0].text == "1 May: 1 new, 3 same"
 
 
+def test_a_place_without_a_label_stays_empty() -> None:
+    chart = charts.bars("Runs", "", ["", "1 May"], [Series("New", [0, 3])], unit="Run")
+
+    assert [each.x for each in chart.bars] == [11.5]
+    assert ([each.x for each in chart.hovers], chart.rows, chart.unit) == ([10], [("1 May", ["3"])], "Run")
+
+
 @pytest.mark.parametrize(
     ("values", "ticks", "line"),
     [

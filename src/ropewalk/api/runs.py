@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Body, BodyEx, P, Path, Router, Status
@@ -10,25 +10,14 @@ from ninja import Body, BodyEx, P, Path, Router, Status
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
-from ropewalk.core.checking import Settings, check
-from ropewalk.core.reasons import REJECTED, SKIPPED
+from ropewalk.core.checking import check
 from ropewalk.engine import requests
 from ropewalk.engine.operated import clock
 from ropewalk.store import ledger, pages, runs
 
 router = Router(tags=["runs"])
 
-_REASONS = (*SKIPPED, *REJECTED)
-
 Position = Annotated[int, Path(ge=0, lt=2**63)]
-
-
-class Retry(Settings):
-    reason: Literal[_REASONS] | None = None  # type: ignore[valid-type]
-
-
-class Choice(Settings):
-    account_id: UUID
 
 
 @router.get("/runs", auth=read, response=schemas.Items[schemas.Run])
@@ -102,11 +91,11 @@ def undo_run(request: Keyed, run_id: UUID) -> Any:
 def retry_rows(
     request: Keyed,
     run_id: UUID,
-    body: BodyEx[Annotated[dict[str, Any] | None, DocumentedBy(Retry)], P(default=None)],
+    body: BodyEx[Annotated[dict[str, Any] | None, DocumentedBy(requests.Retry)], P(default=None)],
 ) -> Any:
     """A run that takes the kept rows of this one (of one reason, or all) once more, under the settings of now."""
     caller = request.auth
-    reason = check(Retry, body or {}).reason
+    reason = check(requests.Retry, body or {}).reason
     run = requests.retry_rows(caller.organization_id, caller.actor, run_id, reason, clock())
     return Status(202, schemas.run(run))
 
@@ -124,10 +113,10 @@ def link_row(
     request: Keyed,
     run_id: UUID,
     position: Position,
-    body: Body[Annotated[dict[str, Any], DocumentedBy(Choice)]],
+    body: Body[Annotated[dict[str, Any], DocumentedBy(requests.Choice)]],
 ) -> Any:
     """Settles an ambiguous row for good."""
     caller = request.auth
-    account_id = check(Choice, body).account_id
+    account_id = check(requests.Choice, body).account_id
     requests.link_row(caller.organization_id, caller.actor, run_id, position, account_id, clock())
     return {"run_id": run_id, "position": position, "account_id": account_id}

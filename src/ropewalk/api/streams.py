@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Body, Query, Router, Status
-from pydantic import BaseModel, StrictBool, create_model
+from pydantic import BaseModel, create_model
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
-from ropewalk.core.checking import Settings, check
-from ropewalk.core.errors import MustFix, Problem
+from ropewalk.core.checking import check
 from ropewalk.engine import configure, probe, requests, saving
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
@@ -33,14 +32,6 @@ def _bodies() -> list[type[BaseModel]]:
 
 
 StreamBody = Annotated[dict[str, Any], DocumentedBy(*_bodies())]
-
-
-class RunRequest(Settings):
-    """`dry_run`: what a sync would do, exactly, and nothing of it done. `full` says everything again, whatever has
-    changed since."""
-
-    mode: Literal["sync", "dry_run"]
-    full: StrictBool = False
 
 
 @router.get("/connectors/{connector_id}/streams/{kind}", auth=read, response=schemas.Stream)
@@ -105,14 +96,11 @@ def request_run(
     request: Keyed,
     connector_id: UUID,
     kind: schemas.Kind,
-    body: Body[Annotated[dict[str, Any], DocumentedBy(RunRequest)]],
+    body: Body[Annotated[dict[str, Any], DocumentedBy(requests.RunRequest)]],
 ) -> Any:
     """202: a new run. 200: the one of this mode that is under way. A dry run and a sync are in nobody's way."""
     caller = request.auth
-    asked = check(RunRequest, body)
-    if kind == "events":
-        message = "An event stream is read live, when an account's events are looked at; it has no runs."
-        raise MustFix("no_runs", message, [Problem("", message)])
+    asked = check(requests.RunRequest, body)
     run, created = requests.request_run(
         caller.organization_id, caller.actor, connector_id, kind, clock(), full=asked.full, mode=asked.mode
     )

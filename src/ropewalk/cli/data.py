@@ -118,7 +118,7 @@ def _one_run(called: Called, organization_id: UUID, text: str) -> int:
     if called.output.as_json:
         called.output.answer(schemas.run(run))
     else:
-        following.report(called, run, connectors.names(organization_id).get(run.connector_id, "?"))
+        following.tell(called, run, connectors.names(organization_id).get(run.connector_id, "?"))
     return exits.DONE
 
 

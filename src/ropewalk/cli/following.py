@@ -16,9 +16,9 @@ from ropewalk.cli import exits
 from ropewalk.cli.opening import Called, WrongUsage, listed
 from ropewalk.cli.output import short
 from ropewalk.cli.processes import new_worker, signals
-from ropewalk.core import limits, remedies
+from ropewalk.core import limits
 from ropewalk.core.errors import Conflict
-from ropewalk.engine import requests
+from ropewalk.engine import report, requests
 from ropewalk.store import connectors, ledger, runs, streams, workers
 from ropewalk.store.models import Connector, Run
 
@@ -203,7 +203,7 @@ def follow(called: Called, what: str, at_hand: WorkerAtHand, asking: Callable[[]
     if left:
         called.output.note("Left. The run goes on; it was not started here.")
     else:
-        report(called, run, connectors.names(organization_id).get(run.connector_id, "?"))
+        tell(called, run, connectors.names(organization_id).get(run.connector_id, "?"))
     return run
 
 
@@ -269,21 +269,20 @@ class _Shown:
 # ---- the report ----
 
 
-def report(called: Called, run: Run, connector_name: str) -> None:
+def tell(called: Called, run: Run, connector_name: str) -> None:
     """What a person sees at the end: the counts, the rows left out by reason, the verdict and the way on."""
     output = called.output
     if output.as_json:
         return
     output.say(f"{connector_name} {run.kind}{_WHICH.get(run.trigger, '')}: {_counts(run)}")
-    settings = run.settings.get("stream") or {}
-    if run.reasons:
-        kept = {reason: count for (_, reason), count in ledger.kept_rows(run.id).items()}
+    left_out = [group for group in report.groups(run) if group.reason]
+    if left_out:
         output.say()
         output.table(
             ("rows left out", "reason", "kept", "what to do"),
             [
-                (count, reason, f"{kept.get(reason, 0):,} of {count:,}", remedies.remedy(reason, settings))
-                for reason, count in sorted(run.reasons.items(), key=lambda each: -each[1])
+                (group.count, group.reason, f"{group.kept:,} of {group.count:,}", group.remedy)
+                for group in left_out
             ],
         )
         _examples(called, run)
@@ -295,7 +294,7 @@ def report(called: Called, run: Run, connector_name: str) -> None:
         output.say(f"No record had {', '.join(run.progress['vanished'])}: did the API rename it?")
     if run.mode == "dry_run":
         _changes(called, run)
-    for sentence in remedies.sentences(ended(run)):
+    for sentence in report.sentences(run):
         output.say(sentence)
     if _can_be_undone(run):
         output.note(f"To take it back within {limits.UNDO_DAYS} days: ropewalk undo {run.id}")
@@ -321,21 +320,6 @@ def _changes(called: Called, run: Run) -> None:
         called.output.say()
         called.output.table(("row", "outcome", "field", "old", "new"), rows)
         called.output.say()
-
-
-def ended(run: Run) -> remedies.Ended:
-    return remedies.Ended(
-        run.status,
-        run.verdict,
-        run.verdict_reasons,
-        run.counts,
-        run.error,
-        run.settings.get("stream") or {},
-        run.reasons,
-        run.mode,
-        run.trigger,
-        run.progress.get("unmatched"),
-    )
 
 
 def _examples(called: Called, run: Run) -> None:

@@ -76,8 +76,10 @@ class Bearer(_Settings):
 class ApiKey(_Settings):
     secret: ClassVar[str | None] = "token"
     type: Literal["api_key"] = "api_key"
-    place: Place = Field("header", alias="in")
-    name: ParameterName = "X-API-Key"
+    place: Place = Field("header", alias="in", title="Goes in")
+    name: ParameterName = Field(
+        "X-API-Key", title="Name", description="Of the header, or of the query parameter."
+    )
 
     @field_validator("name")
     @classmethod
@@ -97,15 +99,15 @@ class ApiKey(_Settings):
 class Basic(_Settings):
     secret: ClassVar[str | None] = "password"
     type: Literal["basic"] = "basic"
-    username: Username
+    username: Username = Field(title="User name")
 
 
 class ClientCredentials(_Settings):
     secret: ClassVar[str | None] = "client_secret"
     type: Literal["oauth2_client_credentials"] = "oauth2_client_credentials"
-    token_url: TokenUrl
-    client_id: ClientId
-    scope: Scope = ""
+    token_url: TokenUrl = Field(title="Token URL", description="Where access tokens are fetched.")
+    client_id: ClientId = Field(title="Client ID")
+    scope: Scope = Field("", title="Scope")
 
 
 AuthSettings: TypeAlias = Annotated[
@@ -116,13 +118,15 @@ AuthSettings: TypeAlias = Annotated[
 class AuthOverride(_Settings):
     """What a stream says of its own: any of the keys; what it leaves out is the connector's."""
 
-    type: Literal["none", "bearer", "api_key", "basic", "oauth2_client_credentials"] | None = None
-    place: Place | None = Field(None, alias="in")
-    name: ParameterName | None = None
-    username: Username | None = None
-    token_url: TokenUrl | None = None
-    client_id: ClientId | None = None
-    scope: Scope | None = None
+    type: Literal["none", "bearer", "api_key", "basic", "oauth2_client_credentials"] | None = Field(
+        None, title="Type"
+    )
+    place: Place | None = Field(None, alias="in", title="Goes in")
+    name: ParameterName | None = Field(None, title="Name")
+    username: Username | None = Field(None, title="User name")
+    token_url: TokenUrl | None = Field(None, title="Token URL")
+    client_id: ClientId | None = Field(None, title="Client ID")
+    scope: Scope | None = Field(None, title="Scope")
 
 
 # Whether errors hold the input is decided by whoever validates from outside, so here as in every settings class.

@@ -147,21 +147,27 @@ def _wrong_target(name: str, kind: Kind, matching: str, known: Mapping[str, str]
     return None
 
 
+def required(kind: Kind, matching: str) -> list[tuple[str, ...]]:
+    """What a mapping can't do without: of each of these, one."""
+    match_fields = MATCH_FIELDS.get(matching, ())
+    if kind == "events":
+        return [("eventTime",), ("eventName",), ("accountKey",)]
+    if kind == "contacts":
+        return [(name,) for name in (*match_fields, "email")]
+    return [match_fields] if match_fields else []
+
+
 def _missing(mapping: Sequence[MappingEntry], kind: Kind, matching: str) -> list[str]:
     targets = {entry.to for entry in mapping}
+    missing = [names for names in required(kind, matching) if not targets.intersection(names)]
     if kind == "events":
-        needed = ("eventTime", "eventName", "accountKey")
-        return [f"Map {name}: an event can't do without it." for name in needed if name not in targets]
-    match_fields = MATCH_FIELDS.get(matching, ())
+        return [f"Map {name}: an event can't do without it." for (name,) in missing]
     if kind == "contacts":
-        missing = [name for name in (*match_fields, "email") if name not in targets]
-        return [_missing_of_contacts(missing, matching)] if missing else []
-    if match_fields and not targets.intersection(match_fields):
-        either = " or ".join(match_fields)
-        return [
-            f"Matching by {matching} needs a mapping to {either}; add it, or choose another way of matching."
-        ]
-    return []
+        return [_missing_of_contacts([name for (name,) in missing], matching)] if missing else []
+    return [
+        f"Matching by {matching} needs a mapping to {' or '.join(names)}; add it, or choose another way of matching."
+        for names in missing
+    ]
 
 
 def _missing_of_contacts(missing: Sequence[str], matching: str) -> str:

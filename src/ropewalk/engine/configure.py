@@ -15,9 +15,17 @@ from ropewalk.store.models import Connector
 from ropewalk.store.transactions import transaction
 
 
-def create_connector(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Connector:
+def create_connector(
+    organization_id: UUID,
+    actor: Actor,
+    body: Mapping[str, Any],
+    clock: Clock,
+    *,
+    tested: Mapping[str, str] | None = None,
+) -> Connector:
+    """`tested`: by kind, the marks of drafts whose test has passed (engine.tested)."""
     with transaction(organization_id):
-        saving = ConnectorSaving(organization_id, body, clock)
+        saving = ConnectorSaving(organization_id, body, clock, tested=tested)
         keep_new(saving, organization_id, actor, clock)
         return connectors.get(organization_id, saving.connector.id)
 
@@ -70,14 +78,28 @@ def save_stream(
     *,
     send_secret_to: Collection[str] = (),
     validate: bool = False,
+    tested: str = "",
 ) -> Saved:
     """`send_secret_to` are origins that the saved secrets may be sent to as well; `validate` only checks."""
     with transaction(organization_id):
         connector = connectors.get(organization_id, connector_id)
-        saving = StreamSaving(connector, kind, body, clock, send_secret_to)
+        saving = StreamSaving(connector, kind, body, clock, send_secret_to, tested=tested)
         if validate:
             return Saved(None, saving.resets)
         return keep_stream(saving, organization_id, actor, connector, clock)
+
+
+def switch_stream(
+    organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock, **switches: bool
+) -> Saved:
+    """`enabled`, `periodic`, or both; all else stays as it is."""
+    with transaction(organization_id):
+        body = streams.settings_now(streams.get(organization_id, connector_id, kind))
+        if "periodic" in switches:
+            body["schedule"] = {**body["schedule"], "periodic": switches["periodic"]}
+        if "enabled" in switches:
+            body["enabled"] = switches["enabled"]
+        return save_stream(organization_id, actor, connector_id, kind, body, clock)
 
 
 def keep_stream(

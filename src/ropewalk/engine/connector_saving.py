@@ -65,8 +65,10 @@ class ConnectorSaving:
         clock: Clock,
         before: Connector | None = None,
         model: type[NewConnector | ConnectorChange] = NewConnector,
+        tested: Mapping[str, str] | None = None,
     ) -> None:
         self._organization = organization_id
+        self._tested = tested or {}
         self._clock = clock
         self.before = before
         logs.know_named(body)
@@ -139,7 +141,7 @@ class ConnectorSaving:
                 trouble,
                 f"streams.{kind}",
                 lambda kind=kind, body=body, state=state: StreamSaving(
-                    self.connector, kind, body, self._clock, there=state
+                    self.connector, kind, body, self._clock, there=state, tested=self._tested.get(kind, "")
                 ),
             )
             if saving is not None:

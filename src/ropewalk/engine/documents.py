@@ -61,8 +61,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read(documents: Iterable[Document], environ: Mapping[str, str]) -> list[Described]:
-    """All connectors of all files. Whatever can't be read comes as one error that names every place."""
+def read(documents: Iterable[Document], environ: Mapping[str, str], *, keep: bool = False) -> list[Described]:
+    """All connectors of all files. Whatever can't be read comes as one error that names every place. `keep`: a value that
+    is nothing but a variable without a value stays the one that is saved."""
     found: list[Described] = []
     problems: list[Problem] = []
     for document in documents:
@@ -72,13 +73,36 @@ def read(documents: Iterable[Document], environ: Mapping[str, str]) -> list[Desc
             problems += error.problems
             continue
         for where, body in written:
-            reading = _Reading(environ)
+            reading = _Reading(environ, keep=keep)
             filled = reading.connector(body)
             found.append(Described(where, filled, frozenset(reading.secrets)))
             problems += [Problem(f"{where}{path}", message) for path, message in reading.problems]
     if problems:
         raise MustFix("invalid_files", "These connector files can't be read as they are.", problems)
     return found
+
+
+def variables(documents: Iterable[Document]) -> list[str]:
+    """The names of what stands outside, in the order in which they come up. Raises what `read` raises, of files that
+    can't be read at all."""
+    found: dict[str, None] = {}
+    for document in documents:
+        for _, body in _connectors(document):
+            reading = _Reading(_Noted(found))
+            reading.connector(body)
+    return [*found]
+
+
+class _Noted(dict[str, str]):
+    """An environment that has everything, and notes what it is asked for."""
+
+    def __init__(self, asked: dict[str, None]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+        self._asked.setdefault(name)
+        return "?"
 
 
 def _connectors(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,8 +159,9 @@ def _measure(value: Any, depth: int = 0) -> None:
 class _Reading:
     """Puts what stands outside in its places: secrets, and header values, of the connector and of its streams."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *, keep: bool = False) -> None:
         self._environ = environ
+        self._keep = keep
         self.problems: list[tuple[str, str]] = []
         self.secrets: set[str] = set()
 
@@ -161,8 +186,17 @@ class _Reading:
                 }
         return filled
 
-    def _value(self, text: str, path: str) -> str:
+    def _value(self, text: str, path: str) -> str | dict[str, bool]:
         """`$${` stands for `${` itself."""
+        alone = _VARIABLE.fullmatch(text)
+        if (
+            self._keep
+            and alone
+            and alone[1]
+            and _NAME.fullmatch(alone[1])
+            and not self._environ.get(alone[1])
+        ):
+            return {"set": True}
 
         def put_in(found: re.Match[str]) -> str:
             return "${" if found[1] is None else self._outside(found[1], path)

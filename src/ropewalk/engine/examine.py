@@ -21,7 +21,7 @@ from ropewalk.engine import connection, proposal, sample
 from ropewalk.engine.trying import Once
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Kind, Page, StreamKind, Window
-from ropewalk.sources.endpoint import SyncedEndpoint
+from ropewalk.sources.endpoint import Endpoint
 from ropewalk.store.secrets import Stored
 
 SAMPLE = 200
@@ -62,7 +62,7 @@ def examine(
     seen = _Seen(once := Once(fetch))
     sampled = _sampled(subject, seen, now)
     proposed = None
-    if isinstance(subject.stream, SyncedEndpoint) and (
+    if isinstance(subject.stream, Endpoint) and (
         sampled.error is None or sampled.error.code in _MAY_BE_SETTINGS
     ):
         proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)
@@ -182,13 +182,15 @@ def _request(request: Request | None, credentials: Credentials, redactor: Redact
     if request is None:
         return None
     headers = dict(request.headers) | dict.fromkeys(credentials.headers, redactor.marker)
-    if credentials.auth.type != "none":
-        authenticating = credentials.auth.name if credentials.auth.type == "api_key" else "Authorization"
-        headers[authenticating] = redactor.marker
+    params, auth = dict(request.params), credentials.auth
+    if auth.type == "api_key" and auth.place == "query":
+        params[auth.name] = redactor.marker
+    elif auth.type != "none":
+        headers[auth.name if auth.type == "api_key" else "Authorization"] = redactor.marker
     return {
         "method": request.method,
         "url": redactor.text(request.url),
-        "params": redactor.values(dict(request.params)),
+        "params": redactor.values(params),
         "headers": redactor.values(headers),
         "body": redactor.values(request.body),
     }

@@ -55,9 +55,10 @@ def plan(
     clock: Clock,
     *,
     prune: bool = False,
+    keep: bool = False,
 ) -> list[Outcome]:
     """What `apply` would do. It reads, and keeps nobody waiting."""
-    compared = _Comparing(organization_id, clock, prune=prune).all(_read(files, environ))
+    compared = _Comparing(organization_id, clock, prune=prune).all(_read(files, environ, keep=keep))
     return [one.outcome for one in compared]
 
 
@@ -70,11 +71,13 @@ def apply(
     *,
     prune: bool = False,
     agreed: Collection[str] | None = None,
+    keep: bool = False,
 ) -> list[Outcome]:
     """Makes it so. All problems of all files at once, with paths like `crm.yaml: 2.settings.auth`.
 
-    `prune` deletes what is in no file: if `agreed` is given, only what it names (as `deletions` does)."""
-    described = _read(files, environ)
+    `prune` deletes what is in no file: if `agreed` is given, only what it names (as `deletions` does). `keep`: variables
+    that `environ` hasn't leave what is saved alone, instead of being problems."""
+    described = _read(files, environ, keep=keep)
     with transaction(organization_id):
         compared = _Comparing(organization_id, clock, prune=prune).all(described)
         outcomes = [one.outcome for one in compared]
@@ -110,8 +113,8 @@ def _describable(organization_id: UUID) -> list[Connector]:
     return sorted(there, key=lambda one: (one.name.casefold(), one.name))
 
 
-def _read(files: Iterable[Document], environ: Mapping[str, str]) -> list[Described]:
-    described = documents.read(files, environ)
+def _read(files: Iterable[Document], environ: Mapping[str, str], *, keep: bool) -> list[Described]:
+    described = documents.read(files, environ, keep=keep)
     for one in described:
         logs.know(one.secrets)
     return described

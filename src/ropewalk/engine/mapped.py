@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ropewalk.core import discover, paths, suggest
+from ropewalk.core import discover, normalise, paths, suggest
 from ropewalk.core.suggest import Kind
 from ropewalk.core.values import JSON, canonical
 from ropewalk.engine.findings import Finding
@@ -29,6 +29,8 @@ def propose(records: Sequence[JSON], kind: Kind) -> dict[str, Finding]:
         if name in taken and fields[taken[name].from_].fill_rate >= FILLED
     ]
     matching = _matching(matched, kind)
+    if kind == "events" and "accountKey" in taken:
+        matching = _by_values(fields[taken["accountKey"].from_])
     if kind == "contacts":
         # They match by one of the two, and the other would say nothing about them.
         for name in {"externalCustomerId", "companyDomain"}.intersection(taken).difference(matched[:1]):
@@ -56,6 +58,16 @@ def _matching(matched: Sequence[str], kind: Kind) -> Finding:
         return Finding(None, False, "No field looks like a domain or an id to match by.")
     others = [mode for mode in modes.values() if mode != value and len(matched) > 1]
     return Finding(value, False, f"A guess: there is what looks like {' and '.join(matched)}.", others)
+
+
+def _by_values(key: discover.Field) -> Finding:
+    """What an event's account is named by: ids, unless all that was seen is a domain."""
+    texts = [value for value in key.examples if isinstance(value, str)]
+    if texts and all("." in text and normalise.domain(text) is not None for text in texts):
+        return Finding(
+            "domain", False, f"A guess: “{key.path}” holds what looks like domains.", ["external_id"]
+        )
+    return Finding("external_id", False, f"A guess: “{key.path}” holds what looks like ids.", ["domain"])
 
 
 def _entry(one: suggest.Suggestion, field: discover.Field) -> dict[str, Any]:

@@ -22,6 +22,7 @@ State = Literal[
     "off",
     "running",
     "reconnect",
+    "paused",
     "failed",
     "suspicious",
     "truncated",
@@ -131,7 +132,7 @@ def state(connector: Connector, stream: Stream, found: StreamStatus) -> State:
     """The worst that can be said of it."""
     if not (connector.enabled and stream.enabled):
         return "off"
-    if stream.paused:
+    if stream.paused == "reconnect":
         return "reconnect"
     if stream.kind == "events":
         return "live" if stream.tested_at else "untested"
@@ -140,6 +141,8 @@ def state(connector: Connector, stream: Stream, found: StreamStatus) -> State:
         return "waiting" if stream.tested_at else "untested"
     if run.status in ("queued", "running"):
         return "running"
+    if stream.paused:
+        return "paused"
     if run.status == "failed":
         return "failed"
     if run.verdict in ("suspicious", "truncated") and run.accepted_at is None:

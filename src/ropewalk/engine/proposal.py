@@ -12,12 +12,13 @@ from typing import Any
 from ropewalk.core import detect, paths
 from ropewalk.core.detect import Paging
 from ropewalk.core.envelope import Answer, Array, arrays
+from ropewalk.core.paths import Path
 from ropewalk.engine import mapped, since
 from ropewalk.engine.findings import Finding
 from ropewalk.engine.search import Outcome, Search, by_url
 from ropewalk.engine.trying import Enough, Once, Trying, paging_settings
 from ropewalk.sources.base import Kind, StreamKind
-from ropewalk.sources.endpoint import SyncedEndpoint
+from ropewalk.sources.endpoint import Endpoint
 
 SETTINGS = ("records_path", "pagination", "total_path", "has_more_path", "incremental", "matching", "mapping")
 _CLOSE = 1.5
@@ -39,7 +40,7 @@ _MAY_BE = ("ended", "empty", "fewer", "same_number")
 
 
 def propose(
-    kind: StreamKind, name: Kind, settings: Any, stream: SyncedEndpoint, fetch: Once
+    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once
 ) -> dict[str, Any] | None:
     """None where there is no answer to make one from."""
     trying = Trying(kind, settings, stream, fetch)
@@ -55,14 +56,23 @@ def propose(
         return dict.fromkeys(SETTINGS, nothing)
     setup = _search(trying, bare, found)
     findings = _Report(setup).findings(found)
-    try:
-        findings["incremental"] = since.find(trying, bare, setup.path)
-    except Enough:
-        findings["incremental"] = since.guess(bare, setup.path)
+    findings["incremental"] = _LIVE if kind.live else _incremental(trying, bare, setup.path)
     if trying.in_body and findings["incremental"].value is not None:
         findings["pagination"].value["params_in"] = "body"
     findings |= mapped.propose(bare.records(setup.path), name)
     return {what: finding.shown() for what, finding in findings.items()}
+
+
+_LIVE = Finding(
+    None, False, "Events are read when somebody looks: there are no runs that could be incremental."
+)
+
+
+def _incremental(trying: Trying, bare: Answer, path: Path) -> Finding:
+    try:
+        return since.find(trying, bare, path)
+    except Enough:
+        return since.guess(bare, path)
 
 
 def settings(proposed: Mapping[str, Any], unsaid: Collection[str]) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import structlog
+from pydantic import StrictBool
 from pyroaring import BitMap
 
-from ropewalk.core import limits
 from ropewalk.core.actors import SYSTEM, Actor
-from ropewalk.core.errors import Conflict, NotFound, RetryLater
+from ropewalk.core.checking import Settings
+from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RetryLater
+from ropewalk.core.reasons import REJECTED, SKIPPED
 from ropewalk.core.window import completed
-from ropewalk.engine import jobs, periodic, retrying, waited
+from ropewalk.engine import conditions, jobs, periodic, retrying, waited
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
@@ -26,20 +28,34 @@ from ropewalk.store import (
     ids,
     ledger,
     records,
-    reversal,
     runs,
     streams,
     waiting,
     workers,
 )
-from ropewalk.store.models import Connector, Run, Stream
-from ropewalk.store.models.runs import OPEN
+from ropewalk.store.models import Run, Stream
 from ropewalk.store.transactions import transaction
 
 log = structlog.get_logger(__name__)
 
 Mode = Literal["sync", "dry_run"]
-UNDO_WITHIN = timedelta(days=limits.UNDO_DAYS)
+_REASONS = (*SKIPPED, *REJECTED)
+
+
+class RunRequest(Settings):
+    """`dry_run`: what a sync would do, exactly, and nothing of it done. `full` says everything again, whatever has
+    changed since."""
+
+    mode: Mode
+    full: StrictBool = False
+
+
+class Retry(Settings):
+    reason: Literal[_REASONS] | None = None  # type: ignore[valid-type]
+
+
+class Choice(Settings):
+    account_id: UUID
 
 
 def request_run(
@@ -88,10 +104,15 @@ def _make(
     trigger: str = "manual",
 ) -> tuple[Run, bool]:
     connector = connectors.get(organization_id, connector_id)
+    if kind == "events":
+        message = "An event stream is read live, when an account's events are looked at; it has no runs."
+        raise MustFix("no_runs", message, [Problem("", message)])
     stream = streams.get(organization_id, connector_id, kind)
-    _require_enabled(connector, stream)
     if mode == "sync":
-        _require_no_other(organization_id, stream, clock)
+        conditions.can_sync(organization_id, connector, stream)
+        _make_way(organization_id, stream.id, clock)
+    else:
+        conditions.enabled(connector, stream)
     run, created = runs.create(
         organization_id,
         connector_id=connector.id,
@@ -114,17 +135,8 @@ def retry_rows(organization_id: UUID, actor: Actor, run_id: UUID, reason: str | 
     """Applies rows that a run skipped or rejected once more, under the stream's settings of now."""
     with transaction(organization_id):
         earlier = runs.get(organization_id, run_id)
-        if earlier.mode == "dry_run" or earlier.trigger == "undo":
-            raise Conflict("Only the rows of a sync can be retried.")
-        if earlier.status in OPEN:
-            raise Conflict("This run is still under way; its rows can be retried once it has ended.")
-        if earlier.stream_id is None:
-            raise NotFound("stream")
-        connector = connectors.get(organization_id, earlier.connector_id)
-        stream = streams.get(organization_id, earlier.connector_id, earlier.kind)
-        _require_enabled(connector, stream)
-        if _under_way(organization_id, stream.id, clock) is not None:
-            raise Conflict("A run of this stream is under way; retry its rows once that has ended.")
+        connector, stream = conditions.can_retry(organization_id, earlier)
+        _make_way(organization_id, stream.id, clock)
         run, _ = runs.create(
             organization_id,
             connector_id=connector.id,
@@ -147,25 +159,10 @@ def apply_dry_run(organization_id: UUID, actor: Actor, run_id: UUID, clock: Cloc
     """A sync over the window that a dry run read, decided anew, and True; or the one that does so already."""
     with transaction(organization_id):
         dry = runs.get(organization_id, run_id)
-        if dry.mode != "dry_run":
-            raise Conflict("This is no dry run; what it did has been done.")
-        if dry.status != "succeeded":
-            raise Conflict(f"Only a dry run that succeeded can be applied; this one is {dry.status}.")
-        if dry.stream_id is None:
-            raise NotFound("stream")
-        connector = connectors.get(organization_id, dry.connector_id)
-        stream = streams.get(organization_id, dry.connector_id, dry.kind)
-        _require_enabled(connector, stream)
-        under_way = _under_way(organization_id, stream.id, clock)
-        if under_way is not None and under_way.of_run == dry.id:
-            return under_way, False
+        connector, stream, under_way = conditions.can_apply(organization_id, dry)
         if under_way is not None:
-            raise Conflict("A run of this stream is under way; apply the dry run once that has ended.")
-        if not Frozen.load(dry.settings).still_holds(stream):
-            raise Conflict(
-                "The stream's settings have changed since this dry run, or a run was undone; make another one.",
-                code="settings_changed",
-            )
+            return under_way, False
+        _make_way(organization_id, stream.id, clock)
         previewed = {"window": dry.progress["window"], "counts": dry.counts}
         run, _ = runs.create(
             organization_id,
@@ -189,7 +186,9 @@ def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run
     now = clock.now()
     with transaction(organization_id):
         earlier = runs.get(organization_id, run_id)
-        _require_undoable(organization_id, earlier, clock)
+        conditions.can_undo(organization_id, earlier, clock)
+        if earlier.stream_id is not None:
+            _make_way(organization_id, earlier.stream_id, clock)
         run, _ = runs.create(
             organization_id,
             connector_id=earlier.connector_id,
@@ -206,29 +205,10 @@ def undo(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run
     return run
 
 
-def _require_undoable(organization_id: UUID, run: Run, clock: Clock) -> None:
-    if run.mode == "dry_run":
-        raise Conflict("A dry run changed nothing, so there is nothing to undo.")
-    if run.trigger == "undo":
-        raise Conflict("An undo can't be undone. Sync again to have the changes back.")
-    if run.status in OPEN or run.finished_at is None:
-        raise Conflict("This run is still under way; cancel it, or undo it once it has ended.")
-    if clock.now() - run.finished_at > UNDO_WITHIN:
-        raise Conflict(
-            f"A run can be undone within {limits.UNDO_DAYS} days; this one is older.", code="too_late"
-        )
-    if reversal.undone(organization_id, run.id):
-        raise Conflict("This run has been undone already.", code="already_undone")
-    if run.stream_id is not None and _under_way(organization_id, run.stream_id, clock) is not None:
-        raise Conflict("A run of this stream is under way; undo once that has ended.")
-
-
 def cancel(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> Run:
     """A queued run is over at once, a running one within moments; rows already applied stay."""
     with transaction(organization_id):
-        before = runs.get(organization_id, run_id)
-        if before.status not in OPEN:
-            raise Conflict(f"This run has already ended ({before.status}).")
+        conditions.can_cancel(runs.get(organization_id, run_id))
         run = runs.cancel(organization_id, run_id, now=clock.now())
         _note(organization_id, actor, "run.cancelled", run, clock.now())
     return run
@@ -240,8 +220,8 @@ def accept(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> R
     now = clock.now()
     with transaction(organization_id):
         run = runs.get(organization_id, run_id)
-        if not runs.accept(organization_id, run_id, now=now):
-            raise Conflict("Only a suspicious run can be accepted, and only once.")
+        conditions.can_accept(organization_id, run)
+        runs.accept(organization_id, run_id, now=now)
         if run.stream_id is not None and run.trigger != "retry":
             _take_as_complete(organization_id, run, now)
         _note(organization_id, actor, "run.accepted", run, now, {"reasons": run.verdict_reasons})
@@ -251,10 +231,6 @@ def accept(organization_id: UUID, actor: Actor, run_id: UUID, clock: Clock) -> R
 def _take_as_complete(organization_id: UUID, run: Run, now: datetime) -> None:
     stream = streams.get(organization_id, run.connector_id, run.kind)
     place: dict[str, Any] = run.progress
-    if not Frozen.load(run.settings).still_holds(stream):
-        raise Conflict(
-            "The stream's settings have changed since this run, so its watermark means nothing now."
-        )
     closing = completed(
         datetime.fromisoformat(place["first_started_at"]), full=place["full"], rows=place["rows"]
     )
@@ -304,15 +280,6 @@ def link_row(
         _note(organization_id, actor, "run.row_linked", run, clock.now(), detail)
 
 
-def _require_enabled(connector: Connector, stream: Stream) -> None:
-    if not connector.enabled:
-        raise Conflict(f"The connector {connector.name} is disabled; enable it to sync.", code="disabled")
-    if not stream.enabled:
-        raise Conflict(
-            f"The {stream.kind} stream of {connector.name} is disabled; enable it to sync.", code="disabled"
-        )
-
-
 def take_waiting(clock: Clock, organization_id: UUID | None = None) -> list[Run]:
     """Contacts whose account has appeared are taken by a run of their own, wherever nothing else is under way. None:
     those of all organizations."""
@@ -331,7 +298,7 @@ def _make_taking(organization_id: UUID, stream_id: UUID, clock: Clock) -> tuple[
     with transaction(organization_id):
         stream = streams.by_id(organization_id, stream_id)
         connector = connectors.get(organization_id, stream.connector_id)
-        _require_enabled(connector, stream)
+        conditions.enabled(connector, stream)
         run, created = runs.create(
             organization_id,
             connector_id=connector.id,
@@ -348,23 +315,11 @@ def _make_taking(organization_id: UUID, stream_id: UUID, clock: Clock) -> tuple[
         return run, created
 
 
-def _under_way(organization_id: UUID, stream_id: UUID, clock: Clock) -> Run | None:
-    """The stream's run, unless it only takes contacts that waited: that makes way for what somebody asks for, and what
-    it hasn't taken yet waits until then."""
+def _make_way(organization_id: UUID, stream_id: UUID, clock: Clock) -> None:
+    """Ends a run that only takes contacts that waited: what it hasn't taken yet waits for the next one."""
     run = runs.open_run(organization_id, stream_id, "sync")
-    if run is None or run.trigger != "retry" or run.of_run is not None:
-        return run
-    runs.end_open(organization_id, stream_id, now=clock.now(), mode="sync")
-    return None
-
-
-def _require_no_other(organization_id: UUID, stream: Stream, clock: Clock) -> None:
-    run = _under_way(organization_id, stream.id, clock)
-    if run is not None and run.trigger in ("retry", "undo"):
-        raise Conflict(f"A run that {_DOING[run.trigger]} is under way; sync once it has ended.")
-
-
-_DOING = {"retry": "retries rows", "undo": "undoes an earlier one"}
+    if run is not None and run.trigger == "retry" and run.of_run is None:
+        runs.end_open(organization_id, stream_id, now=clock.now(), mode="sync")
 
 
 def _note(

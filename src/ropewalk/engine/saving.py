@@ -21,6 +21,7 @@ from ropewalk.engine.bindings import HEADER, Bindings, Needed, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.engine.subjects import ABOUT
+from ropewalk.engine.tested import mark
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
@@ -82,10 +83,13 @@ class StreamSaving:
         clock: Clock,
         send_secret_to: Collection[str] = (),
         there: There | None = None,
+        tested: str = "",
     ) -> None:
+        """`tested` is the mark of what a draft's test has shown to work (engine.tested)."""
         self._connector = connector
         self._organization = connector.organization_id
         self._clock = clock
+        self._tested = tested
         source = REGISTRY[connector.source]
         self._kind = _kind(source, kind)
         logs.know_named(body)
@@ -148,6 +152,11 @@ class StreamSaving:
         return self._reads_otherwise and not self._kind.live
 
     @property
+    def _was_tested(self) -> bool:
+        connector = REGISTRY[self._connector.source].settings.model_validate(self._connector.settings)
+        return bool(self._tested) and self._tested == mark(connector, self.settings)
+
+    @property
     def bound(self) -> Mapping[str, Stored]:
         """The connector's secrets as they will be bound then."""
         return self._bindings.granted()
@@ -157,7 +166,9 @@ class StreamSaving:
         values: dict[str, Any] = {"enabled": self.settings.enabled} | self._schedule()
         if old is not None and not self._kind.keeps_place(old, self.settings):
             values |= {"chain": None, "chain_seen": None}
-        if self._reads_otherwise:
+        if self._was_tested:
+            values["tested_at"] = now
+        elif self._reads_otherwise:
             values["tested_at"] = None
         stream = streams.put(
             self._organization,

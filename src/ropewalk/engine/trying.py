@@ -18,7 +18,7 @@ from ropewalk.core.paging import Verdict
 from ropewalk.core.records import whole
 from ropewalk.core.values import JSON, canonical
 from ropewalk.sources.base import StreamKind, Window
-from ropewalk.sources.endpoint import SyncedEndpoint
+from ropewalk.sources.endpoint import Endpoint, SyncedEndpoint
 from ropewalk.sources.reading import text_of, without
 
 TOGETHER = 12
@@ -96,12 +96,13 @@ class Tried:
 class Trying:
     """An endpoint, asked as its stream says it is but for paging and incremental reading."""
 
-    def __init__(self, kind: StreamKind, settings: Any, stream: SyncedEndpoint, fetch: Once) -> None:
+    def __init__(self, kind: StreamKind, settings: Any, stream: Endpoint, fetch: Once) -> None:
         self._kind = kind
         self._settings = settings
-        self._stream = stream.model_copy(
-            update={"pagination": SinglePage(), "incremental": None, "records_path": ""}
-        )
+        bare: dict[str, Any] = {"pagination": SinglePage(), "records_path": ""}
+        if isinstance(stream, SyncedEndpoint):
+            bare["incremental"] = None
+        self._stream = stream.model_copy(update=bare)
         self._fetch = fetch
         self.in_body = False
 

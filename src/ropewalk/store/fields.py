@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from ropewalk.core.errors import NotFound
 from ropewalk.core.fieldtypes import FieldType, Seen
-from ropewalk.core.mapping import BUILT_IN
+from ropewalk.core.mapping import BUILT_IN, MATCH_FIELDS
 from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, Connector, Stream, TrackedField
@@ -22,11 +22,13 @@ SAMPLE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FieldState:
-    """`fill_rate` is the share of accounts that have a value, None while there are no accounts."""
+    """`fill_rate` is the share of accounts that have a value, None while there are no accounts. `matched_by`: those of
+    the connectors that tell accounts by it."""
 
     field: TrackedField
     fill_rate: float | None
     connectors: Sequence[UUID]
+    matched_by: Sequence[UUID] = ()
 
 
 def registry(organization_id: UUID) -> list[TrackedField]:
@@ -103,24 +105,33 @@ def switch(
 def listing(organization_id: UUID) -> list[FieldState]:
     tracked = registry(organization_id)
     rates = fill_rates(organization_id) if tracked else {}
-    writers = _writers(organization_id)
+    writers, matchers = _writers(organization_id)
     return [
-        FieldState(one, None if rates is None else rates.get(one.name, 0.0), writers.get(one.folded, ()))
+        FieldState(
+            one,
+            None if rates is None else rates.get(one.name, 0.0),
+            writers.get(one.folded, ()),
+            matchers.get(one.folded, ()),
+        )
         for one in tracked
     ]
 
 
-def _writers(organization_id: UUID) -> dict[str, list[UUID]]:
-    """By folded name, the connectors that have a stream which maps to it."""
+def _writers(organization_id: UUID) -> tuple[dict[str, list[UUID]], dict[str, list[UUID]]]:
+    """By folded name, the connectors that have a stream which maps to it, and those that match by it."""
     alive = Connector.objects.filter(organization_id=organization_id, deleted_at=None).values("id")
     streams = Stream.objects.filter(organization_id=organization_id, connector__in=alive, kind="accounts")
     writers: dict[str, list[UUID]] = {}
+    matchers: dict[str, list[UUID]] = {}
     for connector_id, settings in streams.order_by("connector_id").values_list("connector_id", "settings"):
-        for entry in settings.get("mapping") or ():
-            of_name = writers.setdefault(str(entry.get("to", "")).casefold(), [])
-            if connector_id not in of_name:
-                of_name.append(connector_id)
-    return writers
+        matched_by = MATCH_FIELDS[settings.get("matching", "domain")]
+        # An email of the owner sets the owner.
+        names = {str(entry.get("to", "")) for entry in settings.get("mapping") or ()}
+        for name in {"accountOwnerId" if name == "accountOwnerEmail" else name for name in names}:
+            writers.setdefault(name.casefold(), []).append(connector_id)
+            if name in matched_by:
+                matchers.setdefault(name.casefold(), []).append(connector_id)
+    return writers, matchers
 
 
 def fill_rates(organization_id: UUID) -> dict[str, float] | None:

@@ -65,7 +65,7 @@ def undoes(organization_id: UUID, run_ids: Collection[UUID]) -> dict[UUID, UUID]
 
 
 def undone(organization_id: UUID, run_id: UUID) -> bool:
-    found = Run.objects.filter(organization_id=organization_id, of_run=run_id, trigger="undo")
+    found = Run.objects.filter(organization_id=organization_id, id__gt=run_id, of_run=run_id, trigger="undo")
     return found.filter(status="succeeded").exists()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction as django_transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from ropewalk.core.errors import GiveUp, NotFound
 from ropewalk.core.values import JSON
@@ -118,6 +119,33 @@ def listing(
         organization_id=organization_id, **{name: value for name, value in named.items() if value is not None}
     )
     return pages.newest_first(found, limit=limit, cursor=cursor)
+
+
+def under_way(organization_id: UUID, connector_id: UUID) -> list[Run]:
+    """The open runs of a connector's streams, of each mode at most one a stream."""
+    found = Run.objects.filter(organization_id=organization_id, connector_id=connector_id, status__in=OPEN)
+    return list(found.order_by("id"))
+
+
+def past(organization_id: UUID, connector_id: UUID, *, a_stream: int) -> dict[UUID, list[Run]]:
+    """Of each stream of a connector the last syncs that have ended, the oldest first."""
+    ended = Run.objects.filter(
+        organization_id=organization_id, connector_id=connector_id, mode="sync", finished_at__isnull=False
+    )
+    place = Window(RowNumber(), partition_by=F("stream_id"), order_by=F("id").desc())
+    found = ended.filter(stream_id__isnull=False).annotate(place=place).filter(place__lte=a_stream)
+    answer: dict[UUID, list[Run]] = {}
+    for run in found.defer("settings", "progress").order_by("id"):
+        answer.setdefault(cast(UUID, run.stream_id), []).append(run)
+    return answer
+
+
+def followers(organization_id: UUID, run: Run, *, limit: int = 10) -> list[Run]:
+    """The runs that undo it, apply it or retry its rows, the newest first."""
+    later = Run.objects.filter(
+        organization_id=organization_id, connector_id=run.connector_id, id__gt=run.id, of_run=run.id
+    )
+    return list(later.defer("settings", "progress").order_by("-id")[:limit])
 
 
 def claim(run_id: UUID, *, worker: str, lease: UUID, now: datetime) -> Run:

@@ -67,6 +67,10 @@ class Access:
     def may(self, role: Somebody) -> bool:
         return role == "everybody" or _RANKS.index(self.member.role) >= _RANKS.index(role)
 
+    def why_not(self, role: Somebody) -> str:
+        """What stands beside what somebody may not do; empty where they may."""
+        return "" if self.may(role) else _REFUSALS[role].format(organization=self.organization)
+
 
 class Visit(HttpRequest):
     htmx: HtmxDetails
@@ -96,10 +100,8 @@ def open_to(somebody: Somebody, *methods: str) -> Callable[[_View], _View]:
             if access is None:
                 return _to_sign_in(request)
             request.access = access
-            if not access.may(somebody):
-                raise Refused(
-                    "permission_denied", _REFUSALS[somebody].format(organization=access.organization)
-                )
+            if why := access.why_not(somebody):
+                raise Refused("permission_denied", why)
             with timezone.override(ZoneInfo(access.organization.time_zone)):
                 return view(request, **parts)
 

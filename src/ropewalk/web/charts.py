@@ -53,7 +53,7 @@ class Chart:
     area: str
     hovers: Sequence[Hover]
     unit: str = "Day"
-    """What a label names."""
+    """What a label names. Where a label is empty, there is nothing."""
 
     @property
     def width(self) -> int:
@@ -64,6 +64,7 @@ class Chart:
         return [
             (label, [told(series.values[place]) for series in self.series])
             for place, label in enumerate(self.labels)
+            if label
         ]
 
     @property
@@ -74,7 +75,9 @@ class Chart:
         return [self.labels[0], self.labels[len(self.labels) // 2], self.labels[-1]]
 
 
-def bars(title: str, description: str, labels: Sequence[str], series: Sequence[Series]) -> Chart:
+def bars(
+    title: str, description: str, labels: Sequence[str], series: Sequence[Series], unit: str = "Day"
+) -> Chart:
     """A column for each label, the series on top of each other."""
     totals = [sum(each.values[place] for each in series) for place in range(len(labels))]
     top = ceiling(max(totals, default=0))
@@ -87,7 +90,9 @@ def bars(title: str, description: str, labels: Sequence[str], series: Sequence[S
                 y = HEIGHT - base - height
                 shapes.append(_shape(place * STEP + _GAP, y, STEP - 2 * _GAP, height, number))
                 base += height
-    return Chart(title, description, labels, series, _ticks(0, top), shapes, "", "", _hovers(labels, series))
+    return Chart(
+        title, description, labels, series, _ticks(0, top), shapes, "", "", _hovers(labels, series), unit
+    )
 
 
 def line(title: str, description: str, labels: Sequence[str], series: Series) -> Chart:
@@ -118,6 +123,7 @@ def _hovers(labels: Sequence[str], series: Sequence[Series]) -> list[Hover]:
             f"{label}: " + ", ".join(f"{told(each.values[place])} {each.name.lower()}" for each in series),
         )
         for place, label in enumerate(labels)
+        if label
     ]
 
 

@@ -4,6 +4,7 @@ verb's problems at the fields that they are about: the check is the engine's alo
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -20,15 +21,21 @@ Kind = Literal[
     "password",
     "secret",
     "textarea",
+    "lines",
     "code",
+    "json",
     "select",
+    "checks",
     "checkbox",
     "switch",
+    "headers",
     "date",
 ]
+Empty = Literal["null", "left out", "text"]
 
 _ON: Final = ("checkbox", "switch")
 _NEVER_SHOWN: Final = ("password", "secret")
+MOST_HEADERS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`name` is its dotted path in the body. `is_set`, of a secret: there is one, which an empty input keeps."""
+    """`name` is its dotted path in the body, unless `path` says it: inputs of which only one counts need names of their
+    own. `when`: the input, and its value, that it belongs to. `is_set`, of a secret: there is one, which an empty input
+    keeps. `empty`: what becomes of an input that is left empty."""
 
     name: str
     label: str
@@ -52,6 +61,18 @@ class Field:
     is_set: bool = False
     disabled: str = ""
     """Why it can't be changed here."""
+    path: str = ""
+    when: tuple[str, str] | None = None
+    empty: Empty = "null"
+    default: Any = None
+    opens: bool = False
+    """Says whether there are further settings; it is none itself."""
+    folded: bool = False
+    """Stands under “Advanced settings”."""
+
+    @property
+    def place(self) -> str:
+        return self.path or self.name
 
 
 @dataclass(slots=True)
@@ -64,7 +85,7 @@ class Bound:
 
     @property
     def id(self) -> str:
-        return f"f-{self.field.name.replace('.', '-')}"
+        return "f-" + self.field.name.replace(".", "-").replace(":", "-")
 
     @property
     def described_by(self) -> str:
@@ -84,6 +105,10 @@ class Bound:
     def shown(self) -> str:
         if self.value is None or self.field.kind in _NEVER_SHOWN:
             return ""
+        if self.field.kind == "lines" and isinstance(self.value, list):
+            return "\n".join(map(str, self.value))
+        if self.field.kind == "json" and not isinstance(self.value, Unread):
+            return json.dumps(self.value, ensure_ascii=False, indent=2)
         return str(self.value)
 
     @property
@@ -98,6 +123,8 @@ class Form:
         self.message = ""
         self.others: list[str] = []
         """Problems that are about no field of this form."""
+        self.more: list[tuple[str, str, str]] = []
+        """As `errors`, of what else stands on the page."""
         self.wait: float | None = None
         """Seconds, after which the same may be taken."""
 
@@ -110,11 +137,21 @@ class Form:
     @property
     def errors(self) -> list[tuple[str, str, str]]:
         """For the summary: the input's id, its label, what is wrong."""
-        return [(each.id, each.field.label, error) for each in self for error in each.errors]
+        own = [(each.id, each.field.label, error) for each in self for error in each.errors]
+        return [*own, *self.more]
 
     @property
     def is_refused(self) -> bool:
         return bool(self.message)
+
+    def applies(self, bound: Bound) -> bool:
+        """Whether it counts, as things are chosen."""
+        if bound.field.when is None:
+            return True
+        above, value = bound.field.when
+        chosen = self.bound[above]
+        now = "on" if chosen.value is True else str(chosen.value or "")
+        return now == value and self.applies(chosen)
 
     @property
     def status(self) -> int:
@@ -123,19 +160,30 @@ class Form:
         return 422 if self.wait is None else 429
 
     def read(self, sent: QueryDict) -> dict[str, Any]:
-        """The body for a verb: nested where names are dotted. Left empty: null; a secret left empty is left out."""
+        """The body for a verb: nested where names are dotted; a secret left empty is left out."""
+        for bound in self:
+            if not bound.field.disabled:
+                bound.value = _value(bound.field, sent)
+        for bound in self:
+            if isinstance(bound.value, Unread) and self.applies(bound):
+                bound.errors.append(bound.value.why)
+        return self.body()
+
+    def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {}
-        for name, bound in self.bound.items():
-            if bound.field.disabled:
+        for bound in self:
+            asked, value = bound.field, bound.value
+            if asked.disabled or asked.opens or not self.applies(bound):
                 continue
-            bound.value = _value(bound.field, sent)
-            if bound.value is None and bound.field.kind in _NEVER_SHOWN:
+            if value is None and (asked.kind in _NEVER_SHOWN or asked.empty == "left out"):
                 continue
-            *above, last = name.split(".")
+            if value is None and asked.empty == "text":
+                value = ""
+            *above, last = asked.place.split(".")
             place = body
             for part in above:
                 place = place.setdefault(part, {})
-            place[last] = bound.value
+            place[last] = value
         return body
 
     def text(self, name: str) -> str:
@@ -156,9 +204,10 @@ class Form:
                 bound.errors.append(problem.message)
 
     def _nearest(self, path: str) -> Bound | None:
+        there = {each.field.place: each for each in self if self.applies(each)}
         while path:
-            if path in self.bound:
-                return self.bound[path]
+            if path in there:
+                return there[path]
             path = path.rpartition(".")[0]
         return None
 
@@ -166,13 +215,64 @@ class Form:
 def _value(asked: Field, sent: QueryDict) -> Any:
     if asked.kind in _ON:
         return asked.name in sent
+    if asked.kind == "checks":
+        return sent.getlist(asked.name)
+    if asked.kind == "headers":
+        return headers(asked.name, sent)
     text = sent.get(asked.name, "")
     if asked.kind in ("password", "secret"):
         return text or None
     text = text.strip()
-    if asked.kind == "number":
-        return _number(text)
+    match asked.kind:
+        case "number":
+            return _number(text)
+        case "lines":
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        case "json":
+            return _json(text) if text else None
     return text or None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRow:
+    """`is_set`: there is a value, which is kept as a secret; an empty input leaves it alone."""
+
+    name: str = ""
+    value: str = ""
+    is_plain: bool = False
+    is_set: bool = False
+
+
+def headers(name: str, sent: QueryDict) -> list[HeaderRow]:
+    rows = []
+    for place in range(MOST_HEADERS):
+        at = f"{name}.{place}"
+        row = HeaderRow(
+            sent.get(f"{at}.name", "").strip(),
+            sent.get(f"{at}.value", ""),
+            f"{at}.plain" in sent,
+            f"{at}.set" in sent,
+        )
+        if row.name or row.value:
+            rows.append(row)
+    return rows
+
+
+class Unread(str):
+    """An input as it came, because it can't be read; `why` says what is wrong with it."""
+
+    __slots__ = ("why",)
+    why: str
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        unread = Unread(text)
+        at = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        unread.why = f"This is not JSON{at}. Texts and names stand in double quotes."
+        return unread
 
 
 def _number(text: str) -> int | float | str | None:

@@ -35,6 +35,13 @@ GROUPS: Final = (
             Entry("accounts", "Accounts", "accounts"),
         ),
     ),
+    Group(
+        "Settings",
+        (
+            Entry("connectors", "Connectors", "connector"),
+            Entry("data", "Data Management", "columns"),
+        ),
+    ),
 )
 
 

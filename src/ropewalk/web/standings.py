@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from django.urls import reverse
 
 from ropewalk.engine.overview import Standing, State, Step
 
@@ -14,6 +16,7 @@ BADGES: Final[dict[State, tuple[str, str]]] = {
     "waiting": ("quiet", "Not synced yet"),
     "untested": ("quiet", "Untested"),
     "off": ("quiet", "Off"),
+    "paused": ("warn", "Paused"),
     "truncated": ("warn", "Truncated"),
     "suspicious": ("warn", "Suspicious"),
     "failed": ("bad", "Failed"),
@@ -27,6 +30,7 @@ class Told:
     text: str
     icon: str
     tone: str
+    href: str = ""
 
 
 def badge(standing: Standing) -> tuple[str, str]:
@@ -34,6 +38,27 @@ def badge(standing: Standing) -> tuple[str, str]:
 
 
 def told(step: Step) -> Told:
+    return replace(_words(step), href=_place(step))
+
+
+def _place(step: Step) -> str:
+    """Where it is done; nowhere for what is done beside the app."""
+    of = step.standing
+    match step.kind:
+        case "connect":
+            return reverse("gallery")
+        case "failed" | "suspicious" if of and of.last_run:
+            return reverse("run", kwargs={"run_id": of.last_run.id})
+        case "reconnect" if of:
+            return reverse("connection", kwargs={"connector_id": of.connector.id})
+        case "test" if of:
+            return reverse("stream", kwargs={"connector_id": of.connector.id, "kind": of.stream.kind})
+        case "first_sync" | "schedule" if of:
+            return reverse("connector", kwargs={"connector_id": of.connector.id})
+    return ""
+
+
+def _words(step: Step) -> Told:
     of = step.standing
     stream = f"{of.connector.name} {of.stream.kind}" if of else ""
     match step.kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ropewalk.engine.operated import clock
-from ropewalk.web import fieldtexts
+from ropewalk.web import fieldtexts, settingsform
 from ropewalk.web.icons import PATHS
 
 register = Library()
@@ -123,6 +124,32 @@ def query(given: Mapping[str, str] | None = None, **changes: Any) -> str:
 @register.inclusion_tag("ropewalk/parts/field.html")
 def field(bound: Any) -> dict[str, Any]:
     return {"field": bound}
+
+
+@register.filter
+def header_rows(bound: Any) -> Any:
+    return settingsform.header_rows(bound)
+
+
+@register.filter
+def sources_for(mapping: Any, row: Any) -> Any:
+    return mapping.source_choices(row)
+
+
+@register.filter
+def targets_for(mapping: Any, row: Any) -> Any:
+    return mapping.target_choices(row)
+
+
+@register.filter
+def example(value: Any) -> str:
+    """A value of a vendor's, in short and as it is written in JSON, texts without their quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def wrong_in(parts: Any) -> bool:
+    return settingsform.wrong_in(parts)
 
 
 @register.inclusion_tag("ropewalk/parts/problems.html")

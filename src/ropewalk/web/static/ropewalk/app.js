@@ -37,6 +37,13 @@
     setTimeout(() => (label.textContent = before), 1600);
   });
 
+  // What belongs to a choice is there while it is chosen.
+  on("change", "select, input[type=checkbox]", (input) => {
+    const now = input.type === "checkbox" ? (input.checked ? "on" : "") : input.value;
+    for (const variant of document.querySelectorAll(`.variant[data-of="${CSS.escape(input.name)}"]`))
+      variant.classList.toggle("is-chosen", variant.dataset.is === now);
+  });
+
   on("change", "[data-submits]", (input) => input.form.requestSubmit());
 
   // A form is sent once, however often its button is clicked.
@@ -67,6 +74,8 @@
   // Toasts.
   on("click", "[data-dismiss]", (button) => button.closest(".toast").remove());
   const toast = (text, tone) => {
+    // What asks every second fails every second: it is said once.
+    for (const said of document.querySelectorAll("#toasts .toast p")) if (said.textContent === text) return;
     const made = document.getElementById("toast-shape").content.firstElementChild.cloneNode(true);
     made.classList.add(`toast-${tone}`);
     made.querySelector("p").textContent = text;
@@ -79,10 +88,14 @@
     const said = page.querySelector("[data-refusal]");
     toast(said ? said.textContent : "That didn’t work. Load the page again.", "error");
   });
-  document.addEventListener("htmx:sendError", () => toast("Ropewalk can’t be reached at the moment.", "error"));
+  const AWAY = "Ropewalk can’t be reached at the moment.";
+  document.addEventListener("htmx:sendError", () => toast(AWAY, "error"));
+  document.addEventListener("htmx:beforeSwap", () => {
+    for (const said of document.querySelectorAll("#toasts .toast")) if (said.textContent.includes(AWAY)) said.remove();
+  });
 
   // The summary of what is wrong with a form is where reading goes on.
   const attend = (within) => within.querySelector?.("[data-focus]")?.focus();
   attend(document);
-  document.addEventListener("htmx:afterSwap", (event) => attend(event.detail.target));
+  document.addEventListener("htmx:afterSettle", () => attend(document));
 })();

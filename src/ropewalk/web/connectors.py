@@ -1,0 +1,198 @@
+"""Connectors: the list of them with how they stand, what can be connected, and each one's connection: its name, how it
+is asked, whether it is on, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpResponseBase
+
+from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
+from ropewalk.engine import configure, overview, probe
+from ropewalk.engine.operated import clock
+from ropewalk.sources import REGISTRY
+from ropewalk.sources.base import Source
+from ropewalk.store import connectors, status, streams
+from ropewalk.store.models import Connector
+from ropewalk.web import pages, sample, standings
+from ropewalk.web.access import Signed, open_to
+from ropewalk.web.forms import Field
+from ropewalk.web.settingsform import SettingsForm, drawn
+from ropewalk.web.setup import KINDS
+
+MEMBERS_MAY_NOT: Final = "Only admins and owners connect sources. Ask one of them."
+_FOLDED: Final = ("scope", "requests_per_minute")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    kind: str
+    label: str
+    tone: str
+    words: str
+    of: overview.Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`open_kinds` are streams that nobody has set up yet."""
+
+    connector: Connector
+    source: str
+    standings: list[Standing]
+    open_kinds: list[tuple[str, str]]
+
+
+@open_to("member")
+def listing(request: Signed) -> HttpResponseBase:
+    organization_id = request.access.organization_id
+    found = status.of_connectors(organization_id, connectors.every(organization_id), now=clock().now())
+    return pages.render(
+        request,
+        "ropewalk/connectors.html",
+        {
+            "listed": [_listed(each) for each in found],
+            "members_may_not": "" if request.access.is_admin else MEMBERS_MAY_NOT,
+        },
+    )
+
+
+def _listed(found: status.ConnectorStatus) -> Listed:
+    source = REGISTRY.get(found.connector.source)
+    shown = []
+    for stream, of in found.streams:
+        standing = overview.Standing(found.connector, stream, of, overview.state(found.connector, stream, of))
+        shown.append(
+            Standing(stream.kind, KINDS.get(stream.kind, stream.kind), *standings.badge(standing), standing)
+        )
+    there = {each.kind for each in shown}
+    return Listed(
+        found.connector,
+        source.name if source else found.connector.source.capitalize(),
+        sorted(shown, key=lambda each: list(KINDS).index(each.kind)),
+        [(kind, KINDS[kind]) for kind in (source.kinds if source else ()) if kind not in there],
+    )
+
+
+@open_to("admin")
+def gallery(request: Signed) -> HttpResponseBase:
+    cards = [
+        (source, _ABOUT.get(source.slug, ""), [KINDS[kind] for kind in source.kinds])
+        for source in REGISTRY.values()
+    ]
+    return pages.render(request, "ropewalk/gallery.html", {"cards": cards})
+
+
+_ABOUT: Final = {
+    "custom_api": "Any REST API that answers with lists of JSON records: a CRM, a billing system, your own backend.",
+}
+
+
+@open_to("admin", "GET", "POST")
+def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
+    """How a connector is asked: its name and its credentials, which are written and never read."""
+    connector, source = _mine(request, connector_id)
+    found = status.of_connector(connector.organization_id, connector, now=clock().now())
+    form = SettingsForm(
+        Field("name", "Name", required=True, empty="text"),
+        *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED),
+        values={"name": connector.name, "settings": connector.settings},
+    )
+    tested: dict[str, Any] = {}
+    if request.method == "POST":
+        body = form.read(request.POST)
+        try:
+            if request.POST.get("do") == "test":
+                tested = _tested(connector, body, found)
+            else:
+                configure.update_connector(
+                    connector.organization_id, request.access.actor, connector_id, body, clock()
+                )
+                pages.toast(request, "Saved.")
+                return pages.to(request, "connection", connector_id=connector_id)
+        except Conflict as error:
+            form.refuse(RopewalkError(error.code, _NOT_YET), [Problem("name", error.message)])
+        except MustFix as error:
+            form.refuse(
+                RopewalkError(error.code, _NOT_YET if error.problems else error.message), error.problems
+            )
+    return pages.render(
+        request,
+        "ropewalk/connection.html",
+        {
+            "connector": connector,
+            "source": source,
+            "form": form,
+            "parts": form.parts("name", "settings.auth.type"),
+            "folded": form.parts(*(f"settings.{name}" for name in source.settings.model_fields), folded=True),
+            "tested": tested,
+            "curl": sample.curl(tested),
+            "first_kind": found.streams[0][0].kind if found.streams else "",
+        },
+        status=422 if form.is_refused else 200,
+    )
+
+
+_NOT_YET: Final = "Not yet: this has to be mended first."
+
+
+def _tested(connector: Connector, body: Mapping[str, Any], found: status.ConnectorStatus) -> dict[str, Any]:
+    """With what has been typed, and otherwise as it is saved."""
+    if not found.streams:
+        raise MustFix(
+            "no_stream", "There is no endpoint to ask yet. Set up accounts, contacts or events first."
+        )
+    stream = found.streams[0][0]
+    settings = {name: value for name, value in streams.settings_now(stream).items() if name != "mapping"}
+    draft = {
+        "source": connector.source,
+        "kind": stream.kind,
+        "settings": body.get("settings", {}),
+        "secrets": body.get("secrets", {}),
+        "stream": settings,
+        "connector_id": str(connector.id),
+    }
+    auth = body.get("settings", {}).get("auth", {})
+    return sample.kept(probe.test_draft(connector.organization_id, draft, clock())) | {"auth": auth}
+
+
+@open_to("admin", "GET", "POST")
+def delete(request: Signed, connector_id: UUID) -> HttpResponseBase:
+    connector, _ = _mine(request, connector_id)
+    if "sure" in request.POST:
+        configure.delete_connector(connector.organization_id, request.access.actor, connector_id, clock())
+        pages.toast(
+            request, f"{connector.name} is deleted. Its accounts, their history and its runs are still here."
+        )
+        return pages.to(request, "connectors")
+    return pages.render(
+        request,
+        "ropewalk/connector_delete.html",
+        {"connector": connector, "kind": "", "what": connector.name},
+    )
+
+
+@open_to("admin", "GET", "POST")
+def delete_stream(request: Signed, connector_id: UUID, kind: str) -> HttpResponseBase:
+    connector, _ = _mine(request, connector_id)
+    streams.get(connector.organization_id, connector_id, kind)
+    if "sure" in request.POST:
+        configure.delete_stream(connector.organization_id, request.access.actor, connector_id, kind, clock())
+        pages.toast(request, f"{connector.name} {kind} is deleted. What it has synced is still here.")
+        return pages.to(request, "connectors")
+    return pages.render(
+        request,
+        "ropewalk/connector_delete.html",
+        {"connector": connector, "kind": kind, "what": f"{connector.name} {kind}"},
+    )
+
+
+def _mine(request: Signed, connector_id: UUID) -> tuple[Connector, Source]:
+    connector = connectors.get(request.access.organization_id, connector_id)
+    source = REGISTRY.get(connector.source)
+    if source is None:
+        raise NotFound("connector")
+    return connector, source

@@ -1,0 +1,313 @@
+"""A form drawn from the classes that check settings: what pydantic knows of a setting is its label, its help, its input
+and what it may be. A setting that is new in a class is on the page without another line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ropewalk.web import settingtexts
+from ropewalk.web.forms import Bound, Choice, Field, Form, HeaderRow
+
+_SWITCH: Final = ":given"
+_BLANK_HEADERS: Final = 2
+_ELSEWHERE: Final = frozenset(("mapping", "plain_headers"))
+"""Drawn by somebody else: mappings have a page's part of their own, plain headers stand among the headers."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Fields that stand together: those of one choice of the input `of`, where that is `value`."""
+
+    of: str
+    value: str
+    is_chosen: bool
+    parts: list[Bound | Group] = field(default_factory=list)
+    folded: list[Bound | Group] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is wrong in what is folded."""
+        return wrong_in(self.folded)
+
+
+class SettingsForm(Form):
+    """`sent` names its inputs as the settings' classes name their settings."""
+
+    def __init__(self, *fields: Field, values: Mapping[str, Any] | None = None) -> None:
+        super().__init__(*fields)
+        self.fill(values or {})
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """With settings as they are saved; what isn't in them is as its class has it by itself."""
+        for bound in self:
+            if bound.field.opens:
+                bound.value = _found(values, bound.field.place) not in (None, _NOTHING)
+                continue
+            value = _found(values, bound.field.place)
+            if value is _NOTHING or not self.applies(bound):
+                value = bound.field.default
+            bound.value = _rows(value, values) if bound.field.kind == "headers" else value
+
+    def body(self) -> dict[str, Any]:
+        body = super().body()
+        for bound in self:
+            if bound.field.opens and self.applies(bound):
+                inner = _found(body, bound.field.place) if bound.is_on else None
+                _put(body, bound.field.place, {} if inner is _NOTHING else inner)
+            elif bound.field.kind == "headers":
+                rows: list[HeaderRow] = bound.value or []
+                body["headers"] = {
+                    row.name: {"set": True} if row.is_set and not row.value else row.value for row in rows
+                }
+                body["plain_headers"] = [row.name for row in rows if row.is_plain]
+        return body
+
+    def parts(self, *names: str, folded: bool = False) -> list[Bound | Group]:
+        """The fields of these settings, in this order, with what belongs to what is chosen in them."""
+        found: list[Bound | Group] = []
+        for name in names:
+            for bound in self:
+                top = bound.field.when is None and bound.field.name.removesuffix(_SWITCH) == name
+                inner = bound.field.when is None and bound.field.name.startswith(f"{name}.")
+                if (top or inner) and bound.field.folded == folded:
+                    found += [bound, *self._below(bound)]
+        return found
+
+    def _below(self, above: Bound) -> Iterator[Group]:
+        values = list(
+            dict.fromkeys(
+                each.field.when[1]
+                for each in self
+                if each.field.when is not None and each.field.when[0] == above.field.name
+            )
+        )
+        now = "on" if above.value is True else str(above.value or "")
+        for value in values:
+            group = Group(above.field.name, value, now == value)
+            for each in self:
+                if each.field.when == (above.field.name, value):
+                    into = group.folded if each.field.folded else group.parts
+                    into += [each, *self._below(each)]
+            yield group
+
+
+def wrong_in(parts: Iterable[Bound | Group]) -> bool:
+    return any(
+        bool(each.errors) if isinstance(each, Bound) else wrong_in([*each.parts, *each.folded])
+        for each in parts
+    )
+
+
+def header_rows(bound: Bound) -> list[tuple[int, HeaderRow]]:
+    """With room for more."""
+    return list(enumerate([*(bound.value or []), *[HeaderRow()] * _BLANK_HEADERS]))
+
+
+# ---- from a class to fields ----
+
+
+def drawn(
+    model: type[BaseModel],
+    *,
+    at: str = "",
+    saved: Collection[str] = (),
+    secrets_at: str = "",
+    folded: Collection[str] = (),
+    when: tuple[str, str] | None = None,
+) -> Iterator[Field]:
+    """`at` stands before the names; `saved` are the names of secrets that are there; `folded` the settings that most
+    people leave as they are. `secrets_at`: where the body has its secrets."""
+    drawing = _Drawing(frozenset(saved), secrets_at, frozenset(folded))
+    yield from drawing.model(model, at, when)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    saved: frozenset[str]
+    secrets_at: str
+    folded: frozenset[str]
+
+    def model(
+        self,
+        model: type[BaseModel],
+        at: str,
+        when: tuple[str, str] | None,
+        leave_out: Collection[str] = (),
+    ) -> Iterator[Field]:
+        for name, info in model.model_fields.items():
+            if name not in _ELSEWHERE and name not in leave_out:
+                yield from self.setting(name, info, at, when)
+
+    def setting(self, name: str, info: FieldInfo, at: str, when: tuple[str, str] | None) -> Iterator[Field]:
+        path = at + (info.alias or name)
+        kind, nullable = _bare(info.annotation)
+        asked = _Asked(path, name, info, when, nullable, name in self.folded)
+        members = _members(kind)
+        if members:
+            yield from self.union(asked, members)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            if not nullable:
+                yield from self.model(kind, f"{path}.", when)
+                return
+            switch = asked.field(
+                "switch", name=path + _SWITCH, help=settingtexts.about(kind, info), opens=True
+            )
+            yield switch
+            yield from self.model(kind, f"{path}.", (switch.name, "on"))
+        else:
+            yield _plain(asked, kind)
+
+    def union(self, asked: _Asked, members: Mapping[str, type[BaseModel]]) -> Iterator[Field]:
+        """A choice, and for each of what can be chosen its own settings."""
+        path = asked.path
+        select = asked.field(
+            "select",
+            name=f"{path}.type{asked.suffix}",
+            path=f"{path}.type",
+            choices=[Choice(tag, settingtexts.choice(tag)) for tag in members],
+            empty="left out",
+            default=getattr(asked.info.default, "type", None),
+        )
+        yield select
+        for tag, member in members.items():
+            when = (select.name, tag)
+            secret = getattr(member, "secret", None)
+            named = [*self.model(member, f"{path}.", when, leave_out=("type",))]
+            order = [each for each in named if not each.folded], [each for each in named if each.folded]
+            yield from order[0]
+            if isinstance(secret, str):
+                yield Field(
+                    f"{self.secrets_at}secrets.{secret}:{path}:{tag}",
+                    settingtexts.secret(secret),
+                    "secret",
+                    path=f"{self.secrets_at}secrets.{secret}",
+                    when=when,
+                    is_set=secret in self.saved,
+                    help="Encrypted, sent to this address only, and never shown again.",
+                )
+            yield from order[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    path: str
+    name: str
+    info: FieldInfo
+    when: tuple[str, str] | None
+    nullable: bool
+    folded: bool
+
+    @property
+    def suffix(self) -> str:
+        return f":{self.when[1]}" if self.when else ""
+
+    def field(
+        self, kind: Any, *, name: str = "", path: str = "", help: str | None = None, **more: Any
+    ) -> Field:
+        return Field(
+            name or self.path + self.suffix,
+            self.info.title or settingtexts.label(self.name),
+            kind,
+            help=(self.info.description or "") if help is None else help,
+            required=self.info.is_required() and not self.nullable,
+            path=path or self.path,
+            when=self.when,
+            folded=self.folded,
+            **{"empty": "null" if self.nullable else "left out", "default": self.default, **more},
+        )
+
+    @property
+    def default(self) -> Any:
+        if self.info.is_required():
+            return None
+        value = self.info.get_default(call_default_factory=True)
+        return None if isinstance(value, BaseModel) else value
+
+
+def _plain(asked: _Asked, kind: Any) -> Field:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is bool:
+        return asked.field("switch")
+    if origin is Literal:
+        choices = [Choice(str(each), settingtexts.choice(str(each))) for each in arguments]
+        if asked.nullable:
+            choices.insert(0, Choice("", "As the connector has it" if asked.path.startswith("auth") else "–"))
+        return asked.field("select", choices=choices)
+    if kind is int or kind is float:
+        return asked.field("number")
+    if origin is dict:
+        return asked.field("headers")
+    if origin is list or kind is list:
+        inner, _ = _bare(arguments[0]) if arguments else (str, False)
+        if get_origin(inner) is Literal:
+            return asked.field(
+                "checks",
+                choices=[Choice(str(each), settingtexts.choice(str(each))) for each in get_args(inner)],
+            )
+        return asked.field("lines", help=f"{asked.info.description or ''} One in a line.".strip())
+    if kind is str:
+        return asked.field("url" if asked.name.endswith("url") else "text")
+    return asked.field("json")
+
+
+def _bare(annotation: Any) -> tuple[Any, bool]:
+    """Without what only checks it; and whether it may be null."""
+    nullable = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, UnionType) and NoneType in get_args(annotation):
+            others = [each for each in get_args(annotation) if each is not NoneType]
+            nullable = True
+            if len(others) != 1:
+                return Union[tuple(others)], True  # noqa: UP007
+            annotation = others[0]
+        else:
+            return annotation, nullable
+
+
+def _members(kind: Any) -> dict[str, type[BaseModel]]:
+    """Of a union of classes, by their tag."""
+    if get_origin(kind) not in (Union, UnionType):
+        return {}
+    members = [_bare(each)[0] for each in get_args(kind)]
+    if not all(isinstance(each, type) and issubclass(each, BaseModel) for each in members):
+        return {}
+    return {str(each.model_fields["type"].default): each for each in members if "type" in each.model_fields}
+
+
+_NOTHING: Final = object()
+
+
+def _found(values: Any, path: str) -> Any:
+    for part in path.split("."):
+        if not isinstance(values, Mapping) or part not in values:
+            return _NOTHING
+        values = values[part]
+    return values
+
+
+def _put(body: dict[str, Any], path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for part in above:
+        body = body.setdefault(part, {})
+    body[last] = value
+
+
+def _rows(value: Any, values: Mapping[str, Any]) -> list[HeaderRow]:
+    plain = {str(name).lower() for name in values.get("plain_headers") or ()}
+    return [
+        HeaderRow(
+            name,
+            one if isinstance(one, str) and name.lower() in plain else "",
+            name.lower() in plain,
+            not isinstance(one, str),
+        )
+        for name, one in (value or {}).items()
+    ]
