@@ -13,7 +13,7 @@ from django.http import QueryDict
 from ropewalk.core.errors import Problem, RetryLater, RopewalkError
 
 Kind = Literal[
-    "text", "email", "url", "number", "password", "secret", "textarea", "code", "select", "checkbox", "switch"
+    "text", "email", "url", "number", "password", "secret", "textarea", "lines", "code", "select", "radio", "checks", "checkbox", "switch", "date"
 ]
 
 _ON: Final = ("checkbox", "switch")
@@ -22,8 +22,12 @@ _NEVER_SHOWN: Final = ("password", "secret")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """`disabled`: why it can't be chosen here."""
+
     value: str
     label: str
+    help: str = ""
+    disabled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,20 @@ class Bound:
 
     @property
     def input_type(self) -> str:
-        known = {"email": "email", "url": "url", "password": "password", "secret": "password"}
+        known = {"email": "email", "url": "url", "password": "password", "secret": "password", "date": "date"}
         return known.get(self.field.kind, "text")
 
     @property
     def shown(self) -> str:
         if self.value is None or self.field.kind in _NEVER_SHOWN:
             return ""
+        if self.field.kind == "lines" and isinstance(self.value, list):
+            return "\n".join(map(str, self.value))
         return str(self.value)
+
+    @property
+    def chosen(self) -> list[str]:
+        return self.value if isinstance(self.value, list) else [self.shown]
 
     @property
     def is_on(self) -> bool:
@@ -155,12 +165,16 @@ class Form:
 def _value(asked: Field, sent: QueryDict) -> Any:
     if asked.kind in _ON:
         return asked.name in sent
+    if asked.kind == "checks":
+        return sent.getlist(asked.name)
     text = sent.get(asked.name, "")
     if asked.kind in ("password", "secret"):
         return text or None
     text = text.strip()
     if asked.kind == "number":
         return _number(text)
+    if asked.kind == "lines":
+        return [line.strip() for line in text.splitlines() if line.strip()]
     return text or None
 
 

@@ -6,7 +6,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
-from ropewalk.web import accounts, home, sign_in
+from ropewalk.web import (
+    accounts,
+    apikeys,
+    auditlog,
+    home,
+    links,
+    members,
+    organization,
+    profile,
+    sign_in,
+)
 
 
 @require_safe
@@ -20,5 +30,24 @@ urlpatterns = [
     path("sign-in", sign_in.sign_in, name="sign-in"),
     path("sign-out", sign_in.sign_out, name="sign-out"),
     path("organization", sign_in.switch, name="switch"),
+    path("invitation/<str:token>", links.invitation, name="invitation"),
+    path("reset/<str:token>", links.reset, name="reset"),
+    path("profile", profile.profile, name="profile"),
+    path("profile/password", profile.password, name="profile-password"),
+    path("profile/sign-out", profile.sign_out_everywhere, name="profile-sign-out"),
+    path("profile/leave", profile.leave, name="profile-leave"),
     path("accounts", accounts.listing, name="accounts"),
+    path("settings/members", members.listing, name="members"),
+    path("settings/members/invite", members.invite, name="member-invite"),
+    path("settings/members/<uuid:member_id>", members.member, name="member"),
+    path("settings/members/<uuid:member_id>/role", members.change_role, name="member-role"),
+    path("settings/members/<uuid:member_id>/reset-link", members.reset_link, name="member-reset-link"),
+    path("settings/members/<uuid:member_id>/sign-out", members.sign_out, name="member-sign-out"),
+    path("settings/members/<uuid:member_id>/remove", members.remove, name="member-remove"),
+    path("settings/invitations/<uuid:invitation_id>/revoke", members.revoke, name="invitation-revoke"),
+    path("settings/api-keys", apikeys.listing, name="api-keys"),
+    path("settings/api-keys/new", apikeys.new, name="api-key-new"),
+    path("settings/api-keys/<uuid:key_id>/revoke", apikeys.revoke, name="api-key-revoke"),
+    path("settings/audit-log", auditlog.listing, name="audit-log"),
+    path("settings/organization", organization.organization, name="organization"),
 ]
