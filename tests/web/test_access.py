@@ -28,6 +28,11 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "profile-password": (MEMBER, ("GET", "POST")),
     "profile-sign-out": (MEMBER, ("GET", "POST")),
     "profile-leave": (MEMBER, ("GET", "POST")),
+    "accounts-export": (ADMIN, ("GET",)),
+    "saved-views": (MEMBER, ("GET",)),
+    "saved-view-new": (MEMBER, ("GET", "POST")),
+    "saved-view": (MEMBER, ("GET", "POST")),
+    "saved-view-delete": (MEMBER, ("GET", "POST")),
     "members": (ADMIN, ("GET",)),
     "member-invite": (ADMIN, ("GET", "POST")),
     "member": (ADMIN, ("GET",)),
@@ -91,6 +96,10 @@ def test_who_may_see_what(who: str, world: World, sign_in_as: Callable[[str], Br
                 expected[place] = "may" if RANKS.index(who) >= RANKS.index(somebody) else "refused"
     # Switching to an organization needs one that is named.
     expected["POST /app/organization"] = "to sign-in" if who == "stranger" else "not found"
+    if who == "member":
+        # What the organization shares is an admin's to change.
+        for page in ("saved-view", "saved-view-delete"):
+            expected[f"POST {path_of(pages()[page], world.ids)}"] = "refused"
 
     assert found == expected
 

@@ -16,6 +16,8 @@ PATHS: Final = {
     "columns": "M4 4h16v16H4zM9.3 4v16M14.7 4v16",
     "connector": "M9 7V3M15 7V3M6 7h12v4a6 6 0 0 1-12 0V7zM12 17v4",
     "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
+    "download": "M12 4v11M7 10.5l5 5 5-5M4 20h16",
+    "bookmark": "M6 4h12v16l-6-4.500L6 20z",
     "external": "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
     "filter": "M4 5h16l-6 8v6l-4-2v-4L4 5z",
     "home": "M3 11l9-7 9 7M5.5 9.5V20h13V9.5M10 20v-6h4v6",

@@ -76,7 +76,10 @@ def invite(request: Signed) -> HttpResponseBase:
 
 
 def _link(request: Signed, path: str, *, title: str, text: str) -> HttpResponseBase:
-    context = {"title": title, "text": text, "link": installation().link(path)}
+    decided = installation()
+    # Else by the address that this page was asked for at, which is one of ours.
+    whole = decided.link(path) if decided.public_url else request.build_absolute_uri(path)
+    context = {"title": title, "text": text, "link": whole}
     return pages.render(request, "ropewalk/new_link.html", context)
 
 
