@@ -66,7 +66,9 @@ def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str,
     people.rename(nora, "Nora Lindqvist", clock)
     member = people.add_user(organization, nora, "planted@northwind.example", "member", clock).member
     User.objects.filter(id=member.user_id).update(name=PLANTED, last_login=clock.now() - timedelta(days=3))
-    old, _ = invitations.invite(organization, nora, "edda.long-in-the-tooth@northwind.example", "admin", clock)
+    old, _ = invitations.invite(
+        organization, nora, "edda.long-in-the-tooth@northwind.example", "admin", clock
+    )
     Invitation.objects.filter(id=old.id).update(expires_at=clock.now() - timedelta(days=2))
     invited, token = invitations.invite(organization, nora, "ivo@northwind.example", "member", clock)
     people.create_key(organization, nora, PLANTED, ["read", "write", "ingest", "admin"], None, clock)

@@ -10,7 +10,7 @@ from tests.browser.visit import NARROW, Visit
 
 
 def test_from_an_invitation_to_the_end_of_a_membership(visit: Callable[..., Visit]) -> None:
-    planted = "<img src=x onerror=\"document.title='planted'\">"
+    planted = "Zoe <img src=x onerror=\"document.title='planted'\">"
     with visit() as nora, visit(signed_in=False, size=NARROW) as new:
         page, their = nora.page, new.page
         nora.go("/app/settings/members")

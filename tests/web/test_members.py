@@ -83,7 +83,9 @@ def test_wrong_invitations(world: World, owner: Browser, sign_in_as: Callable[[s
         "no address": owner.post(f"{MEMBERS}/invite", {"email": "ivo", "role": "member"}),
         "no role": owner.post(f"{MEMBERS}/invite", {"email": "ivo@acme.example", "role": "king"}),
         "there": owner.post(f"{MEMBERS}/invite", {"email": "member@acme.example", "role": "member"}),
-        "by rank": sign_in_as("admin").post(f"{MEMBERS}/invite", {"email": "ivo@acme.example", "role": "owner"}),
+        "by rank": sign_in_as("admin").post(
+            f"{MEMBERS}/invite", {"email": "ivo@acme.example", "role": "owner"}
+        ),
     }
 
     pages = {name: answer.content.decode() for name, answer in refused.items()}

@@ -12,12 +12,21 @@ def test_it_is_saved_as_the_api_would(world: World, owner: Browser) -> None:
     from ropewalk.store import people
 
     saved = owner.post(
-        PAGE, {"name": "<i>Acme</i>", "own_domains": "Acme.com\r\n\r\nhttps://acme.dev/x", "time_zone": "Asia/Tokyo"}
+        PAGE,
+        {
+            "name": "<i>Acme</i>",
+            "own_domains": "Acme.com\r\n\r\nhttps://acme.dev/x",
+            "time_zone": "Asia/Tokyo",
+        },
     )
     found = people.organization(world.organization)
 
     assert saved["Location"] == PAGE
-    assert (found.name, found.own_domains, found.time_zone) == ("<i>Acme</i>", ["acme.com", "acme.dev"], "Asia/Tokyo")
+    assert (found.name, found.own_domains, found.time_zone) == (
+        "<i>Acme</i>",
+        ["acme.com", "acme.dev"],
+        "Asia/Tokyo",
+    )
     assert "&lt;i&gt;Acme&lt;/i&gt;" in owner.get(PAGE).content.decode()
 
 

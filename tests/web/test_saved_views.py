@@ -30,7 +30,10 @@ def test_what_the_list_shows_is_kept_and_found_again(world: World, member: Brows
         "sort": "companyName",
         "columns": "planTier",
     }
-    assert saved["Location"] == "/app/accounts?q=a&view=gone&field.planTier=gold&sort=companyName&columns=planTier"
+    assert (
+        saved["Location"]
+        == "/app/accounts?q=a&view=gone&field.planTier=gold&sort=companyName&columns=planTier"
+    )
     assert 'aria-current="true">&lt;b&gt;Mine&lt;/b&gt;</a>' in page
     assert (again.status_code, "already" in again.content.decode()) == (422, True)
 
@@ -68,7 +71,9 @@ def test_the_export_is_the_list_with_its_filters(world: World, owner: Browser) -
         values = {"companyName": name, "fields": {"planTier": tier}}
         accounts.create_account(world.organization, actor, values, clock)
 
-    answer: Any = owner.get("/app/accounts/export?field.planTier=gold&sort=companyName&columns=planTier&cursor=x")
+    answer: Any = owner.get(
+        "/app/accounts/export?field.planTier=gold&sort=companyName&columns=planTier&cursor=x"
+    )
     text = b"".join(answer.streaming_content).decode()
 
     assert (answer["Content-Type"], answer["Cache-Control"]) == ("text/csv; charset=utf-8", "no-store")

@@ -68,8 +68,8 @@ def _found(request: Signed, address: Address) -> Listing[AuditEntry]:
         request.access.organization_id,
         actor=address.get("actor").strip(),
         action=address.get("action"),
-        since=since and _begins(since),
-        until=until and _begins(until + timedelta(days=1)),
+        since=_begins(since) if since else None,
+        until=_begins(until + timedelta(days=1)) if until else None,
         cursor=address.get("cursor") or None,
     )
 
@@ -95,7 +95,11 @@ def _begins(day: date) -> datetime:
 
 def _actions() -> list[tuple[str, str, list[tuple[str, str]]]]:
     return [
-        (kind, label, [(verb, audittexts.label(verb)) for verb in audittexts.VERBS if verb.startswith(f"{kind}.")])
+        (
+            kind,
+            label,
+            [(verb, audittexts.label(verb)) for verb in audittexts.VERBS if verb.startswith(f"{kind}.")],
+        )
         for kind, label in audittexts.KINDS.items()
     ]
 

@@ -71,7 +71,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 """What happened, and what there is to add: its parts stand between commas, and one that wasn't noted is left out."""
 
-_WORDS: Final = {
+_WORDS: Final[dict[str, dict[str | bool, str]]] = {
     "reason": {"wrong": "wrong email or password", "too_many_attempts": "too many attempts"},
     "shared": {True: "shared", False: "their own"},
     "periodic": {True: "on", False: "off"},

@@ -13,7 +13,21 @@ from django.http import QueryDict
 from ropewalk.core.errors import Problem, RetryLater, RopewalkError
 
 Kind = Literal[
-    "text", "email", "url", "number", "password", "secret", "textarea", "lines", "code", "select", "radio", "checks", "checkbox", "switch", "date"
+    "text",
+    "email",
+    "url",
+    "number",
+    "password",
+    "secret",
+    "textarea",
+    "lines",
+    "code",
+    "select",
+    "radio",
+    "checks",
+    "checkbox",
+    "switch",
+    "date",
 ]
 
 _ON: Final = ("checkbox", "switch")

@@ -43,9 +43,7 @@ def _form(invited: Invited, *, signed_in: bool) -> Form:
     if signed_in:
         return Form()
     if invited.is_user:
-        return Form(
-            Field("password", "Password", "password", required=True, autocomplete="current-password")
-        )
+        return Form(Field("password", "Password", "password", required=True, autocomplete="current-password"))
     return Form(Field("name", "Your name", autocomplete="name"), sign_in.NEW_PASSWORD)
 
 

@@ -231,7 +231,9 @@ def sign_out(request: Signed, member_id: UUID) -> HttpResponseBase:
 def _remove(request: Signed, found: Member) -> Confirmation:
     mine = request.access
     is_self = ranks.is_self(mine.actor, found)
-    lower = "" if is_self else _why_not(lambda: ranks.require(mine.organization_id, mine.actor, over=found.role))
+    lower = (
+        "" if is_self else _why_not(lambda: ranks.require(mine.organization_id, mine.actor, over=found.role))
+    )
     return Confirmation(
         name="remove",
         label="Remove",

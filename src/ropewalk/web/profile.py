@@ -42,9 +42,7 @@ def profile(request: Signed) -> HttpResponseBase:
 @open_to("member", "GET", "POST")
 def password(request: Signed) -> HttpResponseBase:
     form = Form(
-        Field(
-            "present", "Present password", "password", required=True, autocomplete="current-password"
-        ),
+        Field("present", "Present password", "password", required=True, autocomplete="current-password"),
         Field(
             "password",
             "New password",

@@ -61,7 +61,12 @@ def listing(request: Signed) -> HttpResponseBase:
     found = views.visible(request.access.organization_id, request.access.actor)
     context = {
         "views": [
-            (each, reverse("accounts") + query(each.parts.items()), _why_not(request, each), _delete(request, each))
+            (
+                each,
+                reverse("accounts") + query(each.parts.items()),
+                _why_not(request, each),
+                _delete(request, each),
+            )
             for each in found
         ]
     }
@@ -83,7 +88,9 @@ def new(request: Signed) -> HttpResponseBase:
         else:
             pages.toast(request, f"The view {saved.name} is saved.")
             return pages.to_path(request, back)
-    return pages.with_form(request, "ropewalk/saved_view.html", form, {"title": "Save this view", "back": back})
+    return pages.with_form(
+        request, "ropewalk/saved_view.html", form, {"title": "Save this view", "back": back}
+    )
 
 
 @open_to("member", "GET", "POST")
@@ -100,7 +107,11 @@ def change(request: Signed, view_id: UUID) -> HttpResponseBase:
         else:
             pages.toast(request, f"The view {body['name']} is saved.")
             return pages.to(request, "saved-views")
-    context = {"title": f"Change the view {view.name}", "back": reverse("saved-views"), "why_not": _why_not(request, view)}
+    context = {
+        "title": f"Change the view {view.name}",
+        "back": reverse("saved-views"),
+        "why_not": _why_not(request, view),
+    }
     return pages.with_form(request, "ropewalk/saved_view.html", form, context)
 
 
@@ -134,7 +145,9 @@ def _delete(request: Signed, view: SavedView) -> Confirmation:
         label="Delete",
         about=f"the view {view.name}",
         title=f"Delete the view {view.name}?",
-        text="Nobody finds it any more; accounts stay as they are." if shared else "Accounts stay as they are.",
+        text="Nobody finds it any more; accounts stay as they are."
+        if shared
+        else "Accounts stay as they are.",
         verb="Delete the view",
         path=reverse("saved-view-delete", kwargs={"view_id": view.id}),
         back=reverse("saved-views"),
