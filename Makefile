@@ -6,7 +6,8 @@ ARGS ?=
 export PYTHON
 
 bin := .venv/bin
-generated := $(addprefix tests/engine/,test_agreement.py test_standing.py test_undo.py::TestStateBefore)
+generated := tests/doors/test_schemathesis.py $(addprefix tests/engine/,test_agreement.py \
+	test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.
@@ -20,7 +21,7 @@ help:
 	@echo 'make setup    everything for development, in .venv'
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
-	@echo 'make cases    dry run, undo and syncs in 1,000 generated cases each, on both databases (half an hour)'
+	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
 	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
 	@echo 'make screenshots  every page, wide and narrow, light and dark, into screenshots/ (needs Chromium)'
@@ -43,9 +44,10 @@ setup: .venv/.ready-dev
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
 	@status=0; \
-	$(bin)/python -m pytest -n 3 --dist loadfile $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest -n 3 --dist loadfile --db postgres $(rooms_with_a_database) $(ARGS) || status=$$?; \
+	    $(bin)/python -m pytest -n 3 --dist loadgroup -m "not any_database" --db postgres \
+	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status
 

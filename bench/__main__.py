@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import contestants, measure, report
+from bench import contacts, contestants, measure, report, timeline
 from bench.contestants import NAMES
 
 # First load, the same again, the same with one record in a hundred changed.
@@ -52,6 +52,9 @@ SCENARIOS = (
     Scenario("million", 1_000_000, 1_000, "SQLite"),
     Scenario("million-postgres", 1_000_000, 1_000, "PostgreSQL"),
 )
+
+# What has figures of another kind, once whatever the number of rounds.
+PARTS = {"contacts": contacts.text, "timeline": timeline.text}
 
 
 @contextmanager
@@ -111,7 +114,7 @@ def main() -> None:
     told = argparse.ArgumentParser(prog="make bench", description=__doc__, add_help=True)
     told.formatter_class = argparse.RawDescriptionHelpFormatter
     told.add_argument("--rounds", type=int, default=5)
-    told.add_argument("--only", nargs="+", choices=[one.name for one in SCENARIOS], metavar="SCENARIO")
+    told.add_argument("--only", nargs="+", choices=[*(one.name for one in SCENARIOS), *PARTS], metavar="PART")
     told.add_argument("--records", type=int, help="instead of the scenarios' own")
     told.add_argument("--without-peers", action="store_true")
     told.add_argument("--write", action="store_true", help=f"keep the results in {report.PLACE}")
@@ -132,9 +135,10 @@ def main() -> None:
                 )
                 names = OURS if given.without_peers else one.names
                 play(scenario, names, postgres if one.database == "PostgreSQL" else None, results)
-    print(results.text())
+    parts = [told() for name, told in PARTS.items() if given.only is None or name in given.only]
+    print("\n\n".join([results.text(), *parts]))
     if given.write:
-        report.PLACE.write_text(results.page(), encoding="utf-8")
+        report.PLACE.write_text("\n\n".join([results.page().rstrip(), *parts]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -136,20 +136,22 @@ def measured(url: str, accounts: str, kind: str) -> list[measure.Measured]:
         return [measure.run([*ropewalk, "Bench", kind], environ) for _ in range(2)]
 
 
-def main(rows: int) -> None:
+def text(rows: int = 100_000) -> str:
     with api(rows) as url:
         by_kind = {
             "accounts": measured(url, "/customers", "accounts"),
             "contacts": measured(url, "/few", "contacts"),
         }
+    lines = [f"contacts beside accounts, {rows:,} of each:"]
     for number, what in enumerate(("first load", "nothing changed")):
         accounts, contacts = (by_kind[kind][number] for kind in ("accounts", "contacts"))
-        print(
-            f"{what}: accounts {accounts.cpu:.2f} s CPU ({accounts.peak_mb:.0f} MB), contacts {contacts.cpu:.2f} s"
+        lines.append(
+            f"- {what}: accounts {accounts.cpu:.2f} s CPU ({accounts.peak_mb:.0f} MB), contacts {contacts.cpu:.2f} s"
             f" ({contacts.peak_mb:.0f} MB): {contacts.cpu / accounts.cpu:.2f} times"
         )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
     asked = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    serve(asked) if sys.argv[2:] == ["serve"] else main(asked)
+    serve(asked) if sys.argv[2:] == ["serve"] else print(text(asked))

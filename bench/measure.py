@@ -10,7 +10,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Measured:
 
 
 # Compiled once, as where it is installed.
-_ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Failed(Exception):
@@ -36,7 +37,7 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
     """`environ` goes over that of this process."""
     before = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=ROOT, env={**_ENVIRON, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=ROOT, env={**ENVIRON, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout is not None
         said = process.stdout.read()
@@ -63,17 +64,26 @@ def _serve(command: Sequence[str], environ: Mapping[str, str]) -> float:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     before = time.perf_counter()
+    with serving(command, environ, port):
+        return time.perf_counter() - before
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], environ: Mapping[str, str], port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`ropewalk serve`, from its first answer on."""
     with subprocess.Popen(
         [*command, "--port", str(port)],
         cwd=ROOT,
-        env={**_ENVIRON, **environ},
+        env={**ENVIRON, **environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
             while not _answers(port) and process.poll() is None:
                 time.sleep(0.01)
-            return time.perf_counter() - before
+            yield process
         finally:
             process.terminate()
 

@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["ROPEWALK_DATA_DIR"] = str(folder / "data")
     os.environ["ROPEWALK_SECRET_KEY"] = _KEY
     os.environ["DJANGO_SETTINGS_MODULE"] = "ropewalk.settings"
+    # Where an environment forbids it, every worker, and every process that a test starts, would compile all source anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if config.getoption("--db") == "postgres":
         os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
 
@@ -52,8 +55,22 @@ def pytest_configure(config: pytest.Config) -> None:
         # A file, like outside of tests: threads, write-ahead log and locks are then the real ones.
         # Changed in place: in the workers of a parallel run Django has read its settings by now.
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(folder / "test.sqlite")
+    # A tenth of a second and a hundred megabytes for each password; tests about passwords take the real one.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django.setup()
     sys.addaudithook(_stay_here)
+
+
+SHARED = ("site", "small")
+"""Fixtures that take seconds to make. What uses them goes to one worker; any other test goes to whichever is free."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in SHARED:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 def _postgres(config: pytest.Config, folder: Path) -> str:

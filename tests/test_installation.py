@@ -32,6 +32,7 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
             "ROPEWALK_DATA_DIR": str(tmp_path / "other"),
             "ROPEWALK_ALLOW_NETWORKS": "127.0.0.0/8, crm.internal,",
             "ROPEWALK_ALLOWED_HOSTS": "hub.example",
+            "ROPEWALK_TRUSTED_PROXIES": "10.1.0.0/16, ::1",
             "ROPEWALK_PUBLIC_URL": "https://hub.example/",
             "ROPEWALK_MAX_RECORDS": "5",
             "ROPEWALK_SECRET_KEY": f"{'n' * 32} {'o' * 32}",
@@ -42,6 +43,7 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     assert found.data_dir == tmp_path / "given"
     assert found.allow_networks == ("127.0.0.0/8", "crm.internal")
     assert found.allowed_hosts == ("hub.example",)
+    assert found.trusted_proxies == ("10.1.0.0/16", "::1")
     assert found.public_url == "https://hub.example"
     assert found.max_records == 5
     assert found.given_keys == ("n" * 32, "o" * 32)
@@ -78,6 +80,7 @@ def test_all_problems_at_once_and_no_secret_among_them() -> None:
         {
             "ROPEWALK_DATABASE_URL": "mysql://user:hunter2@host/db",
             "ROPEWALK_SECRET_KEY": "hunter2",
+            "ROPEWALK_TRUSTED_PROXIES": "10.0.0.1/8",
             "ROPEWALK_PUBLIC_URL": "hub.example",
             "ROPEWALK_MAX_PAGES": "0",
             "ROPEWALK_CA_BUNDLE": "/nowhere.pem",
@@ -87,6 +90,7 @@ def test_all_problems_at_once_and_no_secret_among_them() -> None:
     assert [path for path, _ in found] == [
         "ROPEWALK_DATABASE_URL",
         "ROPEWALK_SECRET_KEY",
+        "ROPEWALK_TRUSTED_PROXIES",
         "ROPEWALK_PUBLIC_URL",
         "ROPEWALK_MAX_PAGES",
         "ROPEWALK_CA_BUNDLE",

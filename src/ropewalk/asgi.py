@@ -1,14 +1,16 @@
 """The root, as plain ASGI: takes a request's body, within bounds of size and time, and hands it to Django in a thread.
 
 Threads stay few and keep their database connections; a request costs one only while Django works on it, however
-slowly its body came or its answer goes.
+slowly its body came or its answer goes. Requests that ask other servers have threads of their own: they wait for
+seconds, and nobody else with them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,9 +19,11 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import resolve
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from ropewalk import refusing
 from ropewalk.api.refusals import BODY_BYTES
+from ropewalk.engine.operated import installation
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
 
 Message = MutableMapping[str, Any]
@@ -31,8 +35,18 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 THREADS: Final = 8
+ASKING_THREADS: Final = 24
 WAITING: Final = 128
 BODY_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True)
+class Lane:
+    """Threads, and the requests that they work on or that wait for them."""
+
+    app: App
+    at_once: int
+    under_way: int = 0
 
 
 class Root:
@@ -40,17 +54,16 @@ class Root:
 
     def __init__(
         self,
-        django: App,
+        django: Lane,
+        asking: Lane,
         *,
         body_bytes: int,
         body_seconds: float = BODY_SECONDS,
-        at_once: int = THREADS + WAITING,
     ) -> None:
         self._django = django
+        self._asking = asking
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
-        self._at_once = at_once
-        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,10 +75,11 @@ class Root:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._under_way >= self._at_once:
+        lane = self._asking if asks_others(scope["path"]) else self._django
+        if lane.under_way >= lane.at_once:
             await _answer(scope, send, refusing.unavailable(scope["path"], 1))
             return
-        self._under_way += 1
+        lane.under_way += 1
         try:
             try:
                 body = await asyncio.wait_for(self._read(scope, receive), self._body_seconds)
@@ -78,9 +92,9 @@ class Root:
             if body is None:
                 await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
-            await self._django(_plain(scope), _replayed(body), _unbroken(send))
+            await lane.app(_plain(scope), _replayed(body), _unbroken(send))
         finally:
-            self._under_way -= 1
+            lane.under_way -= 1
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """None where it is too large, which is known before the rest has come."""
@@ -96,6 +110,11 @@ class Root:
                 return None
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+def asks_others(path: str) -> bool:
+    """Whether such a request waits for what others answer: a timeline, or a test of a stream."""
+    return path.endswith(("/events", "/test"))
 
 
 class _Gone(Exception):
@@ -166,13 +185,26 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _make() -> Root:
+def behind_proxies(app: App, proxies: Sequence[str]) -> App:
+    """`proxies` may say for whom they ask, and whether they were asked over TLS; nobody else is believed."""
+    if not proxies:
+        return app
+    trusting: App = wrap_asgi_with_proxy_headers(app, list(proxies))
+    return trusting
+
+
+def _make() -> App:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ropewalk.settings")
     wsgi: Any = get_wsgi_application()
-    django: Any = WSGIMiddleware(wsgi, workers=THREADS)
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
-    return Root(django, body_bytes=BODY_BYTES)
+    root = Root(_lane(wsgi, THREADS), _lane(wsgi, ASKING_THREADS), body_bytes=BODY_BYTES)
+    return behind_proxies(root, installation().trusted_proxies)
+
+
+def _lane(wsgi: Any, threads: int) -> Lane:
+    app: Any = WSGIMiddleware(wsgi, workers=threads)
+    return Lane(app, threads + WAITING)
 
 
 application = _make()

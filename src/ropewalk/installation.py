@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -57,6 +58,10 @@ class Installation(BaseModel):
         description="Key of the stored credentials; while it is changed `NEW OLD`. Made beside the data folder if unset.",
     )
     allowed_hosts: Names = Field(default=(), description="Host names that the web server answers to.")
+    trusted_proxies: Names = Field(
+        default=(),
+        description="Addresses or networks of proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.",
+    )
     public_url: str | None = Field(default=None, description="Where people reach this installation.")
     allow_networks: Names = Field(
         default=(),
@@ -114,6 +119,16 @@ class Installation(BaseModel):
     def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             django_database(value.get_secret_value())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"{error}; give addresses or networks such as 10.1.0.0/16") from None
         return value
 
     @field_validator("public_url")

@@ -210,4 +210,4 @@ def test_a_draft_of_its_normal_form_says_the_same(mapped):
     )
 
     assert again.digest() == draft.digest()
-    assert again.identity() == draft.identity()
+    assert again.who() == draft.who()

@@ -51,6 +51,30 @@ def test_a_quote_in_a_secret_is_found_in_json():
     assert Redactor([secret]).text(json.dumps([secret])) == '["***"]'
 
 
+KEY = "".join(f"{number:02}%" for number in range(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"<{KEY}>{KEY}{KEY}<{KEY[:-1]}", f"<***>******<{KEY[:-1]}"),
+        (f"{KEY[:90]}{KEY}", f"{KEY[:90]}***"),
+        (f"{quote(KEY)}+{KEY[:30]}{quote(KEY[30:]).lower()}", "***+***"),
+        (KEY.replace("%", "\\u0025"), "***"),
+        (f"short {KEY}", "*** ***"),
+        (KEY[:64], KEY[:64]),
+    ],
+)
+def test_a_long_secret_is_taken_out_however_it_is_written(text, expected):
+    assert Redactor([KEY, "short"]).text(text) == expected
+    assert Redactor([KEY]).text(text) == expected.replace("***", "short", "short" in text)
+
+
+def test_a_secret_of_thousands_of_characters():
+    secret = "".join(map(chr, range(0x4E00, 0x6200)))
+    assert Redactor([secret]).text(f"a {secret} b {secret[:-1]}") == f"a *** b {secret[:-1]}"
+
+
 def test_short_secrets_are_left_to_their_names():
     redactor = Redactor(["abc", ""])
     assert (redactor.text("abc"), redactor.redact({"password": "abc"})) == ("abc", {"password": "***"})
@@ -147,7 +171,9 @@ def test_names_that_hold_credentials(name, secret):
     assert redact.is_secret_name(name) is secret
 
 
-SECRETS = st.text(min_size=4, max_size=30).filter(lambda text: text.isprintable())
+# Of the long ones only the head is looked for at once.
+LONG = st.text(min_size=4, max_size=6).map(lambda text: text * 20)
+SECRETS = (st.text(min_size=4, max_size=30) | LONG).filter(lambda text: text.isprintable())
 PLAIN = st.text(alphabet='abc /+=%:&?-_\\"', max_size=10)
 
 

@@ -1,10 +1,12 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from ropewalk.core.events import Event
+from ropewalk.core.redact import Redactor
 from ropewalk.core.timeline import Cursor, Filter, days, merge, newest_first, ordered, page, place
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -139,6 +141,46 @@ def test_what_is_no_cursor_is_refused(value):
 )
 def test_a_filter(wanted, kept):
     assert wanted.keeps(event(user="Ada", properties='{"city":"München"}'.encode())) is kept
+
+
+SEEN = {
+    'the "best" plan': ["a\\b", "line\nbreak"],
+    "Straße": {"Été": 1.5, "paid": True, "none": None, "deep": [{"n": 42}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ('"BEST"', True),
+        ("a\\b", True),
+        ("line\nbreak", True),
+        ("STRASSE", True),
+        ("e\u0301te\u0301", True),
+        ("ÉTÉ", True),
+        ("1.5", True),
+        ("true", True),
+        ("42", True),
+        ('\\"best', False),
+        ("\\n", False),
+        ("\\\\b", False),
+        ('":', False),
+        ("null", False),
+        ("{", False),
+        (",", False),
+        ("[", False),
+    ],
+)
+def test_text_is_looked_for_in_what_is_seen(text, seen):
+    assert Filter(text=text).keeps(event(properties=msgspec.json.encode(SEEN))) is seen
+
+
+def test_a_secret_is_not_found():
+    told = event(name="of t-oken", user="t-oken", properties=b'{"echo":"Bearer t-oken"}')
+    shown = Redactor(["t-oken"]).values
+
+    found = [Filter(text=text).keeps(told, shown) for text in ("t-o", "t-oken", "bearer", "of ")]
+    assert found == [False, False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -137,11 +137,6 @@ def make_world(name: str) -> World:
 
 
 @pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
 def _one_minute_each() -> Iterator[None]:
     """No test spends another one's calls."""
     from ropewalk.api import auth, rate

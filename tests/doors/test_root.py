@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.asgi import Root, application
+from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies
 
 Message = dict[str, Any]
 
@@ -64,8 +64,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def bounded(**more: Any) -> Root:
-    return Root(echo, **{"body_bytes": 10, "body_seconds": 0.05, **more})
+def bounded(at_once: int = 8, **more: Any) -> Root:
+    lane = Lane(echo, at_once)
+    return Root(lane, lane, **{"body_bytes": 10, "body_seconds": 0.05, **more})
 
 
 def part(body: bytes, more: bool = True) -> Message:
@@ -125,6 +126,26 @@ def test_more_callers_than_it_can_serve() -> None:
     assert (status, json.loads(body)["error_code"], headers["retry-after"]) == (503, "unavailable", "1")
 
 
+def test_who_asks_others_keeps_nobody_else_waiting() -> None:
+    """However many there are of them."""
+    root = Root(Lane(echo, 1), Lane(echo, 0), body_bytes=10)
+
+    asked = {path: ask(root, scope(path))[0] for path in ("/v1/accounts", "/v1/accounts/1/events")}
+
+    assert asked == {"/v1/accounts": 200, "/v1/accounts/1/events": 503}
+
+
+def test_every_operation_that_asks_others_is_known() -> None:
+    from ropewalk.api.v1 import api
+
+    paths = [path for path in api.get_openapi_schema()["paths"] if asks_others(path)]
+    assert sorted(paths) == [
+        "/v1/accounts/{account_id}/events",
+        "/v1/connectors/{connector_id}/streams/{kind}/test",
+        "/v1/test",
+    ]
+
+
 def test_a_caller_who_hangs_up_is_let_go() -> None:
     assert ask(bounded(), scope(method="POST"), part(b"0"), {"type": "http.disconnect"}) == (0, {}, b"")
 
@@ -149,6 +170,40 @@ def test_a_path_of_any_bytes(path: str) -> None:
     of = {**scope(), "path": path}
 
     assert ask(application, of)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("proxies", "caller", "forwarded", "seen"),
+    [
+        ((), "127.0.0.1", "203.0.113.9", ("127.0.0.1", "http")),
+        (("10.0.0.0/8",), "127.0.0.1", "203.0.113.9", ("127.0.0.1", "http")),
+        (("127.0.0.1",), "127.0.0.1", "203.0.113.9", ("203.0.113.9", "https")),
+        # What the caller had written there itself stands further left.
+        (
+            ("10.0.0.0/8", "127.0.0.1"),
+            "127.0.0.1",
+            "192.0.2.1, 203.0.113.9, 10.2.3.4",
+            ("203.0.113.9", "https"),
+        ),
+        (("::1",), "::1", "2001:db8::7", ("2001:db8::7", "https")),
+        (("127.0.0.1",), "127.0.0.1", "", ("127.0.0.1", "http")),
+    ],
+    ids=["none", "another", "one", "two", "ipv6", "silent"],
+)
+def test_proxies_that_are_trusted_say_who_asks(
+    proxies: tuple[str, ...], caller: str, forwarded: str, seen: tuple[str, str]
+) -> None:
+    found = []
+
+    async def app(of: Any, receive: Any, send: Any) -> None:
+        found.append((of["client"][0], of["scheme"]))
+
+    headers = {"x_forwarded_for": forwarded} if forwarded else {}
+    ask(
+        behind_proxies(app, proxies), scope(**headers, x_forwarded_proto="https") | {"client": (caller, 5000)}
+    )
+
+    assert found == [seen]
 
 
 def test_it_starts_and_stops() -> None:

@@ -70,9 +70,7 @@ class Installation:
         self._server = os.environ.get("ROPEWALK_DATABASE_URL")
         self._database = f"e2e_{uuid.uuid4().hex}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ROPEWALK_")}
-        # Each of the many processes would compile the source anew.
-        for name in ("DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE"):
-            kept.pop(name, None)
+        kept.pop("DJANGO_SETTINGS_MODULE", None)
         self.environ = kept | {
             "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
             "PYTHONWARNINGS": "ignore",

@@ -6,10 +6,14 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.e2e.installation import Api, Installation, free_port, until
 from tests.fakes import customers
 from tests.fakes.drf import STREAMS, RestFramework, drf
 from tests.fakes.kinto import STREAM, Kinto, kinto
+
+pytestmark = pytest.mark.any_database
 
 MAPPING = [
     {"from": "id", "to": "externalCustomerId"},

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.installation import Api, Installation, free_port
 
+pytestmark = pytest.mark.any_database
+
 
 def found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)

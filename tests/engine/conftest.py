@@ -32,7 +32,6 @@ def loopback(settings: Any, queue: None) -> Any:
     clock that the test moves."""
     from tests.engine.world import Clock
 
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ROPEWALK = settings.ROPEWALK.model_copy(
         update={"allow_networks": ("127.0.0.0/8",), "rate_limit": 10**6}
     )

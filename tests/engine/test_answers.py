@@ -65,14 +65,39 @@ def test_all_organizations_together_keep_no_more_than_the_process_may(kept: Answ
     assert limits.KEPT_BYTES - 15 * MB < kept.weight <= limits.KEPT_BYTES
 
 
-def test_no_more_threads_than_there_may_be(kept: Answers[Reading]) -> None:
+@pytest.mark.parametrize(
+    ("organizations", "threads"),
+    [(1, limits.LIVE_THREADS // 2), (len(ORGANIZATIONS), limits.LIVE_THREADS)],
+)
+def test_no_more_threads_than_there_may_be(organizations: int, threads: int, kept: Answers[Reading]) -> None:
+    """One alone has half of them, and the others what they leave each other."""
     end, before = threading.Event(), {*threading.enumerate()}
-    flights = [kept.ask(ORGANIZATIONS[0], number, lambda: Reading(0, end)) for number in range(100)]
+    flights = [
+        kept.ask(organization, number, lambda: Reading(0, end))
+        for organization in ORGANIZATIONS[:organizations]
+        for number in range(50)
+    ]
     busy = {*threading.enumerate()} - before
     end.set()
 
     assert all(flight.landed.wait(10) for flight in flights)
-    assert len(busy) <= limits.LIVE_THREADS
+    assert len(busy) == threads
+
+
+def test_whoever_comes_next_is_answered_at_once_however_many_of_others_hang(kept: Answers[Reading]) -> None:
+    end = threading.Event()
+    hanging = [
+        kept.ask(organization, number, lambda: Reading(0, end))
+        for organization in ORGANIZATIONS[:4]
+        for number in range(100)
+    ]
+
+    for organization in ORGANIZATIONS[4:]:
+        landed(kept, organization, 1)
+
+    assert not any(flight.landed.is_set() for flight in hanging)
+    end.set()
+    assert all(flight.landed.wait(10) for flight in hanging)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from tests.engine.world import World
 from tests.fakes.vendors import VENDORS, Expected, Vendor
 from tests.fakes.vendors.numbered import Desk
 
+pytestmark = pytest.mark.any_database
+
 _PAGING: TypeAdapter[Any] = TypeAdapter(PagingSettings)
 
 

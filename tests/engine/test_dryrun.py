@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from ropewalk.store.models import Account, Change, Contact, LedgerRow, Stream, StreamRecord, TrackedField
+from ropewalk.store.models import (
+    Account,
+    Change,
+    Contact,
+    LedgerRow,
+    Stream,
+    StreamRecord,
+    TrackedField,
+    WaitingContact,
+)
 from tests.engine.cases import MAPPING
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, Refused, World, brief as whole, complete, iso
@@ -62,7 +71,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def everything() -> dict[str, Any]:
     """Whatever a run may write, but for runs and their ledgers."""
-    tables = (Account, Change, Contact, Stream, StreamRecord, TrackedField)
+    tables = (Account, Change, Contact, Stream, StreamRecord, TrackedField, WaitingContact)
     return {table.__name__: list(table.objects.order_by("pk").values()) for table in tables}
 
 

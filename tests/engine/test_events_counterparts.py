@@ -13,6 +13,8 @@ from tests.fakes import customers
 from tests.fakes.drf import STREAMS, drf
 from tests.fakes.kinto import STREAM, kinto
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def book(world: World) -> Iterator[Book]:

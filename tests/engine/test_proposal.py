@@ -22,6 +22,8 @@ from tests.engine.world import World
 from tests.fakes import customers
 from tests.fakes.shapes import Pages
 
+pytestmark = pytest.mark.any_database
+
 URL = "https://api.example.com/v1/companies"
 ROWS: list[dict[str, Any]] = [
     {

@@ -18,6 +18,8 @@ from tests.engine.world import START, World, iso
 from tests.fakes import Asked, Fake, customers
 from tests.fakes.shapes import Pages
 
+pytestmark = pytest.mark.any_database
+
 
 def recorded(world: World, connector: str) -> tuple[dict[str, Any], str]:
     answer, made = probe.record_stream(world.org, world.owner, UUID(connector), "accounts", world.clock)

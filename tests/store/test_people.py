@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from ropewalk import settings as shipped
 from ropewalk.core.actors import SYSTEM, Actor
 from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound
@@ -21,7 +23,8 @@ def add(org: UUID, now: datetime, email: str, role: str = "member") -> Member:
 
 
 @pytest.mark.django_db
-def test_the_first_start_makes_an_organization_and_its_owner(now: datetime) -> None:
+def test_the_first_start_makes_an_organization_and_its_owner(now: datetime, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = shipped.PASSWORD_HASHERS
     organization, owner, password = people.init(organization=" Acme ", owner=" Ada@Acme.example ", now=now)
 
     assert (organization.name, owner.role, owner.user.email) == ("Acme", "owner", "ada@acme.example")

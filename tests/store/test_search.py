@@ -198,3 +198,27 @@ def test_a_page_of_accounts_is_two_queries(org: UUID, now: datetime, count: int)
 
     assert len(queries) == 2
     assert len(page.items) == count
+
+
+def test_an_exact_name_is_found_whatever_else_holds_it(org: UUID, stranger: UUID, now: datetime) -> None:
+    def made(of: UUID, **values: JSON) -> UUID:
+        return byhand.create(of, values, actor={}, now=now).id
+
+    id_1 = made(org, externalCustomerId="1", companyName="First")
+    upper, lower = (made(org, externalCustomerId=each) for each in ("X-1", "x-1"))
+    acme = made(org, companyName="Acme", companyDomain="acme.example")
+    twins = [made(org, companyName=name, companyDomain="twins.example") for name in ("One", "Two")]
+    called_like_a_domain = made(org, companyName="twins.example")
+    for number in range(12):
+        made(org, externalCustomerId=f"1{number}", companyName=f"Acme {number}")
+    made(stranger, externalCustomerId="1")
+
+    def found(text: str) -> list[UUID]:
+        return [each.id for each in search.named(org, text, limit=10)]
+
+    assert [found(text) for text in (" 1 ", "X-1", "x-1", "ACME", "https://www.Acme.example/x")] == [
+        [id_1], [upper], [lower], [acme], [acme],
+    ]  # fmt: skip
+    assert found("twins.example") == twins[::-1]
+    assert found("Acm") == []
+    assert called_like_a_domain not in found("twins.example")

@@ -112,12 +112,8 @@ def _account(organization_id: UUID, text: str) -> Account:
     except (ValueError, NotFound):
         # Some systems' own ids have the same shape.
         pass
-    there = search.accounts(organization_id, q=text, limit=_LISTED).items
-    wanted = text.strip().casefold()
-    for column in ("external_customer_id", "company_domain", "company_name"):
-        exact = [one for one in there if str(getattr(one, column) or "").casefold() == wanted]
-        if len(exact) == 1:
-            return exact[0]
+    there = search.named(organization_id, text, limit=_LISTED)
+    there = there or search.accounts(organization_id, q=text, limit=_LISTED).items
     if len(there) == 1:
         return there[0]
     if not there:

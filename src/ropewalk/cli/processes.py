@@ -242,7 +242,8 @@ class _Serving:
                 return
         self._called.output.note(f"Ropewalk is up: {self._url} (Ctrl-C stops it)")
         if self._first_start:
-            self._called.output.note(f"Create your organization: {self._url}{self._first_start}")
+            reached_at = self._called.settings().public_url or self._url
+            self._called.output.note(f"Create your organization: {reached_at}{self._first_start}")
 
     def _start_worker(self) -> None:
         self._worker = worker_beside()

@@ -7,7 +7,7 @@ make accounts, and say nothing about the one that they belong to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,16 @@ from ropewalk.core.reasons import shown
 from ropewalk.core.values import JSON, canonical, digest
 
 MatchBy = Literal["domain", "external_id"]
+OWN_IDS = ("id", "_id", "Id", "ID", "uuid")
+"""Where records have an id of their own."""
+
+
+class Who(NamedTuple):
+    """What tells one contact from another while its account is not known: its email and what it is matched by. And
+    `person`, which stays when the match value changes: its email and its record's own id, where that has one."""
+
+    identity: str
+    person: str | None
 
 
 class ContactDraft(msgspec.Struct):
@@ -33,22 +43,26 @@ class ContactDraft(msgspec.Struct):
     values: dict[str, str | None]
     notices: dict[str, int] = {}
     said: bytes = b""
+    own_id: str | None = None
     about: UUID | None = None
 
-    def identity(self) -> str:
-        """What tells it from others while its account is not known."""
-        return digest(canonical([self.email, self.keys])).hex()  # type: ignore[list-item]
+    def who(self) -> Who:
+        identity = digest(canonical([self.email, self.keys])).hex()  # type: ignore[list-item]
+        if self.own_id is None:
+            return Who(identity, None)
+        return Who(identity, digest(canonical([self.email, self.own_id])).hex())
 
     def digest(self, salt: bytes = b"") -> bytes:
         return digest(self.said, salt)
 
 
 def contact_draft(mapped: dict[str, Any], match_by: MatchBy) -> ContactDraft:
-    """Raises `RowRefused`: missing_email, invalid_email, or what `match_keys` raises."""
+    """`mapped` may hold one of `OWN_IDS` too. Raises `RowRefused`: missing_email, invalid_email, or what `match_keys`
+    raises."""
     email = _email(mapped.get("email"))
     keys = match_keys(mapped, {}, match_by)
     values = {name: _text(name, mapped[name]) for name in CONTACT_TEXTS if name in mapped}
-    draft = ContactDraft(email, keys, values)
+    draft = ContactDraft(email, keys, values, own_id=_own_id(mapped))
     draft.said = canonical([email, keys, values])  # type: ignore[list-item]
     if len(draft.said) > limits.VALUE_BYTES or b"\\u0000" in draft.said:
         for name, value in values.items():
@@ -72,6 +86,13 @@ def _email(value: JSON) -> str:
             f"email {shown(value)} is no email address. Map another path, or fix the record at the source.",
         )
     return email
+
+
+def _own_id(mapped: Mapping[str, JSON]) -> str | None:
+    for name in OWN_IDS:
+        if name in mapped:
+            return normalise.external_id(mapped[name])
+    return None
 
 
 def _text(name: str, value: JSON) -> str | None:

@@ -152,6 +152,14 @@ def slow(asked: Asked, seconds: float) -> str:
     return told
 
 
+def crowded(seconds: float) -> str:
+    """For a stream whose turn did not come in time."""
+    return (
+        f"It was not asked: within {seconds:.3g} s other queries of this organization did not end, and only so many run at "
+        "once. Their sources are the slow ones."
+    )
+
+
 def hint(about: str, auth: str, records_path: str) -> str:
     """Which setting to look at, and what it is now."""
     match about:

@@ -6,11 +6,16 @@ import base64
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
 SHORTEST = 4
 """Shorter secrets can't be told from ordinary text; they are redacted by name only."""
+
+HEAD = 64
+"""So many characters of a secret are looked for by an expression. One for all of a long secret would take seconds to
+compile; what follows is compared where the head was found."""
 
 _NAME = re.compile(
     r"authori[sz]ation|cookie|passw(or)?d|passphrase|secret|credential|bearer|signature|jwt"
@@ -49,17 +54,35 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret for secret in secrets if len(secret) >= SHORTEST}
         # The longest first: a secret may be a part of another.
-        forms = sorted(
+        self._forms = sorted(
             {form for secret in known for form in _forms(secret)}, key=lambda form: (-len(form), form)
         )
+        self._long = [form for form in self._forms if len(form) > HEAD]
         self.marker = _marker(known)
-        self._pattern = re.compile("|".join(map(_spellings, forms))) if forms else None
+
+    @cached_property
+    def _heads(self) -> re.Pattern[str]:
+        return re.compile("|".join({_spellings(form[:HEAD]): None for form in self._long}))
+
+    @cached_property
+    def _short(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(_spellings, self._forms[len(self._long) :])))
 
     def text(self, text: str) -> str:
         """Without any of the secrets: as they are, in base64, URL-encoded or JSON-escaped, alone or inside."""
-        if self._pattern is None:
-            return text
-        return self._pattern.sub(self.marker, text)
+        if self._long:
+            text = self._without_long(text)
+        return self._short.sub(self.marker, text) if len(self._forms) > len(self._long) else text
+
+    def _without_long(self, text: str) -> str:
+        pieces, taken, start = [], 0, 0
+        while found := self._heads.search(text, start):
+            end = max(_end(form, text, found.start()) for form in self._long)
+            start = found.start() + 1
+            if end:
+                pieces += [text[taken : found.start()], self.marker]
+                taken = start = end
+        return "".join([*pieces, text[taken:]])
 
     def quote(self, text: str) -> str:
         """For a message: also without what parameters carry that are called like a secret of somebody else's."""
@@ -121,20 +144,34 @@ def _spellings(form: str) -> str:
 
 
 def _spelling(character: str) -> str:
-    """A character as it is, or URL-encoded, or escaped in JSON."""
-    data = character.encode("utf-8", "surrogatepass")
-    ways = [re.escape(character), "".join(f"%{_hex(f'{byte:02x}')}" for byte in data)]
+    hexadecimal, exact = _ways(character)
+    return f"(?:{'|'.join([*map(_in_either_case, hexadecimal), *map(re.escape, exact)])})"
+
+
+def _end(form: str, text: str, start: int) -> int:
+    """Where the form ends that begins there, whichever way each of its characters is written; 0 if it doesn't."""
+    ends = {start}
+    for character in form:
+        hexadecimal, exact = _ways(character)
+        ends = {end + len(way) for end in ends for way in exact if text.startswith(way, end)} | {
+            end + len(way) for end in ends for way in hexadecimal if text[end : end + len(way)].lower() == way
+        }
+    return max(ends, default=0)
+
+
+def _ways(character: str) -> tuple[list[str], list[str]]:
+    """URL-encoded or escaped by its number in JSON; otherwise escaped, and as it is."""
     units = character.encode("utf-16-be", "surrogatepass")
-    ways.append("".join(rf"\\u{_hex(units[i : i + 2].hex())}" for i in range(0, len(units), 2)))
-    if character == " ":
-        ways.append(r"\+")
-    if character in _JSON_ESCAPES:
-        ways.append(re.escape("\\" + _JSON_ESCAPES[character]))
-    return f"(?:{'|'.join(reversed(ways))})"
+    hexadecimal = [
+        "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)),
+        "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass")),
+    ]
+    escaped = ["\\" + _JSON_ESCAPES[character]] if character in _JSON_ESCAPES else []
+    return hexadecimal, [*escaped, *("+" * (character == " ")), character]
 
 
 _JSON_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
-def _hex(digits: str) -> str:
-    return "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in digits)
+def _in_either_case(way: str) -> str:
+    return re.sub("[a-f]", lambda digit: f"[{digit[0]}{digit[0].upper()}]", re.escape(way))

@@ -37,8 +37,13 @@ _ABOUT = {
     "secret_unusable": "credential",
     "secret_not_bound": "credential",
     "token_refused": "credential",
+    "wrong_key": "credential",
+    "key_missing": "credential",
+    "key_unreadable": "credential",
     "records_path": "records_path",
     "not_json": "records_path",
+    "invalid_settings": "",
+    "unknown_source": "",
 }
 
 

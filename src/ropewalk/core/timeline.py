@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any, TypeAlias
+from unicodedata import normalize
+
+import msgspec
 
 from ropewalk.core.events import Event
 from ropewalk.core.values import JSON
@@ -82,8 +85,9 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What of a timeline is wanted. Times: from `start` on, before `end`. `name` and `user` ignore case; `text` may
-    stand anywhere in the event."""
+    """What of a timeline is wanted. Times: from `start` on, before `end`. `name`, `user` and `text` ignore case, and how
+    a letter with an accent is composed; `text` may be a part of whatever is seen of the event: its name, its user, and
+    the names and values of its properties."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -91,23 +95,38 @@ class Filter:
     user: str = ""
     text: str = ""
 
-    def keeps(self, event: Event) -> bool:
+    def keeps(self, event: Event, shown: Callable[[Any], Any] | None = None) -> bool:
+        """`shown`: a value as it may be seen, without secrets."""
         if self.start is not None and event.at < self.start:
             return False
         if self.end is not None and event.at >= self.end:
             return False
-        if self.name and event.name.casefold() != self.name.casefold():
+        if self.name and _folded(event.name) != _folded(self.name):
             return False
-        if self.user and (event.user or "").casefold() != self.user.casefold():
+        if self.user and _folded(event.user or "") != _folded(self.user):
             return False
-        return not self.text or self._says(event, self.text.casefold())
+        if not self.text:
+            return True
+        seen = [event.name, event.user, msgspec.json.decode(event.properties)]
+        wanted = _folded(self.text)
+        # What would be redacted is not looked for; and redacting takes longer than looking.
+        return _says(seen, wanted) and (shown is None or _says(shown(seen), wanted))
 
-    def _says(self, event: Event, text: str) -> bool:
-        return (
-            text in event.name.casefold()
-            or text in (event.user or "").casefold()
-            or text in event.properties.decode(errors="replace").casefold()
-        )
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+def _says(value: Any, wanted: str) -> bool:
+    if isinstance(value, str):
+        return wanted in _folded(value)
+    if isinstance(value, dict):
+        return any(_says(name, wanted) or _says(item, wanted) for name, item in value.items())
+    if isinstance(value, list):
+        return any(_says(item, wanted) for item in value)
+    return value is not None and wanted in msgspec.json.encode(value).decode().lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -52,12 +52,17 @@ class Flight(Generic[R]):
 
 class Answers(Generic[R]):
     """Of each query the newest flight without an end (its head), and the newest one that goes on from a page (its
-    tail). All its threads and all that it keeps are bounded; what nobody has asked for longest goes first."""
+    tail). All its threads and all that it keeps are bounded; what nobody has asked for longest goes first.
+
+    An organization may take a thread while it has fewer than are free: half of them where it is alone, and whoever
+    comes next finds one at once, however long the others' sources hang."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._flights: OrderedDict[tuple[UUID, Hashable, Slot], Flight[R]] = OrderedDict()
+        self._running: Counter[UUID] = Counter()
+        self._queued: dict[UUID, deque[Flight[R]]] = {}
         self._threads = ThreadPoolExecutor(limits.LIVE_THREADS, thread_name_prefix="ropewalk-live")
 
     def ask(
@@ -84,10 +89,24 @@ class Answers(Generic[R]):
             flight = Flight(reading(), start, end)
             self._flights[organization_id, query, slots[-1]] = flight
             self._flights.move_to_end((organization_id, query, slots[-1]))
-        self._threads.submit(self._fly, flight)
+            self._queued.setdefault(organization_id, deque()).append(flight)
+            self._start()
         return flight
 
-    def _fly(self, flight: Flight[R]) -> None:
+    def _start(self) -> None:
+        """Whoever may: the organization with the fewest under way first."""
+        while self._queued:
+            organization_id = min(self._queued, key=lambda each: self._running[each])
+            if self._running[organization_id] >= limits.LIVE_THREADS - self._running.total():
+                return
+            queue = self._queued[organization_id]
+            flight = queue.popleft()
+            if not queue:
+                del self._queued[organization_id]
+            self._running[organization_id] += 1
+            self._threads.submit(self._fly, organization_id, flight)
+
+    def _fly(self, organization_id: UUID, flight: Flight[R]) -> None:
         try:
             flight.reading.run()
         finally:
@@ -95,6 +114,10 @@ class Answers(Generic[R]):
                 seconds = FAILED_SECONDS if flight.reading.failed else limits.KEPT_SECONDS
                 flight.kept_until = self._clock.monotonic() + seconds
                 self._make_room()
+                self._running[organization_id] -= 1
+                if not self._running[organization_id]:
+                    del self._running[organization_id]
+                self._start()
             flight.landed.set()
 
     def _make_room(self) -> None:
@@ -120,6 +143,8 @@ class Answers(Generic[R]):
             return sum(flight.reading.weight for flight in self._flights.values())
 
     def close(self) -> None:
+        with self._lock:
+            self._queued.clear()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 

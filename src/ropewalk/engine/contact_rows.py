@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 
 from ropewalk.core import contacts, mapping, matching
-from ropewalk.core.contacts import ContactDecision, ContactDraft, MatchBy, contact_draft
+from ropewalk.core.contacts import OWN_IDS, ContactDecision, ContactDraft, MatchBy, Who, contact_draft
 from ropewalk.core.decide import Decision, held, outdated
 from ropewalk.core.drafts import MatchKeys
-from ropewalk.core.mapping import MATCH_FIELDS
+from ropewalk.core.mapping import MATCH_FIELDS, MappingEntry
 from ropewalk.core.matching import Index, Match
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.stage import Stage
@@ -21,6 +21,8 @@ from ropewalk.store import accounts, waiting
 from ropewalk.store.accounts import AccountWrites
 from ropewalk.store.ids import new_id
 from ropewalk.store.waiting import Waiting
+
+_OWN_IDS = [MappingEntry(from_=name, to=name) for name in OWN_IDS]
 
 
 class ContactRows:
@@ -37,13 +39,13 @@ class ContactRows:
         self._connector = connector_id
         self._stage = stage
         self._match_by: MatchBy = settings.match_by
-        self.plan = mapping.compile(settings.mapping)
+        self.plan = mapping.compile([*settings.mapping, *_OWN_IDS])
         self.keys = mapping.keys(settings.mapping, self._match_by, "email")
         named = MATCH_FIELDS[self._match_by]
         self._held = held({name: accounts.examples(organization_id, name) for name in named})
         self._matches: dict[MatchKeys, Match] = {}
         self._writes = AccountWrites()
-        self._taken: list[str] = []
+        self._no_more: list[Who] = []
         self._waiting: list[Waiting] = []
         self._loaded: set[UUID] = set()
 
@@ -69,7 +71,7 @@ class ContactRows:
                 draft.about = contacts.subject(match.candidate.account_id, draft.email)
         self._loaded = {draft.about for draft in drafts if draft.about is not None}
         self._writes = AccountWrites()
-        self._taken, self._waiting = [], []
+        self._no_more, self._waiting = [], []
 
     def loaded(self) -> Sequence[UUID]:
         return list(self._loaded)
@@ -79,8 +81,9 @@ class ContactRows:
 
     def passed(self, draft: ContactDraft, raw: msgspec.Raw | bytes, decision: Decision) -> Iterable[UUID]:
         if decision.reason == "no_match":
-            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.identity(), bytes(raw)))
+            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.who(), bytes(raw)))
         if decision.reason in ("ambiguous_match", "deleted_here"):
+            self._no_more.append(draft.who())
             return [contacts.subject(one.account_id, draft.email) for one in decision.candidates]
         return ()
 
@@ -96,7 +99,7 @@ class ContactRows:
             decision.change.apply(account)
             self._writes.contacts.take(account, decision.change)
         if match.kind == "one":
-            self._taken.append(draft.identity())
+            self._no_more.append(draft.who())
         return decision
 
     def outdated(self, draft: ContactDraft) -> Decision:
@@ -104,7 +107,7 @@ class ContactRows:
 
     def write(self, taken: Sequence[Decision], progress: Progress) -> None:  # noqa: ARG002
         self._stage.write(self._writes, {})
-        self._stage.wait(self._waiting, self._taken)
+        self._stage.wait(self._waiting, self._no_more)
 
 
 def link_key(settings: Any, record: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from ropewalk.core import window
+from ropewalk.core.contacts import Who
 from ropewalk.core.matching import Candidate
 from ropewalk.core.window import Chain, Opening
 from ropewalk.engine.stage import Learned
@@ -123,7 +124,7 @@ class Rehearsal:
         self._overlay.put_records(states)
         return new
 
-    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[Who]) -> None:
         """Nobody waits for what is only imagined."""
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None:

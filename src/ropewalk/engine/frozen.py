@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import BaseModel
 
+from ropewalk.core.checking import check
+from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,18 @@ class Frozen:
         baseline: str,
         resets: int,
     ) -> Self:
-        source = REGISTRY[slug]
+        """Raises `MustFix` (unknown_source, invalid_settings): another version may have saved them."""
         known = cast(Kind, kind)
+        source = REGISTRY.get(slug)
+        if source is None or known not in source.kinds:
+            raise MustFix(
+                "unknown_source", f"This version of Ropewalk can't read {kind} from a source called {slug}."
+            )
         return cls(
             source,
             known,
-            source.settings.model_validate(connector),
-            source.kinds[known].settings.model_validate(stream, context=ANY_CEILING),
+            _saved(source.settings, connector),
+            _saved(source.kinds[known].settings, stream),
             baseline,
             resets,
         )
@@ -83,3 +92,12 @@ class Frozen:
 
     def salt(self, *more: str) -> bytes:
         return digest("\n".join((self.baseline, str(self.resets), *more)).encode())
+
+
+def _saved(model: type[M], settings: dict[str, Any]) -> M:
+    try:
+        return check(model, settings, ANY_CEILING)
+    except MustFix as error:
+        found = "; ".join(f"{one.path}: {one.message}" if one.path else one.message for one in error.problems)
+        message = f"The saved settings can't be used any more; save them again. {found}"
+        raise MustFix(error.code, message, error.problems) from None

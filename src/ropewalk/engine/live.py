@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Page, Window
 from ropewalk.store import alignment, secrets, streams
 from ropewalk.store.models import Account, Connector, Stream
-from ropewalk.store.secrets import Stored
+from ropewalk.store.secrets import Sealed
 
 log = structlog.get_logger()
 
@@ -87,6 +88,7 @@ class LiveReading:
         self.milliseconds = 0
         self.failure: Failure | None = None
         self.timed_out = False
+        self.begun = False
         self.redactor = Redactor(way.credentials.values())
         self._weight = 0
         self._ordered: list[Event] | None = None
@@ -103,27 +105,38 @@ class LiveReading:
         clock = self._way.clock
         began = clock.monotonic()
         try:
-            self._read()
+            self.begun = began < self._deadline
+            if self.begun:
+                self._read()
+            else:
+                self.timed_out, self.failure = True, self.late()
         except Exception as error:
             log.error("live_query_failed", exc_info=error)
             self.failure = Failure("internal", "Ropewalk itself failed here; its log says why.", "")
         self.milliseconds = round((clock.monotonic() - began) * 1_000)
         self._ordered = ordered(self.collected)
 
+    def late(self) -> Failure:
+        """Of one that has not ended by its deadline."""
+        settings, seconds = self._way.frozen.stream, self._seconds
+        message = eventnotes.slow(asked(settings), seconds) if self.begun else eventnotes.crowded(seconds)
+        return Failure("timeout", message, "url" if self.begun else "")
+
     def _read(self) -> None:
         way = self._way
         budget = connection.budget(way.connector.id, way.frozen.connector, way.clock)
         client = connection.client(way.clock)
         with client.bind(way.credentials, budget=budget, deadline=self._deadline, retries=RETRIES) as fetch:
-            reading = way.frozen.reading
+            reading, opened = way.frozen.reading, connection.Opened(fetch)
             try:
                 for page in reading.read(way.frozen.connector, way.frozen.stream, self._window, fetch, None):
+                    # What has been collected may be shown before the end.
+                    self.redactor = opened.redactor()
                     if not self._take(page):
                         break
             except RopewalkError as error:
-                self._fail(error, Redactor(fetch.secrets()))
-            # Access tokens are fetched on the way.
-            self.redactor = Redactor(fetch.secrets())
+                self._fail(error, opened.redactor())
+            self.redactor = opened.redactor()
 
     def _take(self, page: Page) -> bool:
         """Whether more may be read."""
@@ -154,19 +167,19 @@ class LiveReading:
         return self._ordered if self._ordered is not None else ordered(list(self.collected))
 
 
-@dataclass(slots=True)
+@dataclass
 class LiveStream:
     """An event stream, as one of a timeline's sources."""
 
     connector: Connector
     stream: Stream
-    stored: Mapping[str, Stored]
+    stored: Sealed
     answers: Answers[LiveReading]
     clock: Clock
-    frozen: Frozen = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.frozen = Frozen.of(self.connector, self.stream)
+    @cached_property
+    def frozen(self) -> Frozen:
+        return Frozen.of(self.connector, self.stream)
 
     @property
     def key(self) -> str:
@@ -181,10 +194,17 @@ class LiveStream:
         return self.connector.id
 
     def ask(self, query: Query) -> Callable[[], Answered]:
-        settings = self.frozen.stream
         if not (self.stream.enabled and self.connector.enabled):
             note = "This event stream is disabled; enable it to see its events."
             return lambda: Answered("disabled", notes=[note])
+        try:
+            return self._asked(query)
+        except RopewalkError as error:
+            failure = Failure(error.code, error.message, remedies.about(error.code))
+            return lambda: Answered("failed", error=failure)
+
+    def _asked(self, query: Query) -> Callable[[], Answered]:
+        settings = self.frozen.stream
         value = account_value(query.account, settings.match_by)
         if value is None:
             return lambda: Answered("not_asked", notes=[eventnotes.without_value(settings.match_by)])
@@ -193,11 +213,7 @@ class LiveStream:
             return lambda: Answered(
                 "not_asked", since=since, notes=[eventnotes.out_of_reach(asked(settings))]
             )
-        try:
-            flight = self._flight(query, value)
-        except RopewalkError as error:
-            failure = Failure(error.code, error.message, remedies.about(error.code))
-            return lambda: Answered("failed", error=failure)
+        flight = self._flight(query, value)
         deadline = self.clock.monotonic() + seconds_for(settings) + GRACE_SECONDS
 
         def wait() -> Answered:
@@ -207,7 +223,9 @@ class LiveStream:
         return wait
 
     def _way(self) -> Way:
-        credentials = connection.credentials_for(self.frozen.connector, self.frozen.stream, self.stored)
+        credentials = connection.credentials_for(
+            self.frozen.connector, self.frozen.stream, self.stored.open()
+        )
         return Way(self.connector, self.frozen, credentials, self.clock)
 
     def _since(self, query: Query) -> datetime:
@@ -253,7 +271,7 @@ class LiveStream:
         mine = self._not_claimed(mine, value)
         since = self._since(query)
         filter = replace(query.filter, start=since)
-        found = [event for event in mine if filter.keeps(event)]
+        found = [event for event in mine if filter.keeps(event, reading.redactor.values)]
         of_the_time = Filter(start=since, end=query.filter.end)
         came = Came(
             tally=reading.tally,
@@ -280,9 +298,8 @@ class LiveStream:
             redactor=reading.redactor,
         )
         if not landed:
-            seconds = seconds_for(settings)
-            answer.status, answer.milliseconds = "timed_out", round(seconds * 1_000)
-            answer.error = Failure("timeout", eventnotes.slow(asked(settings), seconds), "url")
+            answer.status, answer.milliseconds = "timed_out", round(seconds_for(settings) * 1_000)
+            answer.error = reading.late()
         elif reading.failure is not None:
             answer.status = "timed_out" if reading.timed_out else "failed"
             answer.error = reading.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -317,24 +318,34 @@ def take_waiting(clock: Clock, organization_id: UUID | None = None) -> list[Run]
     those of all organizations."""
     made: list[Run] = []
     for stream in waiting.streams_called(organization_id, now=clock.now()):
-        with transaction(stream.organization_id):
-            run, created = runs.create(
-                stream.organization_id,
-                connector_id=stream.connector_id,
-                stream_id=stream.id,
-                kind=stream.kind,
-                actor=SYSTEM.record(),
-                settings=Frozen.record(connectors.get(stream.organization_id, stream.connector_id), stream),
-                now=clock.now(),
-                trigger="retry",
-            )
+        # Deleted or disabled since.
+        with suppress(Conflict, NotFound):
+            run, created = _make_taking(stream.organization_id, stream.id, clock)
             if created:
-                detail = {"kind": stream.kind, "waiting": True}
-                _note(stream.organization_id, SYSTEM, "run.requested", run, clock.now(), detail)
-        if created:
-            _enqueue(run, clock)
-            made.append(run)
+                _enqueue(run, clock)
+                made.append(run)
     return made
+
+
+def _make_taking(organization_id: UUID, stream_id: UUID, clock: Clock) -> tuple[Run, bool]:
+    with transaction(organization_id):
+        stream = streams.by_id(organization_id, stream_id)
+        connector = connectors.get(organization_id, stream.connector_id)
+        _require_enabled(connector, stream)
+        run, created = runs.create(
+            organization_id,
+            connector_id=connector.id,
+            stream_id=stream.id,
+            kind=stream.kind,
+            actor=SYSTEM.record(),
+            settings=Frozen.record(connector, stream),
+            now=clock.now(),
+            trigger="retry",
+        )
+        if created:
+            detail = {"kind": stream.kind, "waiting": True}
+            _note(organization_id, SYSTEM, "run.requested", run, clock.now(), detail)
+        return run, created
 
 
 def _under_way(organization_id: UUID, stream_id: UUID, clock: Clock) -> Run | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ropewalk.core.contacts import Who
 from ropewalk.core.fieldtypes import FieldType, Seen
 from ropewalk.core.matching import Candidate
 from ropewalk.store import accounts, fields, ledger, people, records, waiting
@@ -49,8 +50,8 @@ class Stage(Protocol):
     def remember(self, rows: Iterable[Remembered], *, periodic: bool) -> Sequence[int]:
         """The numbers of the new ones."""
 
-    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
-        """Contacts without an account; and the identities of those that have one."""
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[Who]) -> None:
+        """Contacts without an account; and those that have one."""
 
     def enter(self, entries: Sequence[ledger.Entry]) -> None: ...
 
@@ -70,8 +71,10 @@ class Live:
         connector_id: UUID,
         now: datetime,
         read_at: int,
+        news_since: datetime | None,
     ) -> None:
-        """`read_at`: of the run that has read the records, which is an earlier one where its rows are retried."""
+        """`read_at`: of the run that has read the records, which is an earlier one where its rows are retried.
+        `news_since`: when this one began to read; None where it reads again what an earlier one did."""
         self._organization = organization_id
         self._stream = stream_id
         self._by = Author(run_id=run_id, connector_id=connector_id)
@@ -79,6 +82,7 @@ class Live:
         self._connector = connector_id
         self._now = now
         self._read_at = read_at
+        self._news_since = news_since
         self._anybody_waits = waiting.any_of_stream(organization_id, stream_id)
 
     def batch(self) -> AbstractContextManager[None]:
@@ -119,7 +123,10 @@ class Live:
             self._organization, self._stream, rows, periodic=periodic, read_at=self._read_at
         )
 
-    def wait(self, rows: Sequence[Waiting], no_more: Collection[str]) -> None:
+    def wait(self, rows: Sequence[Waiting], no_more: Collection[Who]) -> None:
+        if self._anybody_waits and self._news_since is not None:
+            here = [*(row.who for row in rows), *no_more]
+            waiting.drop_moved(self._organization, self._stream, here, before=self._news_since)
         if no_more and self._anybody_waits:
             waiting.taken(self._organization, self._stream, no_more)
         if rows:

@@ -222,7 +222,9 @@ class Sync(Execution):
             hold = partial(runs.progress, run.id, lease=self.lease)
             return dryrun.Rehearsal(run.organization_id, self.stream_id, run.id, run.connector_id, hold)
         read_at = ids.made_at(retrying.first_run(run))
-        return Live(run.organization_id, self.stream_id, run.id, run.connector_id, self.clock.now(), read_at)
+        since = None if run.trigger == "retry" else self.progress.opening.first_started_at
+        now = self.clock.now()
+        return Live(run.organization_id, self.stream_id, run.id, run.connector_id, now, read_at, since)
 
     def _applier(self, stage: Stage) -> Applier:
         stream, left_out = self.frozen.stream, self.left_out

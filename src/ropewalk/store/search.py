@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Expression, F, Q, QuerySet
 
+from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.store import fields, filters, pages
@@ -97,6 +98,25 @@ def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, 
         ).values("subject_id")
         found = found.filter(id__in=gone) if wanted.gone_at_source else found.exclude(id__in=gone)
     return found.annotate(sort_key=key), types
+
+
+def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
+    """The accounts that are known by exactly this, the newest first: by external id, else by domain, else by name; in
+    another case only where nothing is spelled like it."""
+    there = Account.objects.filter(organization_id=organization_id, deleted_at=None).order_by("-id")
+    wanted = text.strip()
+    domain = normalise.domain(wanted)
+    ways = (
+        Q(external_customer_id=wanted),
+        Q(external_customer_id__iexact=wanted),
+        Q(company_domain=domain) if domain else None,
+        Q(company_name=wanted),
+        Q(company_name__iexact=wanted),
+    )
+    for way in ways:
+        if way is not None and (found := list(there.filter(way)[:limit])):
+            return found
+    return []
 
 
 def _conditions(

@@ -33,6 +33,17 @@ class Stored:
     origins: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Secrets by name, not read yet: one that can't be is the trouble of whoever needs it."""
+
+    rows: Mapping[str, Secret]
+
+    def open(self) -> dict[str, Stored]:
+        """Raises `MustFix` (key_missing, key_unreadable, wrong_key)."""
+        return {name: Stored(_decrypted(one), tuple(one.origins)) for name, one in self.rows.items()}
+
+
 @dataclass(slots=True)
 class _Loaded:
     keys: Keyring
@@ -122,7 +133,7 @@ def read(organization_id: UUID, *, connector_id: UUID, stream_id: UUID | None = 
     }
 
 
-def of_streams(organization_id: UUID, streams: Sequence[Stream]) -> dict[UUID, dict[str, Stored]]:
+def of_streams(organization_id: UUID, streams: Sequence[Stream]) -> dict[UUID, Sealed]:
     """By stream, its connector's secrets and over them its own."""
     found = Secret.objects.filter(
         Q(stream=None) | Q(stream__in=[stream.id for stream in streams]),
@@ -130,16 +141,15 @@ def of_streams(organization_id: UUID, streams: Sequence[Stream]) -> dict[UUID, d
         connector__in={stream.connector_id for stream in streams},
     )
     # The connector's first, so that the stream's own come over them.
-    read = [
-        (one.connector_id, one.stream_id, one.name, Stored(_decrypted(one), tuple(one.origins)))
-        for one in sorted(found, key=lambda one: one.stream_id is not None)
-    ]
+    rows = sorted(found, key=lambda one: one.stream_id is not None)
     return {
-        stream.id: {
-            name: stored
-            for connector_id, stream_id, name, stored in read
-            if connector_id == stream.connector_id and stream_id in (None, stream.id)
-        }
+        stream.id: Sealed(
+            {
+                one.name: one
+                for one in rows
+                if one.connector_id == stream.connector_id and one.stream_id in (None, stream.id)
+            }
+        )
         for stream in streams
     }
 

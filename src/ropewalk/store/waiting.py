@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from ropewalk.core import limits
+from ropewalk.core.contacts import Who
 from ropewalk.core.matching import Candidate
 from ropewalk.store.database import any_of, execute, id_column, insert, rows_of, time_column, update
 from ropewalk.store.models import Run, Stream, WaitingContact
@@ -26,7 +27,7 @@ class Waiting(NamedTuple):
     """`key`: of `keys_of` its account."""
 
     key: str
-    identity: str
+    who: Who
     record: bytes
 
 
@@ -36,7 +37,7 @@ def key(domain: str | None, external_id: str | None) -> str:
 
 def keep(organization_id: UUID, stream_id: UUID, rows: Iterable[Waiting], *, now: datetime) -> None:
     """Anew, or for the first time; past the limit they are left out, and the stream is `full`."""
-    latest = {row.identity: row for row in rows}
+    latest = {row.who.identity: row for row in rows}
     if not latest:
         return
     condition, listed = any_of("identity", list(latest), "text")
@@ -49,15 +50,24 @@ def keep(organization_id: UUID, stream_id: UUID, rows: Iterable[Waiting], *, now
     update(
         TABLE,
         ("id", "bigint"),
-        (("key", "text"), ("record", "bytea"), ("at", "timestamptz"), ("called", "boolean")),
-        ((row.key, row.record, at, False, number) for number, row in again),
+        (
+            ("person", "text"),
+            ("key", "text"),
+            ("record", "bytea"),
+            ("at", "timestamptz"),
+            ("called", "boolean"),
+        ),
+        ((row.who.person, row.key, row.record, at, False, number) for number, row in again),
     )
     room = limits.WAITING_CONTACTS - count(organization_id, stream_id) if latest else 0
     organization, stream = id_column(organization_id), id_column(stream_id)
     insert(
         TABLE,
-        ("organization_id", "stream_id", "key", "identity", "record", "at", "called"),
-        ((organization, stream, *row, at, False) for row in list(latest.values())[: max(room, 0)]),
+        ("organization_id", "stream_id", "key", "identity", "person", "record", "at", "called"),
+        (
+            (organization, stream, row.key, *row.who, row.record, at, False)
+            for row in list(latest.values())[: max(room, 0)]
+        ),
     )
 
 
@@ -89,12 +99,27 @@ def is_full(organization_id: UUID, stream_id: UUID) -> bool:
     return count(organization_id, stream_id) >= limits.WAITING_CONTACTS
 
 
-def taken(organization_id: UUID, stream_id: UUID, identities: Collection[str]) -> None:
+def taken(organization_id: UUID, stream_id: UUID, found: Collection[Who]) -> None:
     """They have their account."""
-    condition, listed = any_of("identity", list(identities), "text")
+    condition, listed = any_of("identity", [who.identity for who in found], "text")
     execute(
         f"DELETE FROM {TABLE} WHERE stream_id = %s AND organization_id = %s AND {condition}",
         [id_column(stream_id), id_column(organization_id), listed],
+    )
+
+
+def drop_moved(organization_id: UUID, stream_id: UUID, there: Collection[Who], *, before: datetime) -> None:
+    """Whoever waited for another account before the source named this one. Those that one reading has met under several
+    accounts are several contacts."""
+    persons = [who.person for who in there if who.person is not None]
+    if not persons:
+        return
+    of_person, listed = any_of("person", persons, "text")
+    the_same, identities = any_of("identity", [who.identity for who in there], "text")
+    execute(
+        f"DELETE FROM {TABLE} WHERE stream_id = %s AND organization_id = %s AND at < %s"
+        f" AND {of_person} AND NOT {the_same}",
+        [id_column(stream_id), id_column(organization_id), time_column(before), listed, identities],
     )
 
 

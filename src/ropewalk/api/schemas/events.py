@@ -23,7 +23,9 @@ class Event(Shape):
 class SourceFailure(Shape):
     code: str
     message: str
-    about: str = Field(description="Which of the settings to look at: url, credential or records_path.")
+    about: str = Field(
+        description="Which of the settings to look at: url, credential or records_path; empty: none, or all of them."
+    )
 
 
 class EventSource(Shape):

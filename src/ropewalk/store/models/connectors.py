@@ -148,7 +148,8 @@ class StreamRecord(models.Model):
 
 class WaitingContact(models.Model):
     """A record of a contact stream whose account isn't there yet. `key` is what the account would be found by,
-    `identity` tells one contact from another; `called`: such an account has appeared."""
+    `identity` tells one contact from another, `person` stays when the key changes (core.contacts.Who); `called`: such
+    an account has appeared."""
 
     id = models.BigAutoField(primary_key=True)
     organization = models.ForeignKey(
@@ -157,6 +158,7 @@ class WaitingContact(models.Model):
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
     key = models.TextField()
     identity = models.CharField(max_length=32)
+    person = models.CharField(max_length=32, null=True)
     record = models.BinaryField()
     at = models.DateTimeField()
     called = models.BooleanField(default=False)
@@ -167,5 +169,6 @@ class WaitingContact(models.Model):
         ]
         indexes = [
             models.Index(fields=["organization", "key"], name="waiting_key"),
+            models.Index(fields=["stream", "person"], name="waiting_person"),
             models.Index(fields=["stream", "id"], condition=Q(called=True), name="waiting_called"),
         ]
