@@ -10,7 +10,7 @@ from ninja import Body, Query, Router, Status
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
-from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads
+from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads, utc
 from ropewalk.core.timeline import Filter
 from ropewalk.engine import accounts, timeline
 from ropewalk.engine.operated import clock

@@ -134,9 +134,15 @@ def revoke_invitation(request: Keyed, invitation_id: UUID) -> Any:
 def list_audit_log(
     request: Keyed,
     actor: Annotated[str, Query(description="A part of an email, or of a key's name.")] = "",
-    action: Annotated[str, Query(description="A verb, such as `key.created`, or what it begins with: `key`.")] = "",
-    since: Annotated[datetime | None, Query(alias="from", description="Only what was done from then on.")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="Only what was done before then.")] = None,
+    action: Annotated[
+        str, Query(description="A verb, such as `key.created`, or what it begins with: `key`.")
+    ] = "",
+    since: Annotated[
+        datetime | None, Query(alias="from", description="Only what was done from then on.")
+    ] = None,
+    until: Annotated[
+        datetime | None, Query(alias="to", description="Only what was done before then.")
+    ] = None,
     limit: Limit = pages.LIMIT,
     cursor: Cursor = None,
 ) -> Any:

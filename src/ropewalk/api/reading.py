@@ -26,6 +26,7 @@ _NO_NUL = "Text can't hold the character U+0000."
 Limit = Annotated[int, Query(ge=1, le=pages.MAX_LIMIT, description="At most so many items.")]
 Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
 
+
 def utc(moment: datetime | None) -> datetime | None:
     """A time without a zone is taken for UTC."""
     if moment is None or moment.tzinfo is None:
