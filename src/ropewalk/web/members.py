@@ -84,7 +84,6 @@ def _link(request: Signed, path: str, *, title: str, text: str) -> HttpResponseB
 
 
 def _revoke(request: Signed, invitation: Invitation) -> Confirmation:
-    mine = request.access
     return Confirmation(
         name=f"revoke-{invitation.id}",
         label="Revoke",
@@ -94,7 +93,7 @@ def _revoke(request: Signed, invitation: Invitation) -> Confirmation:
         verb="Revoke",
         path=reverse("invitation-revoke", kwargs={"invitation_id": invitation.id}),
         back=reverse("members"),
-        why_not=_only_owners(request, invitation.role) if mine.is_admin else "",
+        why_not=_only_owners(request, invitation.role),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpResponseBase
 from django.urls import reverse
 
@@ -9,7 +11,7 @@ from ropewalk.core.errors import Conflict, MustFix, RetryLater
 from ropewalk.engine import passwords, people, signin
 from ropewalk.engine.operated import clock
 from ropewalk.store import people as kept
-from ropewalk.web import access, pages, roletexts
+from ropewalk.web import access, pages, roletexts, sign_in
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation, page as confirmation_page
 from ropewalk.web.forms import Field, Form
@@ -43,14 +45,7 @@ def profile(request: Signed) -> HttpResponseBase:
 def password(request: Signed) -> HttpResponseBase:
     form = Form(
         Field("present", "Present password", "password", required=True, autocomplete="current-password"),
-        Field(
-            "password",
-            "New password",
-            "password",
-            required=True,
-            autocomplete="new-password",
-            help="At least 10 characters. A sentence is good.",
-        ),
+        replace(sign_in.NEW_PASSWORD, label="New password"),
     )
     if request.method == "POST":
         form.read(request.POST)
