@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
+# What is loaded stays: looking through it again and again takes 7 % of a command's start.
+_OBJECTS_BEFORE_COLLECTING = 50_000
+
 
 def main() -> None:
     """Where the `ropewalk` script enters."""
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
     from ropewalk.cli.app import run
 
     run()

@@ -130,6 +130,11 @@ class WorkerAtHand:
         if self._own is not None:
             self._own.stop()
 
+    @property
+    def poll_seconds(self) -> float:
+        """Our own worker says when it is done."""
+        return POLL_SECONDS if self._own is None else LOOK_SECONDS
+
     def see_to(self, run: Run, ended: Callable[[], None]) -> None:
         """Called again while a run waits: a worker may have died without a word. `ended` may be called, where the run
         is over; from another thread."""
@@ -191,7 +196,7 @@ def follow(called: Called, what: str, at_hand: WorkerAtHand, asking: Callable[[]
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 at_hand.see_to(run, moved.set)
-            moved.wait(POLL_SECONDS)
+            moved.wait(at_hand.poll_seconds)
             moved.clear()
             run = runs.get(organization_id, run.id)
             show(run)

@@ -152,14 +152,17 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
     """Brings the index up to a decision that writes; answers the account as it is now, None if nothing changed."""
     if not decision.writes or decision.account_id is None:
         return None
-    account = index.by_id.get(decision.account_id)
-    moved = account is None or not decision.changes.keys().isdisjoint(_KEYS)
+    changes = decision.changes
+    account = None if isinstance(changes, Fresh) else index.by_id.get(decision.account_id)
+    moved = account is None or not changes.keys().isdisjoint(_KEYS)
     if account is None:
-        account = Candidate(decision.account_id, values=_set_by(decision.changes))
+        account = Candidate(decision.account_id, values=_set_by(changes))
     else:
         if moved:
             index.discard(account.account_id)
-        for name, (_, new) in decision.changes.items():
+        # What created it may hold the same values still.
+        account.values = account.values.copy()
+        for name, (_, new) in changes.items():
             if new is None:
                 del account.values[name]
             else:
@@ -167,7 +170,7 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
     if moved:
         account.domain = _text(account.values.get("companyDomain"))
         account.external_id = _text(account.values.get("externalCustomerId"))
-        if "externalCustomerId" in decision.changes:
+        if "externalCustomerId" in changes:
             account.external_id_connector = decision.sets_external_id
         index.add(account)
     for change in decision.contacts:
@@ -176,9 +179,7 @@ def apply(decision: Decision, index: Index) -> Candidate | None:
 
 
 def _set_by(changes: Mapping[str, tuple[JSON, JSON]]) -> dict[str, JSON]:
-    return (
-        dict(changes.new) if isinstance(changes, Fresh) else {name: new for name, (_, new) in changes.items()}
-    )
+    return changes.new if isinstance(changes, Fresh) else {name: new for name, (_, new) in changes.items()}
 
 
 _KEYS = frozenset(("companyDomain", "externalCustomerId"))
@@ -194,7 +195,9 @@ def _text(value: JSON) -> str | None:
 def _create(draft: AccountDraft, id_holder: Candidate | None, policy: Policy) -> Decision:
     if id_holder is not None:
         return _id_conflict(draft, id_holder)
-    values: dict[str, JSON] = {name: value for name, value in draft.values.items() if value is not None}
+    values = draft.values
+    if None in values.values():
+        values = {name: value for name, value in values.items() if value is not None}
     notices = _observe(draft.notices, values, policy.fields)
     return Decision(
         "created",
@@ -243,8 +246,7 @@ def standing_notices(draft: AccountDraft, account: Candidate) -> dict[str, int]:
 
 def _observe(notices: dict[str, int], written: Mapping[str, JSON], fields: FieldTypes) -> dict[str, int]:
     """The notices, with one of the custom fields whose type `written` widens."""
-    telling = [name for name in written if name not in fields.settled]
-    if telling:
+    if telling := fields.telling(written):
         fields.require_room({name: written[name] for name in telling})
         widened = sum(fields.observe(name, written[name]) == "widened" for name in telling)
         if widened:

@@ -14,7 +14,7 @@ import msgspec
 
 from ropewalk.core import limits, normalise
 from ropewalk.core.errors import RowRefused
-from ropewalk.core.mapping import MATCH_FIELDS, Mode
+from ropewalk.core.mapping import INGEST_ONLY, MATCH_FIELDS, Mode
 from ropewalk.core.reasons import shown
 from ropewalk.core.values import JSON, canonical, digest
 
@@ -64,14 +64,15 @@ class AccountDraft(msgspec.Struct):
 
 def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> AccountDraft:
     """Raises `RowRefused`: missing_match_value, free_mail_domain, invalid_domain or invalid_value."""
-    values: dict[str, JSON] = {name: value for name, value in mapped.items() if name not in _HANDLED}
+    values: dict[str, JSON] = mapped.copy()
     keys = match_keys(mapped, values, mode)
     draft = AccountDraft(values, keys)
     if "companyName" in mapped:
         values["companyName"] = _company_name(mapped["companyName"])
-    if "accountOwnerId" in mapped or "accountOwnerEmail" in mapped:
+    if not _SAID_OTHERWISE.isdisjoint(mapped):
+        for name in _SAID_OTHERWISE.intersection(mapped):
+            del values[name]
         _set_owner(mapped, draft, owners)
-    if "contactEmail" in mapped or "endUsers" in mapped:
         _set_contacts(mapped, draft)
     draft.said = canonical([values, keys, draft.contact_email, draft.end_users])  # type: ignore[list-item]
     if len(draft.said) > limits.VALUE_BYTES or b"\\u0000" in draft.said:
@@ -80,17 +81,8 @@ def account_draft(mapped: dict[str, Any], mode: Mode, owners: Owners) -> Account
     return draft
 
 
-_HANDLED = frozenset(
-    (
-        "companyName",
-        "companyDomain",
-        "externalCustomerId",
-        "accountOwnerId",
-        "accountOwnerEmail",
-        "contactEmail",
-        "endUsers",
-    )
-)
+_SAID_OTHERWISE = frozenset(("accountOwnerId", *INGEST_ONLY))
+"""Targets whose values aren't written as they are."""
 
 
 _NESTED = (list, dict)
@@ -145,15 +137,16 @@ def _match_values(mapped: dict[str, Any], values: dict[str, JSON], mode: Mode) -
     """Puts the normal forms into `values`; answers the free-mail domain that was left out, if one was."""
     free_mail = None
     if "companyDomain" in mapped:
-        name = _domain(mapped["companyDomain"])
+        values["companyDomain"] = name = _domain(mapped["companyDomain"])
         if name is not None and normalise.is_free_mail(name):
             free_mail = name
-        elif name is not None or _may_clear("companyDomain", mode):
-            values["companyDomain"] = name
+            del values["companyDomain"]
+        elif name is None and not _may_clear("companyDomain", mode):
+            del values["companyDomain"]
     if "externalCustomerId" in mapped:
-        external_id = _external_id(mapped["externalCustomerId"])
-        if external_id is not None or _may_clear("externalCustomerId", mode):
-            values["externalCustomerId"] = external_id
+        values["externalCustomerId"] = external_id = _external_id(mapped["externalCustomerId"])
+        if external_id is None and not _may_clear("externalCustomerId", mode):
+            del values["externalCustomerId"]
     return free_mail
 
 
@@ -162,32 +155,32 @@ def _may_clear(name: str, mode: Mode) -> bool:
 
 
 def _domain(value: JSON) -> str | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
+    name = normalise.domain(value) if isinstance(value, str) else None
+    if name is not None or _is_empty(value):
+        return name
     if isinstance(value, list):
         raise RowRefused(
             "invalid_domain", f"companyDomain {shown(value)} is a list. Add the transform first."
         )
-    name = normalise.domain(value) if isinstance(value, str) else None
-    if name is None:
-        raise RowRefused(
-            "invalid_domain",
-            f"companyDomain {shown(value)} is not a domain. Map a path that holds a domain, a URL or an email.",
-        )
-    return name
+    raise RowRefused(
+        "invalid_domain",
+        f"companyDomain {shown(value)} is not a domain. Map a path that holds a domain, a URL or an email.",
+    )
 
 
 def _external_id(value: JSON) -> str | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
     external_id = normalise.external_id(value)
-    if external_id is None:
-        raise RowRefused(
-            "invalid_value",
-            f"externalCustomerId {shown(value)} can't be an id. "
-            f"Map a path that holds a text of at most {normalise.EXTERNAL_ID_CHARS} characters or a number.",
-        )
-    return external_id
+    if external_id is not None or _is_empty(value):
+        return external_id
+    raise RowRefused(
+        "invalid_value",
+        f"externalCustomerId {shown(value)} can't be an id. "
+        f"Map a path that holds a text of at most {normalise.EXTERNAL_ID_CHARS} characters or a number.",
+    )
+
+
+def _is_empty(value: JSON) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _require_match_value(keys: MatchKeys, mode: Mode, free_mail: str | None) -> None:
@@ -223,6 +216,8 @@ def _company_name(value: JSON) -> str | None:
 def _set_owner(mapped: dict[str, Any], draft: AccountDraft, owners: Owners) -> None:
     """A valid id wins over an email. An owner that nobody is leaves the account's owner as it is, with a notice."""
     asked = [(name, mapped[name]) for name in ("accountOwnerId", "accountOwnerEmail") if name in mapped]
+    if not asked:
+        return
     given = [(name, value) for name, value in asked if value is not None and value != ""]
     unknown = False
     for name, value in given:

@@ -36,7 +36,7 @@ def fits(value: JSON, type_: FieldType) -> bool:
     return type(value) in _HELD[type_]
 
 
-_HELD: Mapping[FieldType, tuple[type, ...]] = {
+_HELD: dict[FieldType, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
     "list": (list,),
@@ -44,9 +44,17 @@ _HELD: Mapping[FieldType, tuple[type, ...]] = {
 }
 
 
+_ANYTHING = frozenset((type(None), str, bool, int, float, list, dict))
+_NOTHING_NEW: Mapping[FieldType, frozenset[type]] = {
+    "text": _ANYTHING,
+    # Whether a text is a time, only reading it tells.
+    "date-time": frozenset((type(None),)),
+    **{type_: frozenset((type(None), *held)) for type_, held in _HELD.items()},
+}
+
+
 class FieldTypes:
     """The custom fields of an organization as a run sees them. `pending` is what it learned and has yet to be saved.
-    Of the names in `settled`, built-in ones among them, no value teaches anything any more.
 
     Names are one field whatever their case, and keep the spelling they were first seen in.
     """
@@ -54,7 +62,7 @@ class FieldTypes:
     def __init__(self, types: Mapping[str, FieldType] | None = None) -> None:
         self.types: dict[str, FieldType] = {}
         self.pending: dict[str, Seen] = {}
-        self.settled = set(BUILT_IN)
+        self._nothing_new: dict[str, frozenset[type]] = dict.fromkeys(BUILT_IN, _ANYTHING)
         self._names: dict[str, str] = {}
         for name, type_ in (types or {}).items():
             self._set(name, type_)
@@ -64,6 +72,12 @@ class FieldTypes:
         twin = FieldTypes(self.types)
         twin.pending = dict(self.pending)
         return twin
+
+    def telling(self, values: Mapping[str, JSON]) -> list[str]:
+        """The names of those that teach something; values of built-in fields and texts don't."""
+        known = self._nothing_new
+        names = [name for name, value in values.items() if type(value) not in known.get(name, ())]
+        return [name for name in names if name not in known or not fits(values[name], self.types[name])]
 
     def require_room(self, values: Mapping[str, JSON]) -> None:
         """Refuses a row whose new fields would be too many for the organization."""
@@ -101,8 +115,7 @@ class FieldTypes:
     def _set(self, name: str, type_: FieldType) -> None:
         self._names[name.casefold()] = name
         self.types[name] = type_
-        if type_ == "text":
-            self.settled.add(name)
+        self._nothing_new[name] = _NOTHING_NEW[type_]
 
     def drain(self) -> dict[str, tuple[Seen, FieldType]]:
         """What was learned since the last time; a field made and widened in one batch is made as text."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -175,36 +174,61 @@ def _missing_of_contacts(missing: Sequence[str], matching: str) -> str:
 # ---- compiling ----
 
 
+class _Branch:
+    """The paths below one object of a record: those that end at a key of it, and the objects that lie in it."""
+
+    __slots__ = ("branches", "leaves")
+
+    def __init__(self, entries: Sequence[tuple[paths.Path, str]]) -> None:
+        self.leaves = tuple((path[0], target) for path, target in entries if len(path) == 1)
+        below: dict[str, list[tuple[paths.Path, str]]] = {}
+        for path, target in entries:
+            if len(path) > 1:
+                below.setdefault(path[0], []).append((path[1:], target))
+        self.branches = tuple((key, _Branch(rest), tuple(rest)) for key, rest in below.items())
+
+    def gather(self, record: dict[str, Any], mapped: dict[str, Any]) -> None:
+        for key, target in self.leaves:
+            if key in record:
+                mapped[target] = record[key]
+        for key, branch, rest in self.branches:
+            inside = record.get(key)
+            if isinstance(inside, dict):
+                branch.gather(inside, mapped)
+            elif isinstance(inside, list):
+                for path, target in rest:
+                    value = paths.get(inside, path)
+                    if value is not MISSING:
+                        mapped[target] = value
+
+
 class Plan:
     """A compiled mapping. It has no state: one plan serves any number of threads."""
 
-    __slots__ = ("_computed", "_direct", "paths", "targets")
+    __slots__ = ("_computed", "_plain", "paths", "targets")
 
     def __init__(self, entries: Sequence[MappingEntry]) -> None:
         self.targets = frozenset(entry.to for entry in entries)
         self.paths: Mapping[str, paths.Path] = {e.from_: paths.parse(e.from_) for e in entries if e.from_}
-        direct: list[tuple[str, str]] = []
-        computed: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None, bool]] = []
+        plain: list[tuple[paths.Path, str]] = []
+        computed: list[tuple[str, paths.Path | None, Callable[[Any], Any], bool]] = []
         for entry in entries:
-            path = self.paths.get(entry.from_, ())
+            path = self.paths.get(entry.from_)
             change = transforms.compile(entry.transforms)
-            if change is None and len(path) == 1:
-                direct.append((path[0], entry.to))
-            else:
-                always = transforms.speaks_without_value(entry.transforms)
-                computed.append((entry.to, _getter(entry.from_, path), change, always))
-        self._direct = tuple(direct)
+            if change is not None:
+                computed.append((entry.to, path, change, transforms.speaks_without_value(entry.transforms)))
+            elif path is not None:
+                plain.append((path, entry.to))
+        self._plain = _Branch(plain)
         self._computed = tuple(computed)
 
     def apply(self, record: dict[str, Any]) -> dict[str, Any]:
         """Target -> value. A path that leads nowhere has no key; a null is None. Raises `RowRefused`."""
         mapped: dict[str, Any] = {}
-        for key, target in self._direct:
-            if key in record:
-                mapped[target] = record[key]
-        for target, get, change, always in self._computed:
-            value = get(record)
-            if change is not None and (always or value is not MISSING):
+        self._plain.gather(record, mapped)
+        for target, path, change, always in self._computed:
+            value = MISSING if path is None else paths.get(record, path)
+            if always or value is not MISSING:
                 try:
                     value = change(value)
                 except RowRefused as refused:
@@ -218,25 +242,6 @@ class Plan:
         unseen.difference_update(
             [text for text in unseen if paths.get(record, self.paths[text]) is not MISSING]
         )
-
-
-def _getter(text: str, path: paths.Path) -> Callable[[Any], Any]:
-    if not text:
-        return lambda _: MISSING
-    if len(path) == 1:
-        key = path[0]
-        return lambda record: record.get(key, MISSING)
-    if len(path) == 2:
-        return partial(_get_two, *path)
-    return lambda record: paths.get(record, path)
-
-
-def _get_two(outer: str, inner: str, record: dict[str, Any]) -> Any:
-    """What `paths.get` answers, for what most nested paths are."""
-    value = record.get(outer, MISSING)
-    if isinstance(value, dict):
-        return value.get(inner, MISSING)
-    return paths.get(value, (inner,))
 
 
 def compile(

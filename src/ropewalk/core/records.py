@@ -1,345 +1,44 @@
-"""From the body of an answer to its records, as the bytes that the server sent (product.md §4.2)."""
+"""From the bytes of a record to its values, and what in them can't be kept (product.md §4.2)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from io import BytesIO
-from itertools import islice
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 
-from ropewalk.core.bodies import BOM, KEPT_BYTES, Malformed, Outline, fault, lines, survey
-from ropewalk.core.errors import MustFix, Problem, RowRefused
+from ropewalk.core.bodies import BOM, lines
+from ropewalk.core.errors import RowRefused
 from ropewalk.core.limits import NESTING, RECORD_BYTES
-from ropewalk.core.paths import LAST, Path, get, index, join
-from ropewalk.core.values import DIGEST_BYTES, JSON, MISSING, Missing, digest
+from ropewalk.core.values import JSON
 
 RawRecord = msgspec.Raw | bytes
 
-_LINES_TYPES: Final = frozenset(
+LINES_TYPES: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines",
      "application/json-lines", "application/x-jsonlines", "application/json-seq", "text/x-ndjson", "text/ndjson"}
 )  # fmt: skip
-_QUICK_COMMAS: Final = 1_000_000
-"""More than that in a small body is no list of records, and would cost more memory than reading it by piece."""
-_START_BYTES: Final = 200
-_NAMED: Final = 20
-_NAME_CHARS: Final = 80
 
 _LONG_INTEGER: Final = b"0" * 19
 _DIGITS_ALIKE: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _INT64: Final = range(-(2**63), 2**64)
 _INT64_CHARS: Final = 20
-_LAST_WORD = re.compile(rb"[^\s\"'<>,;:{}\[\]()&?]*\Z")
 _BRACKETS = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"|([{\[])|([}\]])', re.DOTALL)
 
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
-_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_raw_dict = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """`records` can be read more than once, and costs no more memory than one record where the body is a file.
-    `found` has what stands at each wanted path. The fingerprint is of the records alone."""
-
-    records: Iterable[RawRecord]
-    count: int
-    fingerprint: bytes
-    found: Mapping[str, JSON | Missing]
-
-
-def split(body: bytes | BinaryIO, content_type: str, records_path: Path, wanted: Mapping[str, Path]) -> Split:
-    """`MustFix` (codes `empty_body`, `not_json`, `records_path`) says what is wrong with the answer, and what it holds.
-    Whoever fetched it adds the status."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if isinstance(body, bytes):
-        if kind not in _LINES_TYPES and (quick := _split_quickly(body, records_path, wanted)) is not None:
-            return quick
-        body = BytesIO(body)
-    return _split_slowly(body, kind, records_path, wanted)
-
-
-# Bodies in memory
-
-
-def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) -> Split | None:
-    """None: there is something odd, and the slow way has to say what."""
-    if len(body) > RECORD_BYTES and body.count(b",") > _QUICK_COMMAS:
-        return None
-    opened = _Opened(body.removeprefix(BOM))
-    try:
-        array = opened.at(records_path)
-        if isinstance(array, Missing):
-            return None
-        records = _raw_list(array)
-        found = {name: _plain(opened.at(path)) for name, path in wanted.items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RowRefused):
-        return None
-    return Split(records, len(records), digest(b"\n".join(records)), found)
-
-
-class _Opened:
-    """Looks up paths in a body and opens each object and array on the way once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._inside: dict[Path, dict[str, msgspec.Raw] | list[msgspec.Raw]] = {}
-
-    def at(self, path: Path) -> bytes | msgspec.Raw | Missing:
-        value: bytes | msgspec.Raw = self._body
-        for depth, segment in enumerate(path):
-            inside = self._open(path[:depth], value)
-            if isinstance(inside, dict):
-                if segment not in inside:
-                    return MISSING
-                value = inside[segment]
-            else:
-                place = index(segment, len(inside))
-                if place is None:
-                    return MISSING
-                value = inside[place]
-        return value
-
-    def _open(self, path: Path, value: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | list[msgspec.Raw]:
-        if path not in self._inside:
-            first = bytes(memoryview(value)[:64]).lstrip()[:1]
-            if first == b"{":
-                self._inside[path] = _raw_dict(value)
-            elif first == b"[":
-                self._inside[path] = _raw_list(value)
-            else:
-                self._inside[path] = []
-        return self._inside[path]
-
-
-def _plain(raw: bytes | msgspec.Raw | Missing) -> JSON | Missing:
-    return raw if isinstance(raw, Missing) else _any(bytes(raw))
-
-
-# Bodies in files, and everything that is odd
-
-
-def _split_slowly(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[str, Path]) -> Split:
-    if kind in _LINES_TYPES:
-        return _split_lines(file, kind, records_path, wanted)
-    reading = _Reading(file, records_path, wanted.values())
-    try:
-        outline = Outline(file)
-        if outline.end():
-            raise _no_body()
-        reading.walk(outline, ())
-        if not outline.end():
-            raise Malformed(outline.position, "more after the end")
-    except Malformed as error:
-        if _is_lines(file):
-            return _split_lines(file, kind, records_path, wanted)
-        raise _not_json(file, kind, error) from None
-    if reading.begin is None:
-        raise _no_array(file, kind, records_path)
-    try:
-        found = {name: reading.found(path) for name, path in wanted.items()}
-    except RowRefused as error:
-        message = f"A value that paging goes by can't be read. {error.message}"
-        raise MustFix("not_json", message, [Problem("pagination", message)]) from None
-    return Split(_Elements(file, reading.begin), reading.count, reading.digest(), found)
-
-
-class _Reading:
-    """One way through a body: counts and digests the records, and keeps what stands at the wanted paths."""
-
-    def __init__(self, file: BinaryIO, records_path: Path, wanted: Iterable[Path]) -> None:
-        self.begin: int | None = None
-        self.count = 0
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        self._file = file
-        self._records_path = records_path
-        self._wanted = frozenset(wanted)
-        self._sought = self._wanted | {records_path}
-        self._values: dict[Path, bytes] = {}
-
-    def walk(self, outline: Outline, here: Path) -> None:
-        first = outline.peek()
-        if here == self._records_path and first == b"[":
-            self._records(outline, here)
-        elif first == b"{" and self._leads_on(here):
-            for key in outline.members():
-                self.walk(outline, (*here, key))
-        elif first == b"[" and self._leads_on(here):
-            begin = None
-            for number in outline.elements():
-                begin = outline.position
-                self.walk(outline, (*here, str(number)))
-            last = (*here, LAST)
-            if begin is not None and any(_is_within(path, last) for path in self._sought):
-                self.walk(Outline(self._file, begin), last)
-        else:
-            self._take(outline, here)
-
-    def _leads_on(self, here: Path) -> bool:
-        if _is_below(self._records_path, here):
-            return True
-        return here not in self._wanted and any(_is_below(path, here) for path in self._wanted)
-
-    def _records(self, outline: Outline, here: Path) -> None:
-        self.begin = outline.position
-        self.count = 0
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        watched = {path[len(here)] for path in self._wanted if _is_below(path, here)}
-        for number, raw in enumerate(outline.values()):
-            if number:
-                self._hash.update(b"\n")
-            self._hash.update(raw)
-            self.count = number + 1
-            if watched and str(number) in watched:
-                self._values[*here, str(number)] = bytes(raw)
-        if self.count and LAST in watched:
-            self._values[*here, LAST] = bytes(raw)
-
-    def _take(self, outline: Outline, here: Path) -> None:
-        raw = outline.take()
-        if here in self._wanted:
-            self._values[here] = raw
-
-    def digest(self) -> bytes:
-        return self._hash.digest()
-
-    def found(self, path: Path) -> JSON | Missing:
-        for depth in range(len(path), -1, -1):
-            raw = self._values.get(path[:depth])
-            if raw is not None:
-                return get(_any(raw), path[depth:])
-        return MISSING
-
-
-def _is_within(path: Path, above: Path) -> bool:
-    return path[: len(above)] == above
-
-
-def _is_below(path: Path, above: Path) -> bool:
-    return len(path) > len(above) and _is_within(path, above)
-
-
-@dataclass(frozen=True, slots=True)
-class _Elements:
-    """The records of an array that begins at a place in a file, read anew each time."""
-
-    file: BinaryIO
-    begin: int
-
-    def __iter__(self) -> Iterator[RawRecord]:
-        return Outline(self.file, self.begin).values()
-
-
-# A record on each line
-
-
-def _split_lines(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[str, Path]) -> Split:
-    if records_path:
-        problem = "The answer has a record on each line (NDJSON); leave the records path empty."
-        raise MustFix("records_path", problem, [Problem("records_path", problem)])
-    hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    count = 0
-    for position, line in lines(file):
-        if len(line) < KEPT_BYTES and (found := fault(line)) is not None:
-            raise _not_json(file, kind, Malformed(position + found[0], found[1]))
-        hashed.update(b"\n" + line if count else line)
-        count += 1
-    if not count:
-        raise _no_body()
-    return Split(_Lines(file), count, hashed.digest(), dict.fromkeys(wanted, MISSING))
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    file: BinaryIO
-
-    def __iter__(self) -> Iterator[bytes]:
-        for _, line in lines(self.file):
-            yield line
-
-
-def _is_lines(file: BinaryIO) -> bool:
-    """Whether the first of several lines is a JSON value; what may be wrong with the others is said by line."""
-    first = [line for _, line in islice(lines(file), 2)]
-    return len(first) == 2 and (len(first[0]) == KEPT_BYTES or fault(first[0]) is None)
-
-
-# What is wrong
-
-
-def _no_body() -> MustFix:
-    return MustFix("empty_body", "The answer has no body.", [Problem("url", "The answer has no body.")])
-
-
-def _not_json(file: BinaryIO, kind: str, error: Malformed) -> MustFix:
-    message = (
-        f"The answer ({kind or 'no content type'}) is not JSON: {error.what} at byte {error.position}. "
-        f"It begins with “{beginning(file)}”"
-    )
-    return MustFix("not_json", message, [Problem("url", message)])
-
-
-def _no_array(file: BinaryIO, kind: str, records_path: Path) -> MustFix:
-    seen = survey(file)
-    where = (
-        f"The records path “{join(records_path)}” leads to no array."
-        if records_path
-        else "The answer is no array."
-    )
-    what = f"The answer ({kind or 'no content type'}) is {seen.kind}"
-    if seen.keys:
-        what += f" with the keys {_listed(map(_quoted, seen.keys))}"
-    if () in seen.arrays:
-        there = f"; it is itself an array of {seen.arrays[()]}: leave the records path empty."
-    elif seen.arrays:
-        arrays = (f"{_quoted(join(path))} ({length})" for path, length in seen.arrays.items())
-        there = f"; arrays in it: {_listed(arrays)}."
-    else:
-        there = f"; there is no array in it. It begins with “{beginning(file)}”"
-    return MustFix(
-        "records_path", f"{where} {what}{there}", [Problem("records_path", f"{where} {what}{there}")]
-    )
-
-
-def _quoted(name: str) -> str:
-    return f"“{name}”" if len(name) <= _NAME_CHARS else f"(a name of {len(name)} characters)"
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = len(every) - _NAMED
-    return ", ".join(every[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def beginning(body: bytes | BinaryIO) -> str:
-    """The start of a body, for an error. It never ends within a word: redaction must see a secret whole or not at all."""
-    if isinstance(body, bytes):
-        start = body[: _START_BYTES + 1]
-    else:
-        body.seek(0)
-        start = body.read(_START_BYTES + 1)
-    if len(start) > _START_BYTES:
-        start = _LAST_WORD.sub(b"", start) + b" ..."
-    text = " ".join(start.decode("utf-8", "replace").split())
-    return "".join(char if char.isprintable() else "�" for char in text)
-
-
-# Records
 
 
 def decode(raw: RawRecord) -> dict[str, JSON]:
     """`RowRefused`, code `invalid_value` or `not_an_object`, for what can't be a row."""
-    if len(memoryview(raw)) > RECORD_BYTES:
+    data = bytes(raw)
+    if len(data) > RECORD_BYTES:
         raise RowRefused("invalid_value", "This record is longer than 1 MiB.")
-    value = _any(bytes(raw))
+    value = decode_value(data)
     if not isinstance(value, dict):
         raise RowRefused("not_an_object", f"This record is {_KINDS[type(value)]}, not an object.")
     return value
@@ -355,7 +54,7 @@ _KINDS: Final[Mapping[type, str]] = {
 }
 
 
-def _any(data: bytes) -> JSON:
+def decode_value(data: bytes) -> JSON:
     if data.count(b"[") + data.count(b"{") > NESTING and _nesting(data) > NESTING:
         raise RowRefused("invalid_value", f"This record is nested more than {NESTING} levels deep.")
     try:
@@ -409,6 +108,6 @@ def _nesting(data: bytes) -> int:
 
 def whole(body: bytes, content_type: str) -> JSON:
     """A body as one value, the lines of NDJSON as a list. `RowRefused` for what can't be kept, or is no JSON."""
-    if content_type.partition(";")[0].strip().lower() in _LINES_TYPES:
-        return [_any(line) for _, line in lines(BytesIO(body))]
-    return _any(body.removeprefix(BOM))
+    if content_type.partition(";")[0].strip().lower() in LINES_TYPES:
+        return [decode_value(line) for _, line in lines(BytesIO(body))]
+    return decode_value(body.removeprefix(BOM))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,8 +16,9 @@ from typing import Literal, Protocol
 
 from rapidfuzz.distance import OSA
 
-from ropewalk.core import limits, normalise, paths, synonyms, times
+from ropewalk.core import limits, paths, synonyms
 from ropewalk.core.mapping import BUILT_IN, INGEST_ONLY, is_field_name
+from ropewalk.core.shapes import colleagues, shapes_of
 from ropewalk.core.values import JSON
 
 Kind = Literal["accounts", "contacts", "events"]
@@ -168,7 +168,7 @@ def suggest(fields: Iterable[Found], kind: Kind = "accounts", matching: str = ""
 def _suggest_one(field: Found, kind: Kind) -> Suggestion | None:
     words = _words(field.path)
     examples = [value for value in field.examples if value is not None and value != "" and value != []]
-    shapes = _shapes(examples)
+    shapes = shapes_of(examples)
     read = [_read(word) for word in words]
     if read and all(read):
         best = _by_name(field, [part for parts in read for part in parts], shapes, bool(examples), kind)
@@ -176,7 +176,7 @@ def _suggest_one(field: Found, kind: Kind) -> Suggestion | None:
             return best
     elif synonyms.NEVER.isdisjoint(words):
         for shape, (target, score) in _BY_VALUES[kind].items():
-            if shape in shapes and not (shape == "email" and _colleagues(examples)):
+            if shape in shapes and not (shape == "email" and colleagues(examples)):
                 return Suggestion(field.path, target, score, f"Its values look like {_LOOK_LIKE[target]}.")
     return None
 
@@ -281,103 +281,6 @@ def _split(word: str) -> tuple[str, ...]:
         if head in known and (rest := _split(tail)):
             return (head, *rest)
     return ()
-
-
-# ---- values ----
-
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_PHONE = re.compile(r"\+?[0-9(][0-9 ()./-]{5,20}(?: ?(?:x|ext\.?) ?[0-9]+)?")
-_NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)?")
-_TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9_.:/-]*")
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def _shapes(examples: Sequence[JSON]) -> frozenset[str]:
-    """What at least two thirds of the values look like."""
-    counts = Counter(shape for value in examples for shape in _shape(value))
-    if "emails" in counts:  # some of the lists may have one only
-        counts["emails"] += counts.pop("email", 0)
-    shapes = {shape for shape, count in counts.items() if 3 * count >= 2 * len(examples)}
-    if "host" in shapes and _same_site(examples):
-        shapes -= {"host", "site", "front"}
-    return frozenset(shapes)
-
-
-def _shape(value: JSON) -> set[str]:
-    if isinstance(value, str):
-        return _text_shape(value.strip())
-    if isinstance(value, bool):
-        return {"bool"}
-    if isinstance(value, int):
-        return {"number", "id", "token"}
-    if isinstance(value, list):
-        inner = [_text_shape(item.strip()) if isinstance(item, str) else set() for item in value]
-        return {
-            many
-            for one, many in (("email", "emails"), ("host", "hosts"))
-            if all(one in shape for shape in inner)
-        }
-    return {"number"} if isinstance(value, float) else {"object"}
-
-
-def _text_shape(text: str) -> set[str]:
-    if normalise.email(text) is not None:
-        return {"email"}
-    if "," in text and all(normalise.email(part) is not None for part in text.split(",") if part.strip()):
-        return {"emails"}
-    if times.read(text) is not None:
-        return {"date"}
-    if _UUID.fullmatch(text):
-        return {"id", "token"}
-    if _NUMBER.fullmatch(text):
-        whole = {"id", "token"} if text.isdigit() else set()
-        return {"number", *whole, *({"phone"} if len(text) >= 7 else set())}
-    if _PHONE.fullmatch(text):
-        return {"phone"}
-    if "://" in text:
-        if _host(text) in synonyms.SOCIAL_HOSTS:
-            return set()
-        return {"link", *_site_shape(text)}
-    found = {"text", *_site_shape(text)}
-    if "site" in found:
-        return found
-    if _TOKEN.fullmatch(text):
-        return found | {"id", "token"}
-    return found | {"id"} if _WORD.fullmatch(text) else found
-
-
-def _host(text: str) -> str | None:
-    """Its last two labels, which is where social networks show."""
-    host = normalise.domain(text)
-    return None if host is None else ".".join(host.split(".")[-2:])
-
-
-def _site_shape(text: str) -> set[str]:
-    """`host`: may be a domain, or a page near the top of one, where the name says that it is; `site`: is one, whatever
-    the name says; `front`: nothing but the domain."""
-    host = normalise.domain(text)
-    if host is None or "@" in text or host.startswith("api.") or _host(text) in synonyms.SOCIAL_HOSTS:
-        return set()
-    parts = [part for part in (text.partition("://")[2] or text).split("/") if part]
-    top = host.rpartition(".")[2]
-    known = "://" in text or text.startswith("www.") or top in synonyms.TOP_LEVELS
-    if len(parts) > 2:
-        return set()
-    if not (known or (len(top) == 2 and top not in synonyms.FILE_ENDINGS)):
-        return {"host"}
-    return {"host", "site", "front"} if len(parts) == 1 else {"host", "site"}
-
-
-def _same_site(examples: Sequence[JSON]) -> bool:
-    """Several addresses at one domain are those of the API itself, or of a host of everybody's."""
-    texts = {text for text in examples if isinstance(text, str)}
-    return len(texts) > 1 and len({_host(text) for text in texts}) == 1
-
-
-def _colleagues(examples: Sequence[JSON]) -> bool:
-    """Several people of one domain are our own staff, not somebody at each customer."""
-    emails = {text.strip().lower() for text in examples if isinstance(text, str)}
-    return len(emails) > 1 and len({email.rpartition("@")[2] for email in emails}) == 1
 
 
 # ---- names of custom fields ----

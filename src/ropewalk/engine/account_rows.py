@@ -84,7 +84,7 @@ class AccountRows:
         match = self._match(draft)
         return match.candidate.account_id if match.candidate and match.kind == "one" else None
 
-    def passed(self, draft: AccountDraft, raw: Any, decision: Decision) -> Iterable[UUID]:  # noqa: ARG002
+    def passed(self, draft: AccountDraft, raw: bytes, decision: Decision) -> Iterable[UUID]:  # noqa: ARG002
         if decision.reason in ("ambiguous_match", "deleted_here"):
             return [candidate.account_id for candidate in decision.candidates]
         return ()

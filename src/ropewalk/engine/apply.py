@@ -43,7 +43,7 @@ class Subject(Protocol):
     def find(self, draft: Any) -> UUID | None:
         """The one subject that a draft is about, if it is there and may be written."""
 
-    def passed(self, draft: Any, raw: msgspec.Raw | bytes, decision: Decision) -> Iterable[UUID]:
+    def passed(self, draft: Any, raw: bytes, decision: Decision) -> Iterable[UUID]:
         """A row that was not taken; answers the subjects that it may be about."""
 
     def notices(self, draft: Any) -> Mapping[str, int]:
@@ -80,10 +80,9 @@ class Row(msgspec.Struct):
     """`known`: the number of the record that says the very same."""
 
     position: int
-    raw: Any
+    raw: bytes
     raw_hash: bytes
     known: int | None = None
-    record: JSON = None
     draft: Any = None
     draft_hash: bytes = b""
     refusal: RowRefused | None = None
@@ -173,15 +172,18 @@ class Applier:
 
     def _read(self, row: Row, progress: Progress) -> None:
         try:
-            row.record = record = decode(row.raw)
-            if progress.unseen:
-                self._plan.strike_seen(record, progress.unseen)
+            record = decode(row.raw)
+        except RowRefused as refusal:
+            row.refusal = refusal
+            return
+        if progress.unseen:
+            self._plan.strike_seen(record, progress.unseen)
+        try:
             row.draft = self._subject.draft(self._plan.apply(record))
             row.draft_hash = row.draft.digest(self._hashes.own_salt)
         except RowRefused as refusal:
             row.refusal = refusal
-            if isinstance(row.record, dict):
-                row.keys = self._keys_of(row.record)
+            row.keys = self._keys_of(record)
 
     def _keys_of(self, record: dict[str, Any]) -> Any:
         try:
@@ -253,7 +255,8 @@ class Applier:
     def _remember(self, row: Row, decision: Decision, part: _Part, progress: Progress) -> None:
         subject_id = decision.subject_id
         assert subject_id is not None
-        state, earlier = self._states.get(subject_id), part.remembered.get(subject_id)
+        state = self._states.get(subject_id)
+        earlier = part.remembered.get(subject_id) if state else None
         number = state.number if state else None
         if number is not None:
             part.visited.append(number)
@@ -296,8 +299,6 @@ class Applier:
         """Of each outcome the first rows, with what they would change."""
         if progress.counts.counts[decision.outcome] > limits.LEDGER_ROWS_PER_OUTCOME:
             return
-        if row.known is not None:
-            row.record = decode(row.raw)
         changes: JSON = {name: {"old": old, "new": new} for name, (old, new) in decision.changes.items()}
         made = [contact.email for contact in decision.contacts if contact.created]
         told = f"Contacts it would make: {', '.join(made)}." if made else decision.message
@@ -312,10 +313,10 @@ class Applier:
             decision.outcome,
             decision.reason,
             str(self._redact(decision.message if message is None else message)),
-            self._redact(row.record if row.record is not None else as_text(row.raw)),
+            self._redact(_shown(row.raw)),
             self._redact(list(candidates)) if candidates else None,
             self._redact(changes) if changes else None,
-            size=len(memoryview(row.raw)),
+            size=len(row.raw),
         )
 
     # Writing
@@ -331,6 +332,9 @@ class Applier:
         self._stage.enter(part.entries)
 
 
-def as_text(raw: msgspec.Raw | bytes) -> str:
-    """A record that can't be decoded, as far as the ledger shows it."""
-    return bytes(raw)[: limits.VALUE_BYTES].decode(errors="replace")
+def _shown(raw: bytes) -> JSON:
+    """A record as the ledger shows it; of one that can't be decoded, its beginning."""
+    try:
+        return decode(raw)
+    except RowRefused:
+        return raw[: limits.VALUE_BYTES].decode(errors="replace")

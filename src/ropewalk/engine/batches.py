@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
-
-import msgspec
 
 from ropewalk.core.paging import Ending
 from ropewalk.sources.base import Page
@@ -26,7 +25,7 @@ class Place:
 
 @dataclass(slots=True)
 class Batch:
-    rows: list[msgspec.Raw | bytes] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
     place: Place = field(default_factory=Place)
     pages: int = 0
     total: int | None = None
@@ -60,12 +59,11 @@ def batches(
     """
     place, batch, begun = start, Batch(place=start), monotonic()
     for page in pages:
-        skip, taken = place.row, place.row
-        for number, record in enumerate(page.records):
-            if number < skip:
-                continue
+        taken = place.row
+        for raw in islice(page.records, taken, None):
+            record = bytes(raw)
             batch.rows.append(record)
-            batch.size += len(memoryview(record))
+            batch.size += len(record)
             taken += 1
             if batch.is_full and taken < page.count:
                 batch.place = Place(place.state, taken)

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from ropewalk.core import contacts, mapping, matching
 from ropewalk.core.contacts import OWN_IDS, ContactDecision, ContactDraft, MatchBy, Who, contact_draft
 from ropewalk.core.decide import Decision, held, outdated
@@ -79,9 +77,9 @@ class ContactRows:
     def find(self, draft: ContactDraft) -> UUID | None:
         return draft.about
 
-    def passed(self, draft: ContactDraft, raw: msgspec.Raw | bytes, decision: Decision) -> Iterable[UUID]:
+    def passed(self, draft: ContactDraft, raw: bytes, decision: Decision) -> Iterable[UUID]:
         if decision.reason == "no_match":
-            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.who(), bytes(raw)))
+            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.who(), raw))
         if decision.reason in ("ambiguous_match", "deleted_here"):
             self._no_more.append(draft.who())
             return [contacts.subject(one.account_id, draft.email) for one in decision.candidates]

@@ -16,6 +16,7 @@ from ropewalk.core.window import Chain, Opening
 from ropewalk.engine.stage import Learned
 from ropewalk.store import accounts, ledger, people, records
 from ropewalk.store.accounts import AccountWrites
+from ropewalk.store.models import Run
 from ropewalk.store.overlay import Overlay, Shadow
 from ropewalk.store.records import RecordState, Remembered
 from ropewalk.store.transactions import moment
@@ -152,6 +153,12 @@ def _few(entries: Sequence[ledger.Entry]) -> Iterator[list[ledger.Entry]]:
 
 
 # ---- the run that follows ----
+
+
+def previewed(run: Run) -> dict[str, Any]:
+    """Of the dry run that this one applies, its window and its counts; empty where it applies none."""
+    kept: dict[str, Any] = run.settings.get("previewed") or {}
+    return kept
 
 
 def window_of(opening: Opening) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from ropewalk.core.origins import origin
 from ropewalk.core.pagination import CursorPages, LinkHeaderPages, NextUrlPages
 from ropewalk.core.paging import Ask, Facts, Pager
 from ropewalk.core.paths import Path
-from ropewalk.core.records import RawRecord, Split, beginning, split
+from ropewalk.core.records import RawRecord
+from ropewalk.core.splitting import Split, beginning, split
 from ropewalk.core.values import JSON, MISSING, Missing, canonical
 from ropewalk.sources.base import Page, Window
 from ropewalk.sources.endpoint import Endpoint

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from ropewalk.core.decide import Decision, Fresh
-from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.matching import Candidate
 from ropewalk.core.values import JSON
 from ropewalk.store import contact_rows, fields, waiting
@@ -20,6 +19,7 @@ from ropewalk.store.database import (
     from_json,
     having,
     id_column,
+    id_columns,
     insert,
     rows_of,
     text_column,
@@ -32,7 +32,6 @@ from ropewalk.store.ids import new_id
 from ropewalk.store.models import MatchLink
 
 TABLE = "ropewalk_account"
-_BUILT_IN = frozenset(BUILT_IN)
 
 _READ = (
     f"{TABLE}.id, company_name, company_domain, external_customer_id, external_id_connector, owner_id, fields,"
@@ -192,24 +191,25 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
         TABLE,
         _INSERTED,
         (
-            (*_other_columns(one, at), *_key_columns(one), id_column(one.account_id), organization, at, run)
-            for one in writes.created.values()
+            (*_other_columns(one, at), *_key_columns(one), account_id, organization, at, run)
+            for one, account_id in zip(writes.created.values(), id_columns(writes.created), strict=True)
         ),
     )
     contact_rows.write(organization_id, writes.contacts, at)
     waiting.call(organization_id, [*writes.created.values(), *moved])
-    write_changes(organization_id, _changes(writes), by=by, now=now)
-    names: set[str] = set().union(*(changes for _, _, changes in writes.changes))
+    write_changes(organization_id, list(_changes(writes)), by=by, now=now)
+    names: set[str] = set()
+    for _, _, changes in writes.changes:
+        names.update(changes.new if isinstance(changes, Fresh) else changes)
     fields.changed(organization_id, names, now=now)
 
 
 def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:
-    values = account.values
-    custom: dict[str, JSON] = {
-        name: value for name, value in values.items() if value is not None and name not in _BUILT_IN
-    }
-    owner = values.get("accountOwnerId")
-    return _text(values.get("companyName")), UUID(str(owner)).hex if owner else None, to_json(custom), at
+    custom = account.values.copy()
+    name, owner = custom.pop("companyName", None), custom.pop("accountOwnerId", None)
+    custom.pop("companyDomain", None)
+    custom.pop("externalCustomerId", None)
+    return _text(name), UUID(str(owner)).hex if owner else None, to_json(custom), at
 
 
 def _key_columns(account: Candidate) -> tuple[Any, ...]:
@@ -224,8 +224,7 @@ def _text(value: JSON) -> str | None:
     return None if value is None else text_column(str(value))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(NamedTuple):
     """`fields`: name -> (old, new)."""
 
     account_id: UUID
@@ -241,7 +240,7 @@ def _changes(writes: AccountWrites) -> Iterator[ChangeRow]:
         yield ChangeRow(account_id, contact.logged(), contact.created, contact.contact_id)
 
 
-def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Author, now: datetime) -> None:
+def write_changes(organization_id: UUID, rows: Sequence[ChangeRow], *, by: Author, now: datetime) -> None:
     organization, run, connector = (
         id_column(organization_id),
         id_column(by.run_id),
@@ -257,7 +256,7 @@ def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Autho
         (
             (
                 organization,
-                id_column(row.account_id),
+                account_id,
                 id_column(row.contact_id),
                 run,
                 connector,
@@ -266,7 +265,7 @@ def write_changes(organization_id: UUID, rows: Iterable[ChangeRow], *, by: Autho
                 row.created,
                 to_json(_pairs(row.fields)),
             )
-            for row in rows
+            for row, account_id in zip(rows, id_columns(row.account_id for row in rows), strict=True)
         ),
     )  # fmt: skip
 

@@ -71,6 +71,11 @@ def id_column(value: UUID | None) -> Any:
     return value if value is None or on_postgres() else value.hex
 
 
+def id_columns(values: Iterable[UUID]) -> Iterable[Any]:
+    """Of many rows."""
+    return values if on_postgres() else [value.hex for value in values]
+
+
 def time_column(value: datetime | None) -> Any:
     """As Django stores it, so that raw rows and model rows compare."""
     return connection.ops.adapt_datetimefield_value(value)
