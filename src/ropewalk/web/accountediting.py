@@ -67,6 +67,10 @@ def delete(request: Signed, account_id: UUID) -> HttpResponseBase:
 @open_to("admin", "POST")
 def restore(request: Signed, account_id: UUID) -> HttpResponseBase:
     access = request.access
+    there = byhand.get(access.organization_id, account_id, deleted=None)
+    if there.deleted_at is None:
+        pages.toast(request, f"{there} is not deleted.", "info")
+        return pages.to(request, "account", account_id=account_id)
     restored = accounts.restore_account(access.organization_id, access.actor, account_id, clock())
     pages.toast(request, f"{restored} is back.")
     return pages.to(request, "account", account_id=account_id)

@@ -180,6 +180,12 @@ def confirm(context: Any, asked: Any, *, small: bool = False) -> dict[str, Any]:
     return {"asked": asked, "small": small, "csrf_token": context.get("csrf_token")}
 
 
+@register.inclusion_tag("ropewalk/parts/act.html", takes_context=True)
+def act(context: Any, asked: Any, heading: str, text: str) -> dict[str, Any]:
+    """Something that can be done here: what it is, what comes of it, and the button."""
+    return {"asked": asked, "heading": heading, "text": text, "csrf_token": context.get("csrf_token")}
+
+
 @register.inclusion_tag("ropewalk/parts/progress.html")
 def progress(share: float | None, label: str) -> dict[str, Any]:
     """`share` None: nobody knows how much there is."""
