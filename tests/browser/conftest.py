@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.browser.visit import Visit
 from tests.e2e.installation import Api, Installation, free_port, until
+from tests.fakes import Asked, serve
 
 pytest.importorskip("playwright", reason="needs Playwright: make setup")
 
@@ -42,6 +44,28 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def what_people_did(asked: Asked) -> dict[str, Any]:
+    """An API with two weeks of events, the newest first, of whichever account is asked for."""
+    from tests.browser.prepared import PEOPLE, PLANTED
+
+    names = ("Signed in", "Report exported", "Seat added", "Dashboard viewed")
+    now = datetime.now(UTC).replace(microsecond=0)
+    return {
+        "data": [
+            {
+                "at": (now - timedelta(hours=5 * number, minutes=7 * number % 60)).isoformat(),
+                "name": PLANTED if number == 3 else names[number * number % 4],
+                "domain": asked.params["domain"],
+                "user": PEOPLE[number % 2],
+                "plan": "gold",
+                "link": "javascript:alert(1)" if number == 3 else "https://app.example/reports/17",
+                "device": {"os": "Linux", "screen": [1440, 900]},
+            }
+            for number in range(70)
+        ]
+    }
+
+
 class Site:
     """`ids`: by the names that routes use."""
 
@@ -54,11 +78,12 @@ class Site:
 @pytest.fixture(scope="session")
 def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     installation = Installation(tmp_path_factory.mktemp("site") / "northwind")
-    ids = json.loads(installation.python("tests.browser.prepared"))
     port = free_port()
-    with installation.started("serve", "--port", str(port)):
-        until(Api(port).is_up, "it serves")
-        yield Site(installation, port, ids)
+    with serve(what_people_did) as url:
+        ids = json.loads(installation.python("tests.browser.prepared", url))
+        with installation.started("serve", "--port", str(port)):
+            until(Api(port).is_up, "it serves")
+            yield Site(installation, port, ids)
     installation.drop()
 
 

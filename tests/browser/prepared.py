@@ -1,13 +1,15 @@
 """An organization with a month behind it, for a browser to look at: accounts that came day by day, streams that stand in
 every way, and texts as vendors write them, hostile ones too.
 
-python -m tests.browser.prepared      prints the ids that addresses of pages want, by the names in their routes
+python -m tests.browser.prepared URL  prints the ids that addresses of pages want, by the names in their routes; at the
+                                      URL there is an API with events
 """
 
 from __future__ import annotations
 
 import json
 import random
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ OWNER = "nora.lindqvist@northwind.example"
 PLANTED = "<img src=x onerror=\"document.title='planted'\"><script>document.title='planted'</script>"
 LONG = "Vereinigte Seilwerke und Tauwerksfabrikation Norddeutschland Aktiengesellschaft & Co. KGaA"
 ACCOUNTS = 160
+PEOPLE = ("ada@seilwerke.example", "bo@seilwerke.example", "cem@seilwerke.example")
 
 
 def main() -> None:
@@ -37,17 +40,18 @@ def main() -> None:
     for role in ("admin", "member"):
         people.add_user(organization, actor, f"{role}@northwind.example", role, clock, password=PASSWORD)
     people.create_organization("Zenith Holdings", OWNER, None, actor, clock)
-    ids: dict[str, Any] = _connectors(organization, actor, clock)
+    ids: dict[str, Any] = _connectors(organization, actor, clock, sys.argv[1])
     _accounts(organization, clock.now())
     values = {
         "companyName": LONG,
         "companyDomain": "seilwerke.example",
-        "fields": {"planTier": PLANTED, "seats": 12},
+        "fields": {"planTier": PLANTED, "seats": 12, "website": "https://www.seilwerke.example/ueber-uns"},
     }
     account = accounts.create_account(organization, actor, values, clock)
-    contact = accounts.create_contact(
-        organization, actor, account.id, {"email": "ada@seilwerke.example"}, clock
-    )
+    ada = {"email": "ada@seilwerke.example", "name": "Ada Seiler", "role": "Head of IT", "isPrimary": True}
+    contact = accounts.create_contact(organization, actor, account.id, ada, clock)
+    accounts.create_contact(organization, actor, account.id, {"email": PEOPLE[1], "name": PLANTED}, clock)
+    _history(organization, account.id, ids, clock.now())
     ids |= _people(organization, made.owner, actor, clock)
     ids |= {
         "account_id": account.id,
@@ -55,6 +59,23 @@ def main() -> None:
         "name": "planTier",
     }
     print(json.dumps({name: str(value) for name, value in ids.items()}))
+
+
+def _history(organization: UUID, account_id: UUID, ids: dict[str, Any], now: Any) -> None:
+    """What syncs have made of its seats in a month."""
+    from ropewalk.core.actors import SYSTEM
+    from ropewalk.store import byhand
+    from ropewalk.store.models import Account, Change
+
+    chance = random.Random(3)
+    Account.objects.filter(id=account_id).update(created_at=now - timedelta(days=34))
+    Change.objects.filter(account=account_id).update(at=now - timedelta(days=34))
+    for days in (30, 27, 22, 16, 9, 4, 1):
+        at = now - timedelta(days=days, minutes=19)
+        seats = 12 + (30 - days) * 2 + chance.randrange(9)
+        byhand.edit(organization, account_id, {"seats": seats}, actor=SYSTEM.record(), now=at)
+    synced = Change.objects.filter(account=account_id, created=False, contact=None)
+    synced.update(run=ids["run_id"], connector=ids["connector_id"], actor=None)
 
 
 def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str, Any]:
@@ -127,7 +148,7 @@ def _accounts(organization: UUID, now: Any) -> None:
     Account.objects.bulk_create(rows)
 
 
-def _connectors(organization: UUID, actor: Any, clock: Any) -> dict[str, Any]:
+def _connectors(organization: UUID, actor: Any, clock: Any, events_url: str) -> dict[str, Any]:
     from ropewalk.engine import configure
     from ropewalk.store import ledger
     from ropewalk.store.ledger import Entry
@@ -135,7 +156,7 @@ def _connectors(organization: UUID, actor: Any, clock: Any) -> dict[str, Any]:
 
     mapping = [{"from": "name", "to": "companyName"}, {"from": "website", "to": "companyDomain"}]
     contact_mapping = [{"from": "domain", "to": "companyDomain"}, {"from": "email", "to": "email"}]
-    event_mapping = [{"from": one, "to": to} for one, to in (("at", "eventTime"), ("name", "eventName"), ("domain", "accountKey"))]  # fmt: skip
+    event_mapping = [{"from": one, "to": to} for one, to in (("at", "eventTime"), ("name", "eventName"), ("domain", "accountKey"), ("user", "userId"))]  # fmt: skip
     url = "http://127.0.0.1:9/v1"
     made = {}
     for name, streams in {
@@ -145,6 +166,7 @@ def _connectors(organization: UUID, actor: Any, clock: Any) -> dict[str, Any]:
         },
         "Billing": {"accounts": {"url": f"{url}/customers", "mapping": mapping}},
         "Product events": {"events": {"url": f"{url}/events", "mapping": event_mapping, "match_by": "domain", "start_param": "from", "end_param": "to"}},
+        "App": {"events": {"url": f"{events_url}/events", "records_path": "data", "mapping": event_mapping, "match_by": "domain", "account_param": "domain"}},
     }.items():  # fmt: skip
         body = {
             "source": "custom_api",

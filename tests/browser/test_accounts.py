@@ -90,10 +90,10 @@ def test_the_menu_of_a_small_screen(visit: Callable[..., Visit]) -> None:
     with visit(size=NARROW) as visitor:
         page = visitor.page
         visitor.go("/app/")
-        before = page.get_by_role("link", name="Accounts").is_visible()
+        before = page.get_by_role("link", name="Accounts", exact=True).is_visible()
         page.get_by_role("button", name="Menu").click()
         fits = [*visitor.unfit(), *visitor.hard_to_use()]
-        page.get_by_role("link", name="Accounts").click()
+        page.get_by_role("link", name="Accounts", exact=True).click()
         page.wait_for_url("**/app/accounts")
 
         assert (before, fits, visitor.wrongs) == (False, [], [])

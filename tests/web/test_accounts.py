@@ -25,7 +25,7 @@ def three(world: World) -> World:
 
 
 def names(page: str) -> list[str]:
-    return re.findall(r'<th scope="row">(.*?)</th>', page)
+    return re.findall(r'<th scope="row"><a class="row-link"[^>]*>(.*?)</a>', page)
 
 
 def listed(browser: Browser, query: str = "") -> list[str]:

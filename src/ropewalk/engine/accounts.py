@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -38,9 +38,17 @@ class ContactBody(Settings):
 # ---- accounts ----
 
 
-def create_account(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> Account:
+def create_account(
+    organization_id: UUID,
+    actor: Actor,
+    body: Mapping[str, Any],
+    clock: Clock,
+    *,
+    unread: Sequence[Problem] = (),
+) -> Account:
+    """`unread`: what a form could not read into the body; with it, nothing is saved, and all problems are told."""
     now = clock.now()
-    with transaction(organization_id), _all_problems(AccountBody, body) as given:
+    with transaction(organization_id), _all_problems(AccountBody, body, unread) as given:
         account = byhand.create(organization_id, _values(given), actor=_author(actor), now=now)
         audit.record(
             organization_id,
@@ -54,10 +62,16 @@ def create_account(organization_id: UUID, actor: Actor, body: Mapping[str, Any],
 
 
 def edit_account(
-    organization_id: UUID, actor: Actor, account_id: UUID, body: Mapping[str, Any], clock: Clock
+    organization_id: UUID,
+    actor: Actor,
+    account_id: UUID,
+    body: Mapping[str, Any],
+    clock: Clock,
+    *,
+    unread: Sequence[Problem] = (),
 ) -> Account:
-    """Sets what is given, null clears; what is left out stays."""
-    with transaction(organization_id), _all_problems(AccountBody, body) as given:
+    """Sets what is given, null clears; what is left out stays. `unread` as above."""
+    with transaction(organization_id), _all_problems(AccountBody, body, unread) as given:
         account = byhand.edit(
             organization_id, account_id, _values(given), actor=_author(actor), now=clock.now()
         )
@@ -132,9 +146,11 @@ def delete_contact(organization_id: UUID, actor: Actor, contact_id: UUID, clock:
 
 
 @contextmanager
-def _all_problems(model: type[Settings], body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _all_problems(
+    model: type[Settings], body: Mapping[str, Any], unread: Sequence[Problem] = ()
+) -> Iterator[dict[str, Any]]:
     """What is left of the body without what has no place in it; the problems of both come out as one error."""
-    shape = _shape_problems(model, body)
+    shape = [*unread, *_shape_problems(model, body)]
     wrong = {problem.path for problem in shape}
     given = {name: value for name, value in body.items() if name not in wrong}
     custom = {name: value for name, value in given.get("fields", {}).items() if f"fields.{name}" not in wrong}

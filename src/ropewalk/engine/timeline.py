@@ -70,9 +70,7 @@ def read(
     account = byhand.get(organization_id, account_id)
     asked_at = clock.now() if place_before is None else place_before.asked_at
     query = Query(account, asked_at, wanted, place_before)
-    there = [
-        each for provider in providers for each in provider(organization_id, clock) if _named(each, source)
-    ]
+    there = [each for each in sources(organization_id, clock, providers) if _named(each, source)]
     asked = [(each, each.ask(query)) for each in there]
     told = [Told(each, wait()) for each, wait in asked]
     lists = [each.answer.events for each in told]
@@ -86,6 +84,13 @@ def read(
         if found.more
         else None,
     )
+
+
+def sources(
+    organization_id: UUID, clock: Clock, providers: Sequence[Provider] = PROVIDERS
+) -> list[EventSource]:
+    """Whom a timeline asks."""
+    return [each for provider in providers for each in provider(organization_id, clock)]
 
 
 def _check(wanted: Filter) -> None:

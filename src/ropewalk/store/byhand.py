@@ -24,11 +24,12 @@ DELETED = "$deleted"
 """How the change log spells deleting and restoring; no field can have that name."""
 
 
-def get(organization_id: UUID, account_id: UUID, *, deleted: bool = False) -> Account:
-    """A deleted account is found by who asks for it as such."""
-    found = Account.objects.filter(
-        organization_id=organization_id, id=account_id, deleted_at__isnull=not deleted
-    ).first()
+def get(organization_id: UUID, account_id: UUID, *, deleted: bool | None = False) -> Account:
+    """A deleted account is found by who asks for it as such; None: whichever it is."""
+    rows = Account.objects.filter(organization_id=organization_id, id=account_id)
+    if deleted is not None:
+        rows = rows.filter(deleted_at__isnull=not deleted)
+    found = rows.first()
     if found is None:
         raise NotFound("account")
     return found

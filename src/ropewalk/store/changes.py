@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from ropewalk.store import byhand, pages
+from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.models import Account, Change, TrackedField
 from ropewalk.store.pages import Listing
+
+_TABLE: Final = "ropewalk_change"
 
 
 def history(
@@ -65,13 +69,17 @@ def without_history(organization_id: UUID) -> list[str]:
 def provenance(organization_id: UUID, account_id: UUID) -> dict[str, Change]:
     """By field that has a value, the change that set it; a field whose change was dropped is not in it."""
     account = Account.objects.filter(organization_id=organization_id, id=account_id).first()
-    wanted = set() if account is None else set(byhand.values_of(account))
-    answer: dict[str, Change] = {}
-    found = Change.objects.filter(organization_id=organization_id, account_id=account_id, contact=None)
-    for change in found.order_by("-id").iterator(chunk_size=100):
-        for name in wanted & change.fields.keys():
-            answer[name] = change
-        wanted -= change.fields.keys()
-        if not wanted:
-            break
-    return answer
+    if account is None:
+        return {}
+    keys = "jsonb_object_keys(fields) AS each(key)" if on_postgres() else "json_each(fields) AS each"
+    # Told apart by the database: of an account with a long history only the changes that count are decoded.
+    latest: dict[str, int] = dict(
+        rows_of(
+            f"SELECT each.key, MAX({_TABLE}.id) FROM {_TABLE} CROSS JOIN {keys}"
+            " WHERE organization_id = %s AND account_id = %s AND contact IS NULL GROUP BY each.key",
+            [id_column(organization_id), id_column(account_id)],
+        )
+    )
+    wanted = {name: latest[name] for name in byhand.values_of(account) if name in latest}
+    found = Change.objects.filter(organization_id=organization_id).in_bulk({*wanted.values()})
+    return {name: found[place] for name, place in wanted.items() if place in found}

@@ -200,6 +200,14 @@ def members(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | No
     return pages.oldest_first(found, limit=limit, cursor=cursor)
 
 
+def team(organization_id: UUID) -> list[Member]:
+    """All that are active, with their users."""
+    found = Member.objects.select_related("user").filter(
+        organization_id=organization_id, user__is_active=True
+    )
+    return list(found.order_by("user__email"))
+
+
 def membership(organization_id: UUID, user_id: UUID) -> Member | None:
     """With user and organization, in one query: what a page asks for each time."""
     found = Member.objects.select_related("user", "organization").filter(

@@ -19,6 +19,7 @@ from ropewalk.store.models import Account, TrackedField
 from ropewalk.store.pages import Listing
 from ropewalk.web import fieldtexts, lists, pages, savedviews
 from ropewalk.web.access import Signed, open_to
+from ropewalk.web.account import WHY_NOT
 from ropewalk.web.lists import Address, Cell, Column
 
 _FIELD: Final = account_lists.FIELD
@@ -87,6 +88,7 @@ def listing(request: Signed) -> HttpResponseBase:
             "active": _active(address),
             "unfiltered": address.with_(dict.fromkeys((name for name, _ in address.beginning(_FIELD)), None)),
             "everything": request.path,
+            "why_not": WHY_NOT,
             "fields": [each for each in every if each.key not in ("created_at", "updated_at")],
             "operators": OPERATORS,
             "columns": every,

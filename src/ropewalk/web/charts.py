@@ -98,7 +98,7 @@ def bars(
 def line(title: str, description: str, labels: Sequence[str], series: Series) -> Chart:
     """From zero, unless that would press all that changes into a flat line."""
     highest, lowest = max(series.values, default=0), min(series.values, default=0)
-    bottom = 0.0 if lowest < highest * 0.8 or lowest == highest else _floor(lowest, highest)
+    bottom = _bottom(lowest, highest)
     top = bottom + ceiling(highest - bottom)
     points = [
         f"{place * STEP + STEP / 2:g} {round(HEIGHT - (value - bottom) / (top - bottom) * HEIGHT, 2):g}"
@@ -135,9 +135,11 @@ def ceiling(value: float) -> float:
     return next(size * each for each in _NICE if size * each >= value)
 
 
-def _floor(lowest: float, highest: float) -> float:
-    step = ceiling(highest - lowest)
-    return max(0.0, floor(lowest / step) * step)
+def _bottom(lowest: float, highest: float) -> float:
+    if lowest >= 0 and (lowest < highest * 0.8 or lowest == highest):
+        return 0.0
+    step = ceiling(highest - lowest if lowest >= 0 else max(highest, -lowest))
+    return floor(lowest / step) * step
 
 
 def _ticks(bottom: float, top: float) -> list[str]:

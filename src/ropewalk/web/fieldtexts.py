@@ -6,6 +6,7 @@ import json
 import re
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -23,6 +24,9 @@ _BUILT_IN: Final = {
 }
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHOWN_CHARS: Final = 48
+_WHOLE_CHARS: Final = 400
+_LINE_CHARS: Final = 120
+_LINK = re.compile(r"https?://[^\s<>\"'`\\]{1,2000}", re.IGNORECASE)
 
 
 def label(name: str) -> str:
@@ -48,6 +52,47 @@ def shown(value: Any, kind: str) -> SafeString:
     if isinstance(value, list):
         return _cut(", ".join(each if isinstance(each, str) else _json(each) for each in value))
     return _cut(value if isinstance(value, str) else _json(value))
+
+
+def whole(value: Any, kind: str) -> SafeString:
+    """All of a value, a long one folded. What a vendor sends becomes a link only where it is an address of the web."""
+    if isinstance(value, str) and value.strip():
+        if (moment := times.read(value)) is not None and kind == "date-time":
+            return _moment(value, moment)
+        return _link(value) if is_address(value) else _folded(value)
+    if isinstance(value, dict) and value:
+        text = _json(value)
+        return _folded(text if len(text) <= _LINE_CHARS else json.dumps(value, ensure_ascii=False, indent=2))
+    if isinstance(value, list) and value:
+        plain = all(isinstance(each, str | int | float) for each in value)
+        return _folded(", ".join(map(str, value)) if plain else _json(value))
+    return shown(value, kind)
+
+
+def is_address(text: str) -> bool:
+    if not _LINK.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _link(address: str) -> SafeString:
+    return format_html(
+        '<a class="outward" href="{}" target="_blank" rel="noopener noreferrer">{}</a>', address, address
+    )
+
+
+def _folded(text: str) -> SafeString:
+    if len(text) <= _WHOLE_CHARS and text.count("\n") <= 8:
+        return format_html('<span class="whole">{}</span>', text)
+    return format_html(
+        '<details class="folded"><summary>{}…</summary><pre tabindex="0">{}</pre></details>',
+        text[:_SHOWN_CHARS],
+        text,
+    )
 
 
 def number(value: float) -> str:
