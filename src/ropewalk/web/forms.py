@@ -178,11 +178,7 @@ class Form:
                 continue
             if value is None and asked.empty == "text":
                 value = ""
-            *above, last = asked.place.split(".")
-            place = body
-            for part in above:
-                place = place.setdefault(part, {})
-            place[last] = value
+            put(body, asked.place, value)
         return body
 
     def text(self, name: str) -> str:
@@ -209,6 +205,13 @@ class Form:
                 return there[path]
             path = path.rpartition(".")[0]
         return None
+
+
+def put(body: dict[str, Any], place: str, value: Any) -> None:
+    *above, last = place.split(".")
+    for part in above:
+        body = body.setdefault(part, {})
+    body[last] = value
 
 
 def _value(asked: Field, sent: QueryDict) -> Any:
