@@ -123,6 +123,14 @@ def test_a_connector_as_a_file_and_back_again(world: World, owner: Browser, at: 
     assert secret_of(world) == "planted-token-of-Acme"
 
 
+def test_a_kept_secret_goes_nowhere_else_by_a_file(world: World, owner: Browser) -> None:
+    page = Sent(owner, f"{PASTE}?of={connector().id}", "file")
+    page.do("apply", text=page.fields["text"][0].replace("http://127.0.0.1:9", "https://evil.example"))
+
+    assert page.status == 422
+    assert "was entered for http://127.0.0.1:9" in unescape(page.html)
+
+
 def connector_mapping() -> str:
     from ropewalk.store.models import Stream
 
