@@ -31,7 +31,7 @@ PARTS: Final = ("records_path", "pagination", "incremental")
 
 def kept(answer: Mapping[str, Any]) -> dict[str, Any]:
     """As much of a test's answer as a page carries along."""
-    found = {name: answer.get(name) for name in _KEPT}
+    found: dict[str, Any] = {name: answer.get(name) for name in _KEPT}
     found["records"] = [
         _cut(json.dumps(each, ensure_ascii=False, indent=2), _RECORD_CHARS)
         for each in answer["records"][:_MOST_RECORDS]
