@@ -201,6 +201,18 @@ def test_rows_of_the_mapping_come_and_go(tested: Sent) -> None:
     assert "Missing" in tested.html
 
 
+def test_a_test_that_fails_takes_no_mapping_away(tested: Sent, vendor: str) -> None:
+    tested.do("use:all")
+    mapped = {name: values for name, values in tested.fields.items() if name.startswith("map.")}
+    for wrong in ("crm", f"{vendor}/v1/nothing"):
+        tested.do("test", url=wrong, **token())
+    again = tested.do("test", url=f"{vendor}/v1/customers", **token())
+
+    assert mapped
+    assert {name: values for name, values in again.fields.items() if name.startswith("map.")} == mapped
+    assert "save" in again.buttons
+
+
 def test_a_change_of_what_is_read_is_said_before_it_is_saved(tested: Sent) -> None:
     from ropewalk.store.models import Stream
 
@@ -240,7 +252,10 @@ def test_secret_headers_are_written_and_never_read(tested: Sent) -> None:
     page = Sent(tested.browser, path)
     kept = page.do("save")
 
+    none = Sent(tested.browser, path).do("save", headers__2__name="X-New").wrong
+
     assert "planted-header" not in page.html + tested.html
+    assert none == {"Headers": "No value is kept for this header; enter it, or leave the header out."}
     assert (kept.status, saved().settings["headers"], saved().settings["plain_headers"]) == (
         302,
         {"X-Team": {"set": True}, "X-Kind": "b2b"},

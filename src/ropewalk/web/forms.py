@@ -244,6 +244,11 @@ class HeaderRow:
     is_plain: bool = False
     is_set: bool = False
 
+    @property
+    def is_kept(self) -> bool:
+        """Its value is the saved one; where there is none, the verb says so."""
+        return not self.value and (self.is_set or not self.is_plain)
+
 
 def headers(name: str, sent: QueryDict) -> list[HeaderRow]:
     rows = []

@@ -64,9 +64,7 @@ class SettingsForm(Form):
                     put(body, bound.field.place, {} if bound.is_on else None)
             elif bound.field.kind == "headers":
                 rows: list[HeaderRow] = bound.value or []
-                body["headers"] = {
-                    row.name: {"set": True} if row.is_set and not row.value else row.value for row in rows
-                }
+                body["headers"] = {row.name: {"set": True} if row.is_kept else row.value for row in rows}
                 body["plain_headers"] = [row.name for row in rows if row.is_plain]
         return body
 
