@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-SIGNED_OUT = ("/app/sign-in", "/app/nowhere")
+DOWNLOADS = ("accounts-export",)
 
 
 def shown(ids: dict[str, str]) -> list[str]:
@@ -13,13 +13,18 @@ def shown(ids: dict[str, str]) -> list[str]:
 
     found = []
     for page in urlpatterns:
-        if "GET" in page.callback.methods and page.callback.open_to != "everybody":
+        is_page = "GET" in page.callback.methods and page.name not in DOWNLOADS
+        if is_page and page.callback.open_to != "everybody":
             route = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: ids[name[1]], str(page.pattern))
             found.append(f"/app/{route}")
     return found
 
 
+def signed_out(ids: dict[str, str]) -> list[str]:
+    return ["/app/sign-in", "/app/nowhere", f"/app/invitation/{ids['token']}", "/app/reset/over"]
+
+
 def name_of(path: str) -> str:
-    """For a file: without ids."""
-    words = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "", path.removeprefix("/app/"))
+    """For a file: the same whatever the ids."""
+    words = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=invitation/).+", "one", path.removeprefix("/app/"))
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or "home"

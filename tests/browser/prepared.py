@@ -48,13 +48,44 @@ def main() -> None:
     contact = accounts.create_contact(
         organization, actor, account.id, {"email": "ada@seilwerke.example"}, clock
     )
+    ids |= _people(organization, made.owner, actor, clock)
     ids |= {
         "account_id": account.id,
         "contact_id": contact.id,
         "name": "planTier",
-        "member_id": made.owner.id,
     }
     print(json.dumps({name: str(value) for name, value in ids.items()}))
+
+
+def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str, Any]:
+    """Named as hostile people name themselves; one invitation is over."""
+    from ropewalk.engine import invitations, people, signin, views
+    from ropewalk.store.models import Invitation, User
+
+    nora = signin.actor(owner.user, "192.0.2.7")
+    people.rename(nora, "Nora Lindqvist", clock)
+    member = people.add_user(organization, nora, "planted@northwind.example", "member", clock).member
+    User.objects.filter(id=member.user_id).update(name=PLANTED, last_login=clock.now() - timedelta(days=3))
+    old, _ = invitations.invite(
+        organization, nora, "edda.long-in-the-tooth@northwind.example", "admin", clock
+    )
+    Invitation.objects.filter(id=old.id).update(expires_at=clock.now() - timedelta(days=2))
+    invited, token = invitations.invite(organization, nora, "ivo@northwind.example", "member", clock)
+    people.create_key(organization, nora, PLANTED, ["read", "write", "ingest", "admin"], None, clock)
+    revoked, _ = people.create_key(organization, actor, "Old script", ["read"], None, clock)
+    people.revoke_key(organization, nora, revoked.id, clock)
+    expires = clock.now() + timedelta(days=90)
+    key, _ = people.create_key(organization, nora, "Nightly export", ["read"], expires, clock)
+    for name, shared in (("Gold partners", True), (f"My own {PLANTED}"[:100], False)):
+        body = {"name": name, "list": {"q": "a", "sort": "-updated_at"}, "shared": shared}
+        view = views.create(organization, nora, body, clock)
+    return {
+        "member_id": member.id,
+        "invitation_id": invited.id,
+        "token": token,
+        "key_id": key.id,
+        "view_id": view.id,
+    }
 
 
 def _accounts(organization: UUID, now: Any) -> None:

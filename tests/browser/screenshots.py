@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.addresses import SIGNED_OUT, name_of, shown
+from tests.browser.addresses import name_of, shown, signed_out
 from tests.browser.visit import NARROW, SCHEMES, WIDE, Visit
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "screenshots"
 def test_screenshots(site: Any, visit: Callable[..., Visit]) -> None:
     FOLDER.mkdir(exist_ok=True)
     for scheme in SCHEMES:
-        for signed_in, paths in ((True, shown(site.ids)), (False, SIGNED_OUT)):
+        for signed_in, paths in ((True, shown(site.ids)), (False, signed_out(site.ids))):
             with visit(signed_in=signed_in, scheme=scheme) as visitor:
                 for path in paths:
                     for size in (WIDE, NARROW):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -47,6 +48,28 @@ def test_filter_and_columns_by_keyboard(visit: Callable[..., Visit]) -> None:
         page.wait_for_url("**/app/accounts?")
 
         assert (chip, closed, fits, visitor.wrongs) == ("Seats is at least 10", 0, [], [])
+
+
+def test_a_search_is_kept_as_a_view_and_exported(visit: Callable[..., Visit]) -> None:
+    with visit() as visitor:
+        page = visitor.page
+        visitor.go("/app/accounts")
+        page.get_by_label("Search by name").press_sequentially("seilwerk")
+        page.wait_for_url("**/app/accounts?q=seilwerk**")
+        expect(page.locator("#list tbody tr")).to_have_count(1)
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="Export CSV").click()
+        exported = Path(downloading.value.path()).read_text()
+        page.locator("summary", has_text="Views").click()
+        page.get_by_role("link", name="Save this view").click()
+        page.get_by_label("Name").fill("Ropemakers")
+        page.get_by_role("button", name="Save view").click()
+        page.wait_for_url("**/app/accounts?q=seilwerk**")
+        page.locator("summary", has_text="Views").click()
+        shown = page.locator(".drop-list a[aria-current]").inner_text()
+
+        assert (exported.count("\n"), "seilwerke.example" in exported) == (2, True)
+        assert (shown, visitor.wrongs) == ("Ropemakers", [])
 
 
 def test_without_scripts(visit: Callable[..., Visit]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.addresses import SIGNED_OUT, shown
+from tests.browser.addresses import shown, signed_out
 from tests.browser.visit import NARROW, SCHEMES, WIDE, Visit
 
 WEIGHT = 150 * 1024
@@ -16,7 +16,7 @@ WEIGHT = 150 * 1024
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_fits_and_can_be_used(scheme: str, site: Any, visit: Callable[..., Visit]) -> None:
     found: list[str] = []
-    for signed_in, paths in ((True, shown(site.ids)), (False, SIGNED_OUT)):
+    for signed_in, paths in ((True, shown(site.ids)), (False, signed_out(site.ids))):
         with visit(signed_in=signed_in, scheme=scheme) as visitor:
             for path in paths:
                 visitor.go(path)

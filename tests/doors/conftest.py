@@ -66,7 +66,7 @@ def make_world(name: str) -> World:
     founded = people.create_organization(name, f"owner@{host}", "correct horse battery", actor, clock)
     organization = founded.organization.id
     added = people.add_user(organization, actor, f"member@{host}", "member", clock, name="Mia")
-    invited, _ = invitations.invite(organization, actor, f"guest@{host}", "member", clock)
+    invited, token = invitations.invite(organization, actor, f"guest@{host}", "member", clock)
     key, _ = people.create_key(organization, actor, "Old", ["read"], None, clock)
     connector = configure.create_connector(
         organization,
@@ -129,6 +129,7 @@ def make_world(name: str) -> World:
             "name": field,
             "member_id": added.member.id,
             "invitation_id": invited.id,
+            "token": token,
             "view_id": view.id,
             "key_id": key.id,
         },

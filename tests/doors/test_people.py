@@ -45,3 +45,15 @@ def test_a_member_is_signed_out_everywhere(world: World, api: Api) -> None:
     after = people.member(world.organization, world.ids["member_id"]).user.get_session_auth_hash()
     assert before != after
     assert api.get("/v1/audit-log?limit=1")["items"][0]["verb"] == "user.signed_out_everywhere"
+
+
+def test_the_audit_log_is_found_by_who_what_and_when(world: World, api: Api) -> None:
+    api("post", "/v1/invitations", {"email": "mo@acme.example"})
+
+    def found(query: str) -> list[str]:
+        return [one["verb"] for one in api.get(f"/v1/audit-log?{query}")["items"]]
+
+    assert found("action=invitation") == ["invitation.created"] * 2
+    assert found("action=member.added&actor=ROOT") == ["member.added"]
+    assert found("actor=script") == ["invitation.created"]
+    assert found("to=2020-01-01") == found("from=9999-12-31T23:59:59-14:00") == []

@@ -191,6 +191,17 @@ def test_warnings_and_the_job_engine_come_through_the_same_door(stream: io.Strin
     assert SECRET not in stream.getvalue()
 
 
+def test_a_link_that_lets_somebody_in_is_not_written_down(stream: io.StringIO) -> None:
+    from ropewalk.engine import invitations, passwords
+
+    set_up(stream)
+
+    for path in (invitations.PATH, passwords.PATH):
+        logging.getLogger("django.request").warning("%s: %s", "Gone", f"{path}mWq-9_x")
+
+    assert [line["event"] for line in lines(stream)] == ["Gone: /app/invitation/***", "Gone: /app/reset/***"]
+
+
 def test_a_console_line_is_for_reading(stream: io.StringIO) -> None:
     set_up(stream, json=False)
 

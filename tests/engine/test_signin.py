@@ -96,7 +96,7 @@ def test_ten_wrong_passwords_close_an_account_for_a_while_from_anywhere(world: W
     with pytest.raises(RetryLater) as error:
         sign_in(world)
     assert (error.value.message, error.value.after) == (
-        "That were too many attempts. Try again in 15 minutes.",
+        "Those were too many attempts. Try again in 15 minutes.",
         900,
     )
     # Noted once, whoever keeps trying.

@@ -128,4 +128,4 @@ def test_as_many_queries_for_three_rows_as_for_one(
         listed(member)
 
 
-QUERIES = 7
+QUERIES = 9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from ninja import Body, Query, Router, Status
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
-from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads
+from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads, utc
 from ropewalk.core.timeline import Filter
 from ropewalk.engine import accounts, timeline
 from ropewalk.engine.operated import clock
@@ -129,24 +129,13 @@ def list_events(
 ) -> Any:
     """Newest first. Event streams are asked at this moment, each within its deadline; one that fails says so under
     `sources`, and the others' events are there."""
-    wanted = Filter(_utc(start), _utc(end), name=name, user=user_id, text=q)
+    wanted = Filter(utc(start), utc(end), name=name, user=user_id, text=q)
     organization_id = request.auth.organization_id
     return schemas.timeline(
         timeline.read(
             organization_id, account_id, clock(), wanted=wanted, source=source, limit=limit, cursor=cursor
         )
     )
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A time without a zone is taken for UTC."""
-    if moment is None or moment.tzinfo is None:
-        return moment and moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        # The first and the last day of the calendar: nothing happened then.
-        return moment.replace(tzinfo=UTC)
 
 
 def _shown(row: models.Account) -> schemas.Account:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from ninja import Body, Router, Status
+from ninja import Body, Query, Router, Status
 from pydantic import StrictStr
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, admin, read, write
-from ropewalk.api.reading import Cursor, DocumentedBy, Limit
+from ropewalk.api.reading import Cursor, DocumentedBy, Limit, utc
 from ropewalk.core.checking import Settings, check
 from ropewalk.engine import invitations, passwords, people as verbs, signin
 from ropewalk.engine.operated import clock, installation
@@ -130,7 +131,29 @@ def revoke_invitation(request: Keyed, invitation_id: UUID) -> Any:
 
 
 @router.get("/audit-log", auth=admin, response=schemas.Items[schemas.AuditEntry])
-def list_audit_log(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = None) -> Any:
+def list_audit_log(
+    request: Keyed,
+    actor: Annotated[str, Query(description="A part of an email, or of a key's name.")] = "",
+    action: Annotated[
+        str, Query(description="A verb, such as `key.created`, or what it begins with: `key`.")
+    ] = "",
+    since: Annotated[
+        datetime | None, Query(alias="from", description="Only what was done from then on.")
+    ] = None,
+    until: Annotated[
+        datetime | None, Query(alias="to", description="Only what was done before then.")
+    ] = None,
+    limit: Limit = pages.LIMIT,
+    cursor: Cursor = None,
+) -> Any:
     """Who did what, when, from where; newest first."""
-    found = audit.listing(request.auth.organization_id, limit=limit, cursor=cursor)
+    found = audit.listing(
+        request.auth.organization_id,
+        actor=actor,
+        action=action,
+        since=utc(since),
+        until=utc(until),
+        limit=limit,
+        cursor=cursor,
+    )
     return {"items": [schemas.audit_entry(each) for each in found.items], "next_cursor": found.next_cursor}

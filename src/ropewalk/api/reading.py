@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
@@ -24,6 +25,18 @@ _NO_NUL = "Text can't hold the character U+0000."
 
 Limit = Annotated[int, Query(ge=1, le=pages.MAX_LIMIT, description="At most so many items.")]
 Cursor = Annotated[str | None, Query(description="The `next_cursor` of the page before.")]
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone is taken for UTC."""
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day of the calendar: nothing happened then.
+        return moment.replace(tzinfo=UTC)
+
 
 V = TypeVar("V", bound=Callable[..., Any])
 

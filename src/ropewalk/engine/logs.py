@@ -7,6 +7,7 @@ the values that were made known to it: `know` is called by whoever opens credent
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import traceback
@@ -27,6 +28,10 @@ REMEMBERED = 256
 _OWN = frozenset(("event", "level", "logger", "timestamp"))
 # They bring handlers of their own, or say at every step what they do.
 _TAMED = {"dbos": logging.WARNING, "asyncio": logging.WARNING, "sqlalchemy": logging.WARNING}
+
+
+# Whoever has such a link comes in by it; Django names the path of what it refuses.
+_LINKS = re.compile(r"(/app/(?:invitation|reset)/)[\w-]+")
 
 
 class KnownSecrets:
@@ -58,6 +63,8 @@ class KnownSecrets:
         own = {name: value for name, value in event.items() if name in _OWN}
         given = self._names.redact({name: value for name, value in event.items() if name not in _OWN})
         whole: EventDict = own | given
+        if isinstance(said := whole.get("event"), str):
+            whole["event"] = _LINKS.sub(r"\1***", said)
         for redactor in self._all():
             whole = redactor.values(whole)
         return whole

@@ -17,8 +17,8 @@ from ropewalk.core.errors import Conflict, MustFix, Problem, Refused
 from ropewalk.engine import passwords, periodic, ranks, signin
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, byhand, fields, keys, people
-from ropewalk.store.models import ApiKey, Member, Organization, TrackedField
-from ropewalk.store.transactions import founding, transaction
+from ropewalk.store.models import ApiKey, Member, Organization, TrackedField, User
+from ropewalk.store.transactions import founding, moment, transaction
 
 
 class Founded(NamedTuple):
@@ -162,6 +162,15 @@ def remove_member(organization_id: UUID, actor: Actor, member_id: UUID, clock: C
         byhand.give_up_owner(organization_id, member_id, actor=actor.record(), now=clock.now())
         people.remove_member(organization_id, member_id)
         _note_member(organization_id, actor, "member.removed", member, clock.now(), {"role": member.role})
+
+
+def rename(actor: Actor, name: str, clock: Clock) -> User:
+    """Themselves, in all their organizations."""
+    with moment():
+        user = people.set_name(UUID(actor.id), name)
+        detail = {"name": user.name}
+        audit.record_of_user(user.id, actor, "user.renamed", now=clock.now(), detail=detail)
+    return user
 
 
 # ---- keys ----

@@ -100,7 +100,7 @@ def _refuse(standing: Standing, email: str, address: str, clock: Clock) -> None:
     minutes = -(-standing.reset // 60)
     raise RetryLater(
         "too_many_attempts",
-        f"That were too many attempts. Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}.",
+        f"Those were too many attempts. Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}.",
         after=standing.reset,
     )
 

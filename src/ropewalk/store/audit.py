@@ -69,8 +69,24 @@ def record_of_user(
 
 
 def listing(
-    organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None
+    organization_id: UUID,
+    *,
+    actor: str = "",
+    action: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = pages.LIMIT,
+    cursor: str | None = None,
 ) -> Listing[AuditEntry]:
-    """Newest first."""
+    """Newest first. `actor`: a part of what they are called; `action`: a verb, or the kind of thing that verbs begin
+    with; `until` itself is not in it."""
     found = AuditEntry.objects.filter(organization_id=organization_id)
+    if actor:
+        found = found.filter(actor__label__icontains=actor)
+    if action:
+        found = found.filter(**{"verb" if "." in action else "object_type": action})
+    if since is not None:
+        found = found.filter(at__gte=since)
+    if until is not None:
+        found = found.filter(at__lt=until)
     return pages.newest_first(found, limit=limit, cursor=cursor)

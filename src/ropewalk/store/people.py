@@ -22,6 +22,7 @@ from ropewalk.store.pages import Listing
 from ropewalk.store.transactions import transaction
 
 ROLES = tuple(Role.values)
+NAME_CHARS = 255
 
 
 # ---- organizations ----
@@ -127,6 +128,16 @@ def set_password(user_id: UUID, password: str) -> User:
     return found
 
 
+def set_name(user_id: UUID, name: str) -> User:
+    title = " ".join(name.split())
+    if len(title) > NAME_CHARS:
+        raise _problem("name", f"A name has at most {NAME_CHARS} characters.")
+    found = User.objects.get(id=user_id)
+    found.name = title
+    found.save(update_fields=["name"])
+    return found
+
+
 def end_sessions(user_id: UUID) -> None:
     User.objects.filter(id=user_id).update(session_epoch=F("session_epoch") + 1)
 
@@ -215,7 +226,7 @@ def set_role(organization_id: UUID, member_id: UUID, role: str) -> Member:
     with transaction(organization_id):
         found = member(organization_id, member_id)
         if role != Role.OWNER:
-            _keep_an_owner(found)
+            require_another_owner(found)
         found.role = role
         found.save(update_fields=["role"])
     return found
@@ -225,11 +236,12 @@ def remove_member(organization_id: UUID, member_id: UUID) -> None:
     """What they own has to be given up before (`byhand.give_up_owner`)."""
     with transaction(organization_id):
         found = member(organization_id, member_id)
-        _keep_an_owner(found)
+        require_another_owner(found)
         found.delete()
 
 
-def _keep_an_owner(leaving: Member) -> None:
+def require_another_owner(leaving: Member) -> None:
+    """`Conflict` where this is the last one."""
     others = Member.objects.filter(
         organization_id=leaving.organization_id, role=Role.OWNER, user__is_active=True
     )
@@ -253,3 +265,11 @@ def names(organization_id: UUID, member_ids: Collection[UUID]) -> dict[UUID, str
     found = Member.objects.filter(organization_id=organization_id, id__in=member_ids)
     rows = found.values_list("id", "user__name", "user__email")
     return {member_id: name or email for member_id, name, email in rows}
+
+
+def users(user_ids: Collection[str]) -> dict[str, str]:
+    """What these users are called, else their email addresses; also of who is no member any more."""
+    if not user_ids:
+        return {}
+    found = User.objects.filter(id__in=user_ids).values_list("id", "name", "email")
+    return {str(user_id): name or email for user_id, name, email in found}

@@ -159,6 +159,11 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
 
 
+def drop(request: HttpRequest) -> None:
+    """A session that has ended already."""
+    logout(request)
+
+
 def stay(request: HttpRequest, user: User) -> None:
     """All sessions of this user have ended but the one at hand."""
     update_session_auth_hash(request, user)

@@ -8,18 +8,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from django.urls import reverse
 
 from ropewalk.core.errors import MustFix
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.engine import account_lists
 from ropewalk.store import fields, people, records, search
 from ropewalk.store.filters import Filter
 from ropewalk.store.models import Account, TrackedField
 from ropewalk.store.pages import Listing
-from ropewalk.web import fieldtexts, lists, pages
+from ropewalk.web import fieldtexts, lists, pages, savedviews
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.lists import Address, Cell, Column
 
-_FIELD: Final = "field."
+_FIELD: Final = account_lists.FIELD
 _FIRST_SHOWN: Final = 3
 _SCALARS: Final = ("text", "number", "boolean", "date-time")
 VIEWS: Final = (("", "All"), ("gone", "Gone at source"), ("deleted", "Deleted"))
@@ -54,8 +56,7 @@ class Active:
 
 @open_to("member")
 def listing(request: Signed) -> HttpResponseBase:
-    known = ("q", "sort", "view", "columns", "cursor")
-    address = Address.of(request.GET, known, (_FIELD,))
+    address = savedviews.address_of(request.GET)
     if (composed := _composed(request)) is not None:
         return pages.to_path(request, request.path + address.with_(composed))
     organization_id = request.access.organization_id
@@ -80,6 +81,9 @@ def listing(request: Signed) -> HttpResponseBase:
             },
             "views": [(label, key, address.to(view=key)) for key, label in VIEWS],
             "view": address.get("view"),
+            "saved": savedviews.menu(request, address),
+            "save": reverse("saved-view-new") + address.to(),
+            "export": reverse("accounts-export") + address.to(),
             "active": _active(address),
             "unfiltered": address.with_(dict.fromkeys((name for name, _ in address.beginning(_FIELD)), None)),
             "everything": request.path,

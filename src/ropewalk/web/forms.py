@@ -25,9 +25,11 @@ Kind = Literal[
     "code",
     "json",
     "select",
+    "radio",
     "checks",
     "checkbox",
     "switch",
+    "date",
     "headers",
 ]
 Empty = Literal["null", "left out", "text"]
@@ -39,8 +41,12 @@ MOST_HEADERS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """`disabled`: why it can't be chosen here."""
+
     value: str
     label: str
+    help: str = ""
+    disabled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ class Bound:
 
     @property
     def input_type(self) -> str:
-        known = {"email": "email", "url": "url", "password": "password", "secret": "password"}
+        known = {"email": "email", "url": "url", "password": "password", "secret": "password", "date": "date"}
         return known.get(self.field.kind, "text")
 
     @property
@@ -109,6 +115,10 @@ class Bound:
         if self.field.kind == "json" and not isinstance(self.value, Unread):
             return json.dumps(self.value, ensure_ascii=False, indent=2)
         return str(self.value)
+
+    @property
+    def chosen(self) -> list[str]:
+        return self.value if isinstance(self.value, list) else [self.shown]
 
     @property
     def is_on(self) -> bool:

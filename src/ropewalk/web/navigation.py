@@ -10,11 +10,12 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`name` is its URL's; `icon` one of `web.icons`."""
+    """`name` is its URL's; `icon` one of `web.icons`; `for_admins` as its view is open."""
 
     name: str
     label: str
     icon: str
+    for_admins: bool = False
 
     @property
     def href(self) -> str:
@@ -40,6 +41,10 @@ GROUPS: Final = (
         (
             Entry("connectors", "Connectors", "connector"),
             Entry("data", "Data Management", "columns"),
+            Entry("members", "Members", "members", for_admins=True),
+            Entry("api-keys", "API keys", "key", for_admins=True),
+            Entry("audit-log", "Audit log", "log", for_admins=True),
+            Entry("organization", "Organization", "settings", for_admins=True),
         ),
     ),
 )
@@ -47,13 +52,15 @@ GROUPS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
+    """`href` is empty where it isn't open to who looks."""
+
     label: str
     href: str
     icon: str
     current: bool
 
 
-def shown(path: str) -> list[tuple[str, list[Shown]]]:
+def shown(path: str, *, is_admin: bool) -> list[tuple[str, list[Shown]]]:
     """The entry whose page, or a page below it, is at `path` is the current one."""
     home = reverse("home")
 
@@ -63,7 +70,15 @@ def shown(path: str) -> list[tuple[str, list[Shown]]]:
     return [
         (
             group.label,
-            [Shown(each.label, each.href, each.icon, is_current(each.href)) for each in group.entries],
+            [
+                Shown(
+                    each.label,
+                    each.href if is_admin or not each.for_admins else "",
+                    each.icon,
+                    is_current(each.href),
+                )
+                for each in group.entries
+            ],
         )
         for group in GROUPS
     ]

@@ -31,7 +31,7 @@ def render(
     access = getattr(request, "access", None)
     around = {"access": access, "toasts": _toasts(request)}
     if access is not None:
-        around["navigation"] = navigation.shown(request.path)
+        around["navigation"] = navigation.shown(request.path, is_admin=access.is_admin)
     return rendered(request, template, {**around, **(context or {})}, status=status)
 
 

@@ -16,7 +16,7 @@ _RETRY_SECONDS = 5
 
 _TITLES: Final = {
     400: "That didn’t reach us in one piece",
-    403: "Not for this account",
+    403: "Not allowed",
     404: "Page not found",
     405: "Not like this",
     408: "That took too long",

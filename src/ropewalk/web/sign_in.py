@@ -15,6 +15,14 @@ from ropewalk.web.access import Signed, Visit, open_to
 from ropewalk.web.forms import Field, Form
 
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+NEW_PASSWORD: Final = Field(
+    "password",
+    "Password",
+    "password",
+    required=True,
+    autocomplete="new-password",
+    help="At least 10 characters. A sentence is good.",
+)
 
 
 @open_to("everybody", "GET", "POST")
@@ -35,14 +43,7 @@ def start(request: Visit) -> HttpResponseBase:
         ),
         Field("name", "Your name", autocomplete="name"),
         Field("email", "Your email address", "email", required=True, autocomplete="username"),
-        Field(
-            "password",
-            "Password",
-            "password",
-            required=True,
-            autocomplete="new-password",
-            help="At least 10 characters. A sentence is good.",
-        ),
+        NEW_PASSWORD,
     )
     if request.method == "POST":
         form.read(request.POST)

@@ -174,6 +174,18 @@ def empty(icon: str, title: str, text: str = "", href: str = "", label: str = ""
     return {"icon": icon, "title": title, "text": text, "href": href, "label": label}
 
 
+@register.inclusion_tag("ropewalk/parts/confirm.html", takes_context=True)
+def confirm(context: Any, asked: Any, *, small: bool = False) -> dict[str, Any]:
+    """A button that asks again; with its reason where it can't be."""
+    return {"asked": asked, "small": small, "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("ropewalk/parts/act.html", takes_context=True)
+def act(context: Any, asked: Any, heading: str, text: str) -> dict[str, Any]:
+    """Something that can be done here: what it is, what comes of it, and the button."""
+    return {"asked": asked, "heading": heading, "text": text, "csrf_token": context.get("csrf_token")}
+
+
 @register.inclusion_tag("ropewalk/parts/progress.html")
 def progress(share: float | None, label: str) -> dict[str, Any]:
     """`share` None: nobody knows how much there is."""
