@@ -14,6 +14,8 @@ from tests.doors.conftest import World
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 TOKEN = "rope-and-tar-12345"
 NEW = "/app/settings/connectors/new?source=custom_api"
 BEARER = "secrets.token:settings.auth:bearer"
@@ -27,11 +29,6 @@ def vendor() -> Iterator[str]:
         yield serving.url
         serving.shutdown()
         thread.join()
-
-
-@pytest.fixture(autouse=True)
-def _inside(settings: Any) -> None:
-    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})
 
 
 def token(value: str = TOKEN) -> dict[str, str]:
