@@ -147,6 +147,19 @@ def _one_minute_each() -> Iterator[None]:
 
 
 @pytest.fixture
+def loopback(settings: Any) -> Iterator[None]:
+    """Servers of this machine may be asked. The client of a process keeps the networks that it may reach."""
+    from ropewalk.engine import connection
+    from ropewalk.engine.operated import clock
+
+    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})
+    connection.client.cache_clear()
+    yield
+    connection.client(clock()).close()
+    connection.client.cache_clear()
+
+
+@pytest.fixture
 def world(db: None) -> World:
     return make_world("Acme")
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ropewalk.engine import connection
-from ropewalk.engine.clock import SystemClock
 from ropewalk.store.pages import write_cursor
 from tests.doors.conftest import Api, World
 from tests.engine.timelines import happened, stream_body
 from tests.fakes import Fake, serve
 
-
-@pytest.fixture(autouse=True)
-def _loopback(settings: Any) -> Iterator[None]:
-    """The client of a process keeps the networks that it may reach."""
-    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})
-    connection.client.cache_clear()
-    yield
-    connection.client(SystemClock()).close()
-    connection.client.cache_clear()
+pytestmark = pytest.mark.usefixtures("loopback")
 
 
 def connect(api: Api, name: str, **stream: Any) -> str:

@@ -13,7 +13,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.client import ClientHandler
 
-from tests.doors.conftest import World, make_world
+from tests.doors.conftest import World, loopback, make_world
+
+__all__ = ["loopback"]
 
 _DJANGO = ClientHandler(enforce_csrf_checks=False)
 _STRICT = ClientHandler(enforce_csrf_checks=True)

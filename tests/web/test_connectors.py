@@ -95,13 +95,14 @@ def test_another_secret_and_a_test_of_it(world: World, owner: Browser, at: str) 
 def test_deleting_asks_first(world: World, owner: Browser, at: str) -> None:
     asked = [owner.get(f"{at}/delete"), owner.post(f"{at}/delete"), owner.get(f"{at}/accounts/delete")]
     there = connector().deleted_at
+    leads = f'{at}/accounts/delete"' in owner.get(f"{at}/accounts/").content.decode()
     stream = owner.post(f"{at}/accounts/delete", {"sure": "1"})
     whole = owner.post(f"{at}/delete", {"sure": "1"})
 
     assert [each.status_code for each in asked] == [200, 200, 200]
     assert "Delete CRM?" in asked[1].content.decode()
     assert "Delete CRM accounts?" in asked[2].content.decode()
-    assert there is None
+    assert (there, leads) == (None, True)
     assert (stream["Location"], whole["Location"]) == (LIST, LIST)
     assert owner.get(f"{at}/connection").status_code == 404
 
@@ -121,6 +122,14 @@ def test_a_connector_as_a_file_and_back_again(world: World, owner: Browser, at: 
     assert [word for word in words if word not in planned] == []
     assert (before, page.status, connector_mapping()) == ("website", 302, "site")
     assert secret_of(world) == "planted-token-of-Acme"
+
+
+def test_a_kept_secret_goes_nowhere_else_by_a_file(world: World, owner: Browser) -> None:
+    page = Sent(owner, f"{PASTE}?of={connector().id}", "file")
+    page.do("apply", text=page.fields["text"][0].replace("http://127.0.0.1:9", "https://evil.example"))
+
+    assert page.status == 422
+    assert "was entered for http://127.0.0.1:9" in unescape(page.html)
 
 
 def connector_mapping() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 from uuid import uuid4
@@ -70,15 +71,30 @@ def test_it_is_carried_for_one_organization_and_kind() -> None:
 
 
 def test_what_is_carried_is_bounded() -> None:
-    record = {"text": "x" * 100_000}
+    record, path = {"text": "x" * 100_000}, "k" * 100_000
+    event = {
+        "time": "",
+        "name": path,
+        "account_key": "a",
+        "account": None,
+        "user_id": None,
+        "properties": record,
+    }
     answer = {
         "records": [record] * 10,
-        "fields": [{"path": f"f{n}", "examples": ["y" * 200, {"z": "z" * 200}]} for n in range(400)],
+        "fields": [
+            {"path": path, "examples": []},
+            *({"path": f"f{n}", "examples": ["y" * 200, {"z": "z" * 200}]} for n in range(400)),
+        ],
+        "suggestions": [{"from": one, "to": "companyName", "reason": ""} for one in (path, "f1", "f399")],
+        "preview": {"events": [event] * 10, "notes": []},
     }
     kept = sample.kept(answer)
 
     assert [len(each) for each in kept["records"]] == [4_000] * 3
     assert (len(kept["fields"]), max(len(each) for each in kept["fields"][0]["examples"])) == (300, 80)
+    assert [each["from"] for each in kept["suggestions"]] == ["f1"]
+    assert len(json.dumps(kept)) < 100_000
 
 
 @pytest.mark.parametrize(

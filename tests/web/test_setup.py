@@ -14,6 +14,8 @@ from tests.doors.conftest import World
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
 
+pytestmark = pytest.mark.usefixtures("loopback")
+
 TOKEN = "rope-and-tar-12345"
 NEW = "/app/settings/connectors/new?source=custom_api"
 BEARER = "secrets.token:settings.auth:bearer"
@@ -27,11 +29,6 @@ def vendor() -> Iterator[str]:
         yield serving.url
         serving.shutdown()
         thread.join()
-
-
-@pytest.fixture(autouse=True)
-def _inside(settings: Any) -> None:
-    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})
 
 
 def token(value: str = TOKEN) -> dict[str, str]:
@@ -201,6 +198,18 @@ def test_rows_of_the_mapping_come_and_go(tested: Sent) -> None:
     assert "Missing" in tested.html
 
 
+def test_a_test_that_fails_takes_no_mapping_away(tested: Sent, vendor: str) -> None:
+    tested.do("use:all")
+    mapped = {name: values for name, values in tested.fields.items() if name.startswith("map.")}
+    for wrong in ("crm", f"{vendor}/v1/nothing"):
+        tested.do("test", url=wrong, **token())
+    again = tested.do("test", url=f"{vendor}/v1/customers", **token())
+
+    assert mapped
+    assert {name: values for name, values in again.fields.items() if name.startswith("map.")} == mapped
+    assert "save" in again.buttons
+
+
 def test_a_change_of_what_is_read_is_said_before_it_is_saved(tested: Sent) -> None:
     from ropewalk.store.models import Stream
 
@@ -240,7 +249,10 @@ def test_secret_headers_are_written_and_never_read(tested: Sent) -> None:
     page = Sent(tested.browser, path)
     kept = page.do("save")
 
+    none = Sent(tested.browser, path).do("save", headers__2__name="X-New").wrong
+
     assert "planted-header" not in page.html + tested.html
+    assert none == {"Headers": "No value is kept for this header; enter it, or leave the header out."}
     assert (kept.status, saved().settings["headers"], saved().settings["plain_headers"]) == (
         302,
         {"X-Team": {"set": True}, "X-Kind": "b2b"},

@@ -188,11 +188,7 @@ class Form:
                 continue
             if value is None and asked.empty == "text":
                 value = ""
-            *above, last = asked.place.split(".")
-            place = body
-            for part in above:
-                place = place.setdefault(part, {})
-            place[last] = value
+            put(body, asked.place, value)
         return body
 
     def text(self, name: str) -> str:
@@ -219,6 +215,13 @@ class Form:
                 return there[path]
             path = path.rpartition(".")[0]
         return None
+
+
+def put(body: dict[str, Any], place: str, value: Any) -> None:
+    *above, last = place.split(".")
+    for part in above:
+        body = body.setdefault(part, {})
+    body[last] = value
 
 
 def _value(asked: Field, sent: QueryDict) -> Any:
@@ -250,6 +253,11 @@ class HeaderRow:
     value: str = ""
     is_plain: bool = False
     is_set: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Its value is the saved one; where there is none, the verb says so."""
+        return not self.value and (self.is_set or not self.is_plain)
 
 
 def headers(name: str, sent: QueryDict) -> list[HeaderRow]:

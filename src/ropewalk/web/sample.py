@@ -21,7 +21,9 @@ _MOST_FIELDS: Final = 300
 _MOST_RECORDS: Final = 3
 _RECORD_CHARS: Final = 4_000
 _EXAMPLE_CHARS: Final = 80
-_KEPT: Final = ("ok", "request", "response", "suggestions", "proposal", "message", "error", "preview")
+_PATH_CHARS: Final = 512
+_KEPT: Final = ("ok", "request", "response", "proposal", "message", "error")
+_OF_EVENT: Final = ("time", "name", "account_key", "account", "user_id")
 _SECRET: Final = '"$TOKEN"'
 PARTS: Final = ("records_path", "pagination", "incremental")
 """Of a proposal, what the form has a place for beside mapping and matching."""
@@ -29,16 +31,27 @@ PARTS: Final = ("records_path", "pagination", "incremental")
 
 def kept(answer: Mapping[str, Any]) -> dict[str, Any]:
     """As much of a test's answer as a page carries along."""
-    found = {name: answer.get(name) for name in _KEPT}
+    found: dict[str, Any] = {name: answer.get(name) for name in _KEPT}
     found["records"] = [
         _cut(json.dumps(each, ensure_ascii=False, indent=2), _RECORD_CHARS)
         for each in answer["records"][:_MOST_RECORDS]
     ]
     found["fields"] = [
         {**each, "examples": [_short(one) for one in each["examples"]]}
-        for each in answer["fields"][:_MOST_FIELDS]
-    ]
+        for each in answer["fields"]
+        if len(each["path"]) <= _PATH_CHARS
+    ][:_MOST_FIELDS]
+    there = {each["path"] for each in found["fields"]}
+    found["suggestions"] = [each for each in answer["suggestions"] if each["from"] in there]
+    if preview := answer.get("preview"):
+        events = [{name: _event_text(each, name) for name in _OF_EVENT} for each in preview["events"]]
+        found["preview"] = {**preview, "events": events}
     return found
+
+
+def _event_text(event: Mapping[str, Any], name: str) -> Any:
+    value = event[name]
+    return _cut(value, _EXAMPLE_CHARS) if isinstance(value, str) else value
 
 
 def _short(value: Any) -> Any:

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ropewalk.core import paths
+from ropewalk.core.values import MISSING
 from ropewalk.web import settingtexts
-from ropewalk.web.forms import Bound, Choice, Field, Form, HeaderRow
+from ropewalk.web.forms import Bound, Choice, Field, Form, HeaderRow, put
 
 _SWITCH: Final = ":given"
 _BLANK_HEADERS: Final = 2
@@ -47,10 +49,10 @@ class SettingsForm(Form):
         """With settings as they are saved; what isn't in them is as its class has it by itself."""
         for bound in self:
             if bound.field.opens:
-                bound.value = _found(values, bound.field.place) not in (None, _NOTHING)
+                bound.value = _found(values, bound.field.place) not in (None, MISSING)
                 continue
             value = _found(values, bound.field.place)
-            if value is _NOTHING or not self.applies(bound):
+            if value is MISSING or not self.applies(bound):
                 value = bound.field.default
             bound.value = _rows(value, values) if bound.field.kind == "headers" else value
 
@@ -58,13 +60,11 @@ class SettingsForm(Form):
         body = super().body()
         for bound in self:
             if bound.field.opens and self.applies(bound):
-                inner = _found(body, bound.field.place) if bound.is_on else None
-                _put(body, bound.field.place, {} if inner is _NOTHING else inner)
+                if not bound.is_on or _found(body, bound.field.place) is MISSING:
+                    put(body, bound.field.place, {} if bound.is_on else None)
             elif bound.field.kind == "headers":
                 rows: list[HeaderRow] = bound.value or []
-                body["headers"] = {
-                    row.name: {"set": True} if row.is_set and not row.value else row.value for row in rows
-                }
+                body["headers"] = {row.name: {"set": True} if row.is_kept else row.value for row in rows}
                 body["plain_headers"] = [row.name for row in rows if row.is_plain]
         return body
 
@@ -282,22 +282,8 @@ def _members(kind: Any) -> dict[str, type[BaseModel]]:
     return {str(each.model_fields["type"].default): each for each in members if "type" in each.model_fields}
 
 
-_NOTHING: Final = object()
-
-
-def _found(values: Any, path: str) -> Any:
-    for part in path.split("."):
-        if not isinstance(values, Mapping) or part not in values:
-            return _NOTHING
-        values = values[part]
-    return values
-
-
-def _put(body: dict[str, Any], path: str, value: Any) -> None:
-    *above, last = path.split(".")
-    for part in above:
-        body = body.setdefault(part, {})
-    body[last] = value
+def _found(values: Mapping[str, Any], place: str) -> Any:
+    return paths.get(dict(values), paths.parse(place))
 
 
 def _rows(value: Any, values: Mapping[str, Any]) -> list[HeaderRow]:

@@ -133,7 +133,6 @@ class _SetUp:
         return body
 
     def _test(self) -> None:
-        self.found = {}
         stream = self._body()
         secrets = stream.pop("secrets", {})
         settings = self.about_connector["settings"] if self.connector is None else self.connector.settings
