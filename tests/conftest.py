@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_here)
 
 
-SHARED = ("site", "small")
+SHARED = ("chromium", "small")
 """Fixtures that take seconds to make. What uses them goes to one worker; any other test goes to whichever is free."""
 
 

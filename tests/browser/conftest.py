@@ -29,7 +29,7 @@ def executable(playwright: Any) -> str:
     return next(iter([*found, *([own] if Path(own).exists() else [])]), "")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -75,7 +75,7 @@ class Site:
         self.ids = ids
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     installation = Installation(tmp_path_factory.mktemp("site") / "northwind")
     port = free_port()
@@ -87,7 +87,7 @@ def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     installation.drop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies(chromium: Any, site: Site) -> list[Any]:
     """Of somebody who has signed in, as people do."""
     from tests.browser.prepared import OWNER, PASSWORD

@@ -18,7 +18,7 @@ def test_its_events_come_after_it_and_are_filtered(site: Any, visit: Callable[..
         page.get_by_role("link", name="Vereinigte Seilwerke").click()
         page.get_by_role("link", name="Events", exact=True).click()
         events = page.locator("details.event")
-        expect(events).to_have_count(50)
+        expect(events).to_have_count(30)
         failing = page.locator(".sources-failing strong").all_inner_texts()
         fits = [*visitor.unfit(), *visitor.hard_to_use()]
         page.get_by_label("To", exact=True).fill("2020-01-01")
@@ -88,4 +88,4 @@ def test_without_scripts(site: Any, visit: Callable[..., Visit]) -> None:
         page.get_by_role("link", name="Delete bo@seilwerke.example").click()
         asked = page.locator("h1").inner_text()
 
-        assert (shown, line, asked) == (50, 1, "Delete bo@seilwerke.example?")
+        assert (shown, line, asked) == (30, 1, "Delete bo@seilwerke.example?")

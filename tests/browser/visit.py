@@ -53,6 +53,8 @@ class Visit:
         self.asked: list[str] = []
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.wrongs.append(f"script: {error}"))
+        self.answers: list[Any] = []
+        self.page.on("response", lambda answer: self.answers.append(answer))
         self.page.on("request", lambda request: self.asked.append(request.url))
 
     def __enter__(self) -> Self:
@@ -75,6 +77,12 @@ class Visit:
     def go(self, path: str) -> Any:
         return self.page.goto(self.url + path, wait_until="load")
 
+    def weigh(self, path: str) -> int:
+        """Bytes of a first load, with everything that it brings."""
+        self.answers.clear()
+        self.go(path)
+        return sum(len(answer.body()) for answer in self.answers if not 300 <= answer.status < 400)
+
     def sign_in(self, email: str, password: str) -> None:
         self.go("/app/sign-in")
         self.page.get_by_label("Email address").fill(email)
@@ -84,6 +92,10 @@ class Visit:
 
     def resize(self, size: tuple[int, int]) -> None:
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
+
+    def look(self, scheme: str, size: tuple[int, int]) -> None:
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        self.resize(size)
 
     def unfit(self) -> list[str]:
         """What overflows, is clipped, or is too small to hit (WCAG 2.5.8)."""

@@ -70,7 +70,7 @@ def shown(page: str) -> list[tuple[str, str, str]]:
 def test_the_page_asks_nobody_and_the_timeline_comes_after_it(
     world: World, member: Browser, api: Api, app: Callable[..., str]
 ) -> None:
-    app(records(60))
+    app(records(50))
     there = text(member.get(path(world, "events")))
     fragment = text(member.get(path(world, "events/read"), **FRAGMENT))
     alone = text(member.get(path(world, "events/read")))

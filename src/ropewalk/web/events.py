@@ -38,6 +38,8 @@ _BADGES: Final[Mapping[Status, tuple[str, str]]] = {
     "not_asked": ("quiet", "Not asked"),
     "disabled": ("quiet", "Off"),
 }
+_EVENTS: Final = 30
+"""On a page: with their properties, which are there unopened, it stays light."""
 _BARS: Final = 90
 _FEWEST_BARS: Final = 14
 _DAY: Final = timedelta(days=1)
@@ -162,6 +164,7 @@ def _timeline(account: Account, form: Form, address: Address) -> dict[str, Any]:
         wanted=wanted,
         source=form["source"].shown,
         cursor=cursor,
+        limit=_EVENTS,
     )
     sources = [_source(each) for each in found.sources]
     reading = reverse("account-timeline", args=[account.id])
