@@ -62,15 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SHARED = ("chromium", "small")
-"""Fixtures that take seconds to make. What uses them goes to one worker; any other test goes to whichever is free."""
+"""Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+        used = (name for name in SHARED if name in getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(next(used, item.nodeid.partition("::")[0])))
 
 
 def _postgres(config: pytest.Config, folder: Path) -> str:

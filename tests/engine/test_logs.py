@@ -24,6 +24,8 @@ SECRET = "s3cret/planted+token=42"
 def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    # What an earlier test has left on would stay as it is.
+    logging.captureWarnings(False)
     yield io.StringIO()
     structlog.reset_defaults()
     logging.captureWarnings(False)
