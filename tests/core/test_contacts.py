@@ -211,3 +211,16 @@ def test_a_draft_of_its_normal_form_says_the_same(mapped):
 
     assert again.digest() == draft.digest()
     assert again.who() == draft.who()
+
+
+def draft_of(**more):
+    return contact_draft({"email": "ada@acme.com", "companyDomain": "acme.com"} | more, "domain")
+
+
+def test_who_it_is_is_told_by_its_own_id_too_where_it_has_one():
+    first, moved = draft_of(id=7).who(), draft_of(id="7", companyDomain="beta.com").who()
+
+    assert draft_of().who() == (first[0], None)
+    assert first[0] != moved[0]
+    assert first[1] == moved[1] == draft_of(_id=7).who()[1]
+    assert first[1] not in (None, draft_of(id=8).who()[1])

@@ -3,7 +3,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ropewalk.core.eventnotes import Asked, Came, hint, notes, resolved, slow, unreadable, without_value
+from ropewalk.core.eventnotes import (
+    Asked,
+    Came,
+    crowded,
+    hint,
+    notes,
+    out_of_reach,
+    resolved,
+    slow,
+    unreadable,
+    without_value,
+)
 from ropewalk.core.events import Tally
 
 ASKED = Asked("external_id", "from", "to", None, 90, 30_000)
@@ -155,3 +166,14 @@ READ = "2 of 3 records could be read as events, {} of them are of an account."
 )  # fmt: skip
 def test_how_much_of_a_sample_is_of_accounts(matched, keys, held, told):
     assert resolved(3, 2, matched, keys, held, "domain") == told
+
+
+def test_a_stream_that_was_not_asked_says_why():
+    assert out_of_reach(FILTERED) == (
+        "The time that was asked for is not within the last 30 days (lookback_days), as far as this stream's timeline "
+        "goes back; it was not asked."
+    )
+    assert crowded(7.5) == (
+        "It was not asked: within 7.5 s other queries of this organization did not end, and only so many run at once. "
+        "Their sources are the slow ones."
+    )

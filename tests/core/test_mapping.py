@@ -365,3 +365,8 @@ def _joins_other_than_texts(specs, path, record):
             return True
         found = _transform(spec, found)
     return False
+
+
+def test_an_entry_that_says_nothing_gives_nothing():
+    """It is refused before it is saved; a file of another version may hold it all the same."""
+    assert mapping.Plan([entry("", "planTier"), entry("a", "seats")]).apply({"a": 1}) == {"seats": 1}
