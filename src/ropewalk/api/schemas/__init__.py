@@ -31,6 +31,7 @@ from ropewalk.api.schemas.base import (
     Time,
 )
 from ropewalk.api.schemas.connectors import (
+    Choices,
     Connector,
     Discovered,
     Issue,
@@ -43,6 +44,7 @@ from ropewalk.api.schemas.connectors import (
     Test,
     TestError,
     connector,
+    option,
     source,
     stream,
 )
@@ -86,6 +88,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Change",
+    "Choices",
     "Connector",
     "Contact",
     "ContactCounts",
@@ -142,6 +145,7 @@ __all__ = [
     "new_api_key",
     "new_invitation",
     "new_member",
+    "option",
     "organization",
     "reset_link",
     "run",
