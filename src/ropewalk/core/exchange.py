@@ -11,7 +11,8 @@ from ropewalk.core.values import JSON
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3)."""
+    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3).
+    `pause_ms`: it is sent that much later, where the answer would not be ready before."""
 
     method: str
     url: str
@@ -20,6 +21,7 @@ class Request:
     body: JSON = None
     timeout_ms: int = 30_000
     credentials: bool = True
+    pause_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
