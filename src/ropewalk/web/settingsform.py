@@ -274,7 +274,10 @@ def choices_of(info: FieldInfo) -> str:
 
 
 def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
+    """`free`: what is offered may be written over."""
     choices = [Choice(each.value, each.label or each.value, group=each.group) for each in offered]
+    if isinstance(asked.info.json_schema_extra, dict) and asked.info.json_schema_extra.get("free"):
+        return asked.field("text", choices=choices)
     if get_origin(kind) is list or kind is list:
         return asked.field("checks", choices=choices)
     if asked.nullable or not asked.info.is_required():
