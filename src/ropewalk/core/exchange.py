@@ -11,7 +11,8 @@ from ropewalk.core.values import JSON
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3)."""
+    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3).
+    `lane`: which of the source's request budgets it counts in, beside the one for all."""
 
     method: str
     url: str
@@ -20,6 +21,7 @@ class Request:
     body: JSON = None
     timeout_ms: int = 30_000
     credentials: bool = True
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
