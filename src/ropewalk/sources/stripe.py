@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ropewalk.core.auth import Bearer
 from ropewalk.sources import stripe_reading
 from ropewalk.sources.base import KnownField, Needs, Secret, Source, StreamKind
 from ropewalk.sources.stripe_settings import Connector, Customers
@@ -30,7 +29,7 @@ _OF_SUBSCRIPTIONS: Final = (
 
 
 def needs(connector: Connector, stream: Customers | None) -> Needs:  # noqa: ARG001 - all streams go to one place
-    return Needs(Bearer(), frozenset({connector.api_url}))
+    return Needs(stripe_reading.AUTH, frozenset({connector.api_url}))
 
 
 def fields(connector: Any, stream: Customers, fetch: Any) -> Sequence[KnownField]:  # noqa: ARG001 - known by heart

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from math import floor
 from typing import Any, Final, TypeGuard
 
 from ropewalk.core import normalise
@@ -58,12 +59,13 @@ _DIGITS: Final = {
     ),
     **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 3),
 }
+_BEYOND: Final = 2**63
 _MAGNITUDE: Final = 30
 """Digits beyond which a number is no amount, and costs more memory than it is worth."""
 
 
 def derived(customer: Mapping[str, JSON]) -> dict[str, Any]:
-    """Of one whose subscriptions weren't asked for, only what needs none. Amounts are `Decimal`."""
+    """Of one whose subscriptions weren't asked for, only what needs none."""
     email, balance, currency = customer.get("email"), customer.get("balance"), _code(customer.get("currency"))
     found: dict[str, Any] = {
         "email_domain": normalise.domain(email) if isinstance(email, str) and "@" in email else None,
@@ -89,11 +91,12 @@ def has_active_subscription(customer: Mapping[str, JSON]) -> bool:
     return any(each.get("status") in ACTIVE for each in listed(customer.get("subscriptions")) or ())
 
 
-def amount(minor: int, currency: str | None) -> Decimal | None:
+def amount(minor: int | None, currency: str | None) -> float | None:
     """In the currency's own unit: 1999 of usd are 19.99."""
-    if currency is None:
-        return Decimal(0) if minor == 0 else None
-    return Decimal(minor).scaleb(-_DIGITS.get(currency, 2))
+    if minor is None or currency is None:
+        return 0.0 if minor == 0 else None
+    # Division rounds once, so that the number reads as the decimal that it stands for.
+    return minor / 10 ** _DIGITS.get(currency, 2)
 
 
 def listed(value: JSON) -> list[dict[str, Any]] | None:
@@ -127,9 +130,10 @@ class Revenue:
     def first_currency(self) -> str | None:
         return next(iter(self.by_currency), None)
 
-    def monthly(self, currency: str | None) -> int:
-        """In whole minor units, halves up."""
-        return int((self.by_currency.get(currency or "", Fraction(0)) + Fraction(1, 2)).__floor__())
+    def monthly(self, currency: str | None) -> int | None:
+        """In whole minor units, halves up; None for what is beyond all revenue."""
+        found = floor(self.by_currency.get(currency or "", Fraction(0)) + Fraction(1, 2))
+        return found if found < _BEYOND else None
 
     def _add(self, subscription: Mapping[str, Any], discounts: Sequence[JSON]) -> None:
         sums: dict[str, Fraction] = defaultdict(Fraction)

@@ -1,34 +1,32 @@
-"""Reading Stripe's customers: page by page, each with the lists in it read to their ends, what is worked out from it,
-and without those that a filter leaves out."""
+"""Reading Stripe's customers: page by page, each with the lists in it read to their ends, without those that a filter
+leaves out, and with what is worked out from the others."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import msgspec
-from pydantic import JsonValue
-
-from ropewalk.core.auth import Bearer
+from ropewalk.core.auth import AuthSettings, Bearer
 from ropewalk.core.errors import MustFix, RowRefused
 from ropewalk.core.exchange import Fetch
 from ropewalk.core.limits import RECORD_BYTES
 from ropewalk.core.pagination import CursorPages
 from ropewalk.core.paths import Path, join
-from ropewalk.core.records import RawRecord, decode, decode_value
-from ropewalk.core.values import JSON
-from ropewalk.sources import reading
+from ropewalk.core.records import decode, decode_value
+from ropewalk.core.values import JSON, canonical
+from ropewalk.sources import reading, rows
 from ropewalk.sources.base import Page, Window
-from ropewalk.sources.endpoint import Endpoint
+from ropewalk.sources.listing import Listing
 from ropewalk.sources.stripe_derived import derived, has_active_subscription
 from ropewalk.sources.stripe_settings import Connector, Customers, Filters
 
 VERSION: Final = "2022-11-15"
 """Of the API: answers keep this shape, whatever version the Stripe account is set to."""
+
+AUTH: Final[AuthSettings] = Bearer()
 
 _PAGING: Final = CursorPages(
     cursor_param="starting_after",
@@ -37,81 +35,54 @@ _PAGING: Final = CursorPages(
     size_param="limit",
     page_size=100,
 )
-_EVERY_PAGE: Final = 2**53
 _MORE = re.compile(rb'"has_more"\s*:\s*true')
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class _List(Endpoint):
+def listing(
+    url: str, expand: Sequence[str], timeout_ms: int, fixed: Mapping[str, JSON] | None = None
+) -> Listing:
     """One of Stripe's lists: a page leads on by the id of its last object."""
-
-    asked: dict[str, JsonValue] = {}
-
-    @classmethod
-    def at(
-        cls, url: str, expand: Sequence[str], timeout_ms: int, asked: Mapping[str, JSON] | None = None
-    ) -> _List:
-        if expand:
-            url += ("&" if "?" in url else "?") + urlencode([("expand[]", name) for name in expand])
-        return cls(
-            url=url,
-            headers={"Stripe-Version": VERSION},
-            plain_headers=["Stripe-Version"],
-            records_path="data",
-            pagination=_PAGING,
-            timeout_ms=timeout_ms,
-            asked=dict(asked or {}),
-        )
-
-    def parameters(self, window: Window) -> dict[str, JSON]:  # noqa: ARG002 - Stripe can't be asked what has changed
-        return dict(self.asked)
+    if expand:
+        url += ("&" if "?" in url else "?") + urlencode([("expand[]", name) for name in expand])
+    return Listing(
+        url=url,
+        headers={"Stripe-Version": VERSION},
+        plain_headers=["Stripe-Version"],
+        records_path="data",
+        pagination=_PAGING,
+        timeout_ms=timeout_ms,
+        fixed=dict(fixed or {}),
+    )
 
 
 def read(
     connector: Connector, stream: Customers, window: Window, fetch: Fetch, state: Mapping[str, Any] | None
 ) -> Iterator[Page]:
-    customers = _List.at(
+    customers = listing(
         f"{connector.api_url}/v1/customers",
         [f"data.{name}" for name in stream.expand],
         stream.timeout_ms,
         stream.filters.asked(),
     )
-    window = replace(
-        window,
-        max_records=stream.max_records if window.max_records is None else window.max_records,
-        max_pages=_EVERY_PAGE if window.max_pages is None else window.max_pages,
-    )
-    rest = _Rest(connector, stream, fetch)
-    for page in reading.read(customers, Bearer(), window, fetch, state):
-        yield _kept(page, stream.filters, rest)
+    if window.max_records is None:
+        window = replace(window, max_records=stream.max_records)
+    pages = reading.read(customers, AUTH, window, fetch, state)
+    pages = _Rest(connector, stream, fetch).read_on(pages)
+    if stream.filters.applied_here:
+        pages = rows.leaving_out(pages, lambda record: left_out_by(stream.filters, _customer(record)))
+    return rows.adding(pages, lambda records: [derived(_customer(each)) for each in records])
 
 
-def _kept(page: Page, filters: Filters, rest: _Rest) -> Page:
-    records: list[RawRecord] = []
-    left_out: Counter[str] = Counter()
-    for raw in page.records:
-        try:
-            customer = decode(raw)
-        except RowRefused:
-            # The run says what is wrong with it.
-            records.append(raw)
-            continue
-        is_whole = not (_MORE.search(raw) and rest.read_on(customer))
-        if reason := left_out_by(filters, customer):
-            left_out[reason] += 1
-        else:
-            records.append(_with_derived(bytes(raw) if is_whole else _encode(customer), customer))
-    return replace(page, records=records, count=len(records), filtered=dict(left_out))
+def _customer(record: bytes) -> dict[str, JSON]:
+    """Empty for what is none: the run says what is wrong with it."""
+    try:
+        return decode(record)
+    except RowRefused:
+        return {}
 
 
-def _with_derived(record: bytes, customer: Mapping[str, JSON]) -> bytes:
-    """As Stripe sent it, with one property more."""
-    comma = b"," if customer else b""
-    return record.rstrip()[:-1] + comma + b'"__derived":' + _encode(derived(customer)) + b"}"
-
-
-def left_out_by(filters: Filters, customer: Mapping[str, JSON]) -> str:
-    """The first filter that this customer doesn't pass; empty: they pass all."""
+def left_out_by(filters: Filters, customer: Mapping[str, JSON]) -> str | None:
+    """The first filter that this customer doesn't pass."""
     metadata, email = customer.get("metadata"), customer.get("email")
     for pair in filters.metadata:
         key, _, value = pair.partition("=")
@@ -125,8 +96,7 @@ def left_out_by(filters: Filters, customer: Mapping[str, JSON]) -> str:
         text = email.casefold() if isinstance(email, str) else ""
         if filters.email_contains.casefold() not in text:
             return "email_contains"
-    # Stripe leaves them out of its lists; where one is met all the same, there is nothing of it to be read.
-    return "deleted" if customer.get("deleted") is True else ""
+    return None
 
 
 def _word(value: bool) -> str:
@@ -141,13 +111,19 @@ class _Rest:
     stream: Customers
     fetch: Fetch
 
-    def read_on(self, customer: dict[str, Any]) -> bool:
-        """Puts what is missing into the lists of this customer; whether anything was."""
+    def read_on(self, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            yield replace(page, records=[self._whole(bytes(raw)) for raw in page.records])
+
+    def _whole(self, record: bytes) -> bytes:
+        if not _MORE.search(record):
+            return record
+        customer = _customer(record)
         found = False
         for cut, path in self._cut(customer, ()):
             self._complete(cut, join(path))
             found = True
-        return found
+        return canonical(customer) if found else record
 
     def _cut(self, value: Any, path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
         """Each list before what is in it: that may have come with its rest."""
@@ -177,11 +153,11 @@ class _Rest:
     def _complete(self, cut: dict[str, Any], path: str) -> None:
         """It stays cut where the customer has gone meanwhile, or has grown beyond what is read of a record."""
         expand = [each.removeprefix(f"{path}.") for each in self.stream.expand if each.startswith(f"{path}.")]
-        rest = _List.at(self.connector.api_url + cut["url"], expand, self.stream.timeout_ms)
+        rest = listing(self.connector.api_url + cut["url"], expand, self.stream.timeout_ms)
         after: dict[str, Any] = {"place": cut["data"][-1]["id"], "ending": None}
-        window, size = Window(max_pages=_EVERY_PAGE), 0
+        size = 0
         try:
-            for page in reading.read(rest, Bearer(), window, self.fetch, after):
+            for page in reading.read(rest, AUTH, Window(), self.fetch, after):
                 for raw in page.records:
                     size += len(bytes(raw))
                     cut["data"].append(decode_value(bytes(raw)))

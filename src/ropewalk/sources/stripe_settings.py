@@ -100,6 +100,12 @@ class Filters(Settings):
             raise PydanticCustomError("time", "This is not after created_after, so no customer could be.")
         return before
 
+    @property
+    def applied_here(self) -> bool:
+        return self != Filters(
+            email=self.email, created_after=self.created_after, created_before=self.created_before
+        )
+
     def asked(self) -> dict[str, JSON]:
         """What Stripe applies itself."""
         found: dict[str, JSON] = {} if self.email is None else {"email": self.email}
