@@ -42,7 +42,9 @@ SOURCE = Source(
     about="Customers with their subscriptions, recurring revenue and metadata.",
     settings=Connector,
     kinds={
-        "accounts": StreamKind(Customers, stripe_reading.read, fields=fields, tested=("expand", "filters"))
+        "accounts": StreamKind(
+            Customers, stripe_reading.read, fields=fields, tested=("expand", "filters"), connect=()
+        )
     },
     needs=needs,
     secrets={

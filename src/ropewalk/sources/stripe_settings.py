@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from ropewalk.core import origins, times
 from ropewalk.core.checking import Settings, several
 from ropewalk.core.errors import Problem
+from ropewalk.core.mapping import Mode
 from ropewalk.core.values import JSON
 from ropewalk.sources.streams import Accounts, Synced, Timeout
 
@@ -62,7 +63,10 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 class Connector(Settings):
     api_url: Annotated[str, AfterValidator(_origin)] = Field(
-        API, title="API address", description="Another one only for a test server of your own."
+        API,
+        title="API address",
+        description="Another one only for a test server of your own.",
+        json_schema_extra={"folded": True},
     )
 
 
@@ -71,25 +75,29 @@ class Filters(Settings):
     the run counts whom they leave out."""
 
     email: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        None, title="Email is", description="To the letter, also in upper and lower case."
+        None, title="Filter: email", description="Exactly this one, in upper and lower case too."
     )
     created_after: Moment | None = Field(
-        None, title="Created after", description="A date or a time, UTC; that moment itself included."
+        None, title="Filter: created after", description="A date or a time, UTC; that moment itself included."
     )
     created_before: Moment | None = Field(
-        None, title="Created before", description="A date or a time, UTC; that moment itself left out."
+        None,
+        title="Filter: created before",
+        description="A date or a time, UTC; that moment itself left out.",
     )
     metadata: list[Annotated[str, AfterValidator(_pair)]] = Field(
         default=[],
-        title="Metadata",
+        title="Filter: metadata",
         description="A key and its exact value, like plan=pro; all have to hold.",
     )
     has_active_subscription: YesNo | None = Field(
-        None, title="Has an active subscription", description="One that is active or past due."
+        None, title="Filter: active subscription", description="One that is active or past due."
     )
-    delinquent: YesNo | None = Field(None, title="Delinquent", description="Their latest invoice is overdue.")
+    delinquent: YesNo | None = Field(
+        None, title="Filter: delinquent", description="Their latest invoice is overdue."
+    )
     email_contains: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        None, title="Email contains", description="In upper or lower case."
+        None, title="Filter: email contains", description="In upper or lower case; like @acme.com."
     )
 
     @field_validator("created_before")
@@ -117,6 +125,8 @@ class Filters(Settings):
 
 
 class Customers(Synced, Accounts):
+    # Many a customer has given an email that names no company.
+    matching: Mode = Field("domain_and_external_id", title="Account match by")
     expand: list[Annotated[str, AfterValidator(_expandable)]] = Field(
         default=[_SUBSCRIPTIONS],
         title="Expand",
