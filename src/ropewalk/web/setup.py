@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
-from pydantic.fields import FieldInfo
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.core.mapping import BUILT_IN
@@ -346,12 +345,9 @@ class _SetUp:
 
     def _choices(self) -> list[tuple[str, str]]:
         """What this stream's settings are chosen from."""
-        wanted = {settingsform.choices_of(info) for info in self._settings_asked()}
-        return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
-
-    def _settings_asked(self) -> list[FieldInfo]:
         models = [self.reading.settings, *([self.source.settings] if self.connector is None else [])]
-        return [info for model in models for info in model.model_fields.values()]
+        wanted = {name for model in models for name in settingsform.choices_named(model)}
+        return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
 
     def _kinds(self) -> list[tuple[str, str, str]]:
         def href(kind: str) -> str:
