@@ -337,7 +337,7 @@ def test_the_budget_is_asked_before_every_request(client: Client, clock: Clock, 
     server = serve([Reply(503), Reply(302, b"", {"Location": "/end"}), Reply()])
     waits = iter([0.0, 2.0, 40.0])
 
-    with client.bind(ANYBODY, budget=lambda: next(waits)) as fetch:
+    with client.bind(ANYBODY, budget=lambda _: next(waits)) as fetch:
         fetch(Request("GET", server.url(), timeout_ms=1_000))
 
     assert (server.paths, clock.slept) == (["/", "/", "/end"], 0.375 + 42.0)
@@ -347,7 +347,7 @@ def test_a_budget_beyond_the_deadline_is_said(client: Client, clock: Clock, serv
     server = serve(Reply())
 
     with (
-        client.bind(ANYBODY, budget=lambda: 20.0, deadline=clock.at + 8) as fetch,
+        client.bind(ANYBODY, budget=lambda _: 20.0, deadline=clock.at + 8) as fetch,
         pytest.raises(RetryLater) as caught,
     ):
         fetch(Request("GET", server.url()))

@@ -44,6 +44,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "organization.updated": ("Organization changed", "{name}, {own_domains}, {time_zone}"),
     "connector.created": ("Connector made", "{name}"),
     "connector.changed": ("Connector changed", "{name}"),
+    "connector.authorized": ("Connected at the vendor", "{name}"),
+    "connector.disconnected": ("Disconnected from the vendor", "{name}"),
     "connector.deleted": ("Connector deleted", "{name}"),
     "connector.exported": ("Connectors exported", "{names}"),
     "connector.stream_tested": ("Connection tested", "{name}, {kind}"),
