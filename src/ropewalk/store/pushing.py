@@ -48,10 +48,14 @@ def create(
 
 
 def connector(organization_id: UUID, connector_id: UUID) -> PushConnector:
-    found = _of(organization_id).filter(id=connector_id).first()
-    if found is None:
+    there = found(organization_id, connector_id)
+    if there is None:
         raise NotFound("push connector")
-    return found
+    return there
+
+
+def found(organization_id: UUID, connector_id: UUID) -> PushConnector | None:
+    return _of(organization_id).filter(id=connector_id).first()
 
 
 def sourced(organization_id: UUID, source_name: str) -> PushConnector | None:
@@ -60,21 +64,21 @@ def sourced(organization_id: UUID, source_name: str) -> PushConnector | None:
 
 def listing(organization_id: UUID, *, include_inactive: bool = False) -> list[PushConnector]:
     """Newest first; all of them."""
-    found = _of(organization_id).order_by("-id")
-    return list(found if include_inactive else found.filter(is_active=True))
+    newest_first = _of(organization_id).order_by("-id")
+    return list(newest_first if include_inactive else newest_first.filter(is_active=True))
 
 
 def change(organization_id: UUID, connector_id: UUID, *, now: datetime, **changes: Any) -> PushConnector:
     """`changes`: fields of the model by name. Where none differs, nothing is written and the version stays."""
     with transaction(organization_id):
-        found = connector(organization_id, connector_id)
-        differing = {name: value for name, value in changes.items() if getattr(found, name) != value}
+        there = connector(organization_id, connector_id)
+        differing = {name: value for name, value in changes.items() if getattr(there, name) != value}
         if differing:
             _of(organization_id).filter(id=connector_id).update(
                 **differing, updated_at=now, version=F("version") + 1
             )
-            found.refresh_from_db()
-    return found
+            there.refresh_from_db()
+    return there
 
 
 def _of(organization_id: UUID) -> QuerySet[PushConnector, PushConnector]:
