@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ropewalk.core.pushed import KINDS
+from ropewalk.core.eventschema import KINDS
 from tests.doors.conftest import Api, World, key_of
 from tests.doors.test_shapes import frozen
 

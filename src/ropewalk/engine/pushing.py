@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictStr, StringConstra
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
-from ropewalk.core.pushed import METADATA_KEYS, EventKind, EventSchema
+from ropewalk.core.eventschema import METADATA_KEYS, EventKind, EventSchema
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, pushing
 from ropewalk.store.models import PushConnector

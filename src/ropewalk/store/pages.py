@@ -67,7 +67,9 @@ def oldest_first_of(
     return _by_id([one, other], limit, cursor, newest=False)
 
 
-def _by_id(found: Sequence[QuerySet[Any, Any]], limit: int, cursor: str | None, *, newest: bool) -> Listing[Any]:
+def _by_id(
+    found: Sequence[QuerySet[Any, Any]], limit: int, cursor: str | None, *, newest: bool
+) -> Listing[Any]:
     size = bounded(limit)
     after = {}
     if cursor is not None:

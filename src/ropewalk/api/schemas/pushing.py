@@ -11,7 +11,7 @@ from ropewalk.api.schemas.base import Shape, Time, left_out
 from ropewalk.api.schemas.connectors import Connector
 from ropewalk.api.schemas.people import CreatedBy
 from ropewalk.core.events import MatchBy
-from ropewalk.core.pushed import EventKind
+from ropewalk.core.eventschema import EventKind
 from ropewalk.store import models
 
 

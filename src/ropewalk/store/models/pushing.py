@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from ropewalk.core.pushed import SOURCE_PREFIX
+from ropewalk.core.eventschema import SOURCE_PREFIX
 from ropewalk.store.ids import new_id
 from ropewalk.store.models.people import Organization
 
