@@ -55,7 +55,7 @@ STREAM = {
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, invitations, people, views
+    from ropewalk.engine import accounts, configure, invitations, people, pushing, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -80,6 +80,7 @@ def make_world(name: str) -> World:
         },
         clock,
     )
+    pushed = pushing.create(organization, actor, {"name": "Product", "source_name": "product"}, clock)
     stream = streams.get(organization, connector.id, "accounts")
     run, _ = runs.create(
         organization,
@@ -121,6 +122,7 @@ def make_world(name: str) -> World:
         organization,
         {
             "connector_id": connector.id,
+            "push_connector_id": pushed.id,
             "kind": "accounts",
             "run_id": run.id,
             "position": 3,

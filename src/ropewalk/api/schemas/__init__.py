@@ -68,6 +68,7 @@ from ropewalk.api.schemas.people import (
     organization,
     reset_link,
 )
+from ropewalk.api.schemas.pushing import PushConnector, listed_connector, push_connector
 from ropewalk.api.schemas.runs import (
     ContactCounts,
     Counts,
@@ -110,6 +111,7 @@ __all__ = [
     "Outcome",
     "Preview",
     "ProblemShape",
+    "PushConnector",
     "Refusal",
     "ResetLink",
     "Role",
@@ -138,11 +140,13 @@ __all__ = [
     "field",
     "invitation",
     "ledger_row",
+    "listed_connector",
     "member",
     "new_api_key",
     "new_invitation",
     "new_member",
     "organization",
+    "push_connector",
     "reset_link",
     "run",
     "source",
