@@ -114,7 +114,7 @@ class Root:
 
 def asks_others(path: str) -> bool:
     """Whether such a request waits for what others answer: a timeline, or a test of a stream."""
-    return path.endswith(("/events", "/test"))
+    return path.endswith(("/events", "/test")) and not path.startswith("/v1/events")
 
 
 class _Gone(Exception):

@@ -10,7 +10,7 @@ from ninja import Body, Query, Router, Status
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
-from ropewalk.engine import pushing as verbs
+from ropewalk.engine import arrivals, pushing as verbs
 from ropewalk.engine.operated import clock
 from ropewalk.store import pushing
 
@@ -39,9 +39,11 @@ def list_push_connectors(
     return [schemas.push_connector(each) for each in found]
 
 
-@router.get("/custom-connectors/{push_connector_id}", auth=read, response=schemas.PushConnector)
+@router.get("/custom-connectors/{push_connector_id}", auth=read, response=schemas.PushConnectorWithStatistics)
 def get_push_connector(request: Keyed, push_connector_id: UUID) -> Any:
-    return schemas.push_connector(pushing.connector(request.auth.organization_id, push_connector_id))
+    """With its figures, and what was refused lately."""
+    found = pushing.connector(request.auth.organization_id, push_connector_id)
+    return schemas.with_statistics(found, arrivals.statistics(found, clock()), arrivals.rejections(found))
 
 
 @router.patch("/custom-connectors/{push_connector_id}", auth=write, response=schemas.PushConnector)

@@ -68,7 +68,20 @@ from ropewalk.api.schemas.people import (
     organization,
     reset_link,
 )
-from ropewalk.api.schemas.pushing import PushConnector, listed_connector, push_connector
+from ropewalk.api.schemas.pushed import (
+    Erased,
+    PushedEvent,
+    RejectedItem,
+    pushed_event,
+    rejected_item,
+)
+from ropewalk.api.schemas.pushing import (
+    PushConnector,
+    PushConnectorWithStatistics,
+    listed_connector,
+    push_connector,
+    with_statistics,
+)
 from ropewalk.api.schemas.runs import (
     ContactCounts,
     Counts,
@@ -93,6 +106,7 @@ __all__ = [
     "Counts",
     "CreatedBy",
     "Discovered",
+    "Erased",
     "Failure",
     "GoneAtSource",
     "Invitation",
@@ -112,7 +126,10 @@ __all__ = [
     "Preview",
     "ProblemShape",
     "PushConnector",
+    "PushConnectorWithStatistics",
+    "PushedEvent",
     "Refusal",
+    "RejectedItem",
     "ResetLink",
     "Role",
     "Run",
@@ -147,10 +164,13 @@ __all__ = [
     "new_member",
     "organization",
     "push_connector",
+    "pushed_event",
+    "rejected_item",
     "reset_link",
     "run",
     "source",
     "stream",
     "timeline",
     "view",
+    "with_statistics",
 ]

@@ -1,0 +1,63 @@
+"""What comes in at a push connector, and what of it is refused: its figures, the last of it, and the rest as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ropewalk.engine.clock import Clock
+from ropewalk.store.events.base import Rejection, Statistics, StoredEvent
+from ropewalk.store.events.installed import events
+from ropewalk.store.models import PushConnector
+
+RECENT_REJECTIONS: Final = 10
+_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far somebody has followed a connector: the last event, and the last rejection."""
+
+    event: int
+    rejection: int
+
+
+def statistics(connector: PushConnector, clock: Clock) -> Statistics:
+    return events().statistics(connector.organization_id, connector.id, clock.now())
+
+
+def rejections(connector: PushConnector, limit: int = RECENT_REJECTIONS) -> list[Rejection]:
+    """The newest first."""
+    return events().rejections(connector.organization_id, connector.id, limit=limit)
+
+
+def last(connector: PushConnector, *, limit: int) -> list[StoredEvent | Rejection]:
+    """The latest first."""
+    taken = events().latest(connector.organization_id, connector.id, limit)
+    return _in_order([*taken, *rejections(connector, limit)])[::-1][:limit]
+
+
+def now(connector: PushConnector) -> Mark:
+    """For whoever wants what comes from now on."""
+    store = events()
+    refused = store.rejections(connector.organization_id, connector.id, limit=1)
+    return Mark(store.last_number(), refused[0].number if refused else 0)
+
+
+def since(connector: PushConnector, mark: Mark) -> tuple[list[StoredEvent | Rejection], Mark]:
+    """What came after the mark, in its order, at most so much at once; and where to go on."""
+    store, whose = events(), (connector.organization_id, connector.id)
+    taken = store.arrivals(*whose, mark.event, _AT_ONCE)
+    refused = store.rejections(*whose, mark.rejection, _AT_ONCE)
+    found = _in_order([*taken.events, *refused])
+    return found, Mark(taken.after, max([mark.rejection, *(each.number for each in refused)]))
+
+
+def _in_order(found: Sequence[StoredEvent | Rejection]) -> list[StoredEvent | Rejection]:
+    return sorted(found, key=came)
+
+
+def came(each: StoredEvent | Rejection) -> datetime:
+    return each.arrived if isinstance(each, StoredEvent) else each.at
