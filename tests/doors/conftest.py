@@ -96,7 +96,7 @@ def make_world(name: str) -> World:
         clock,
     )
     pushed = pushing.create(organization, actor, {"name": "Product", "source_name": "product"}, clock)
-    push_event(organization, pushed.id, f"order 7/{name}", keys=("domain:acme.com",))
+    push_event(organization, pushed.id, f"order 7/{name}")
     stream = streams.get(organization, connector.id, "accounts")
     run, _ = runs.create(
         organization,

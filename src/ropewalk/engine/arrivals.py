@@ -13,7 +13,7 @@ from ropewalk.store.events.installed import events
 from ropewalk.store.models import PushConnector
 
 RECENT_REJECTIONS: Final = 10
-_AT_ONCE: Final = 100
+AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,22 @@ def now(connector: PushConnector) -> Mark:
     return Mark(store.last_number(), refused[0].number if refused else 0)
 
 
-def since(connector: PushConnector, mark: Mark) -> tuple[list[StoredEvent | Rejection], Mark]:
-    """What came after the mark, in its order, at most so much at once; and where to go on."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """`mark`: where to go on; `more`: there is more already."""
+
+    found: list[StoredEvent | Rejection]
+    mark: Mark
+    more: bool
+
+
+def since(connector: PushConnector, mark: Mark) -> News:
+    """What came after the mark, in its order; of events at most so many at once."""
     store, whose = events(), (connector.organization_id, connector.id)
-    taken = store.arrivals(*whose, mark.event, _AT_ONCE)
-    refused = store.rejections(*whose, mark.rejection, _AT_ONCE)
-    found = _in_order([*taken.events, *refused])
-    return found, Mark(taken.after, max([mark.rejection, *(each.number for each in refused)]))
+    taken = store.arrivals(*whose, mark.event, AT_ONCE)
+    refused = store.rejections(*whose, mark.rejection, AT_ONCE)
+    after = Mark(taken.after, max([mark.rejection, *(each.number for each in refused)]))
+    return News(_in_order([*taken.events, *refused]), after, len(taken.events) == AT_ONCE)
 
 
 def _in_order(found: Sequence[StoredEvent | Rejection]) -> list[StoredEvent | Rejection]:
