@@ -36,7 +36,7 @@ def rejections(connector: PushConnector, limit: int = RECENT_REJECTIONS) -> list
 def last(connector: PushConnector, *, limit: int) -> list[StoredEvent | Rejection]:
     """The latest first."""
     taken = events().latest(connector.organization_id, connector.id, limit)
-    return _in_order([*taken, *rejections(connector, limit)])[::-1][:limit]
+    return sorted([*taken, *rejections(connector, limit)], key=came, reverse=True)[:limit]
 
 
 def now(connector: PushConnector) -> Mark:
@@ -61,11 +61,7 @@ def since(connector: PushConnector, mark: Mark) -> News:
     taken = store.arrivals(*whose, mark.event, AT_ONCE)
     refused = store.rejections(*whose, mark.rejection, AT_ONCE)
     after = Mark(taken.after, max([mark.rejection, *(each.number for each in refused)]))
-    return News(_in_order([*taken.events, *refused]), after, len(taken.events) == AT_ONCE)
-
-
-def _in_order(found: Sequence[StoredEvent | Rejection]) -> list[StoredEvent | Rejection]:
-    return sorted(found, key=came)
+    return News(sorted([*taken.events, *refused], key=came), after, len(taken.events) == AT_ONCE)
 
 
 def came(each: StoredEvent | Rejection) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from ropewalk.store.models import Account, PushConnector
 _PAGE: Final = 1_000
 _LAST: Final = 2**63
 _MICROSECOND: Final = timedelta(microseconds=1)
+_END_OF_DAYS: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,10 @@ class Look:
 
 def _range(query: Query) -> Filters:
     """A later page begins where the one before ended, however far back that is."""
-    ends = [query.filter.end, query.cursor.time + _MICROSECOND if query.cursor else None]
-    return Filters(start=query.filter.start, end=min([each for each in ends if each], default=None))
+    ends = [query.filter.end] if query.filter.end else []
+    if query.cursor is not None and query.cursor.time < _END_OF_DAYS:
+        ends.append(query.cursor.time + _MICROSECOND)
+    return Filters(start=query.filter.start, end=min(ends, default=None))
 
 
 @dataclass

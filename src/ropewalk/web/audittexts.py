@@ -43,7 +43,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "key.created": ("API key made", "{name}, with {scopes}"),
     "key.revoked": ("API key revoked", "{name}"),
     "organization.created": ("Organization created", "{name}, with {owner} as its owner"),
-    "organization.updated": ("Organization changed", "{name}, {own_domains}, {time_zone}"),
+    "organization.updated": (
+        "Organization changed",
+        "{name}, {own_domains}, {time_zone}, events kept for {keep_events_days} days",
+    ),
     "connector.created": ("Connector made", "{name}"),
     "connector.changed": ("Connector changed", "{name}"),
     "connector.deleted": ("Connector deleted", "{name}"),

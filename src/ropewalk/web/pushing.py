@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +15,7 @@ from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
 from ropewalk.engine import arrivals, pushing as verbs
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import pushing
+from ropewalk.store.events.base import Rejection, StoredEvent
 from ropewalk.store.models import PushConnector
 from ropewalk.web import pages, pushsamples
 from ropewalk.web.access import Signed, open_to
@@ -84,11 +88,28 @@ def tail(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
     return pages.render(request, "ropewalk/parts/push_tail.html", _arrived(connector))
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    tone: str
+    words: str
+    name: str
+    external_id: str
+    at: datetime
+    sentences: Sequence[str]
+
+
+def _arrival(each: StoredEvent | Rejection) -> Arrival:
+    if isinstance(each, Rejection):
+        return Arrival("bad", "Refused", "", each.external_id or "", each.at, each.errors)
+    words = "Kept" if each.version == 1 else "Updated"
+    return Arrival("good", words, each.name, each.external_id, each.arrived, ())
+
+
 def _arrived(connector: PushConnector) -> dict[str, Any]:
     return {
         "connector": connector,
         "statistics": arrivals.statistics(connector, clock()),
-        "arrived": arrivals.last(connector, limit=_SHOWN),
+        "arrived": [_arrival(each) for each in arrivals.last(connector, limit=_SHOWN)],
     }
 
 
