@@ -56,7 +56,9 @@ class PushForm(Form):
             autocomplete="off",
             placeholder="billing-events",
             empty="text",
-            help="Lower-case letters, digits and hyphens. It never changes: events go under it.",
+            help=""
+            if connector
+            else "Lower-case letters, digits and hyphens. It never changes: events go under it.",
             disabled="It never changes: events go under it." if connector else "",
         )
         values: dict[str, Any] = {"accepted_kinds": [], "event_schema.match_by": "external_id"}

@@ -23,7 +23,7 @@ from ropewalk.web.confirming import Confirmation, page as confirmation_page
 from ropewalk.web.pushform import PushForm
 
 _NOT_YET: Final = "Not yet: this has to be mended first."
-_SHOWN: Final = 20
+_SHOWN: Final = 12
 """Of what came last."""
 
 

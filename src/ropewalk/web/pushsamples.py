@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pprint
 import shlex
 from typing import Any, Final
 
@@ -36,7 +35,8 @@ def curl(connector: PushConnector, address: str) -> str:
     body = json.dumps({"items": [item]}, ensure_ascii=False, indent=2)
     return " \\\n  ".join(
         [
-            f"curl {address}/v1/custom-connectors/{connector.id}/{call}",
+            "curl",
+            f"{address}/v1/custom-connectors/{connector.id}/{call}",
             '-H "Authorization: Bearer $ROPEWALK_KEY"',
             "-H 'Content-Type: application/json'",
             f"--data {shlex.quote(body)}",
@@ -47,16 +47,13 @@ def curl(connector: PushConnector, address: str) -> str:
 def python(connector: PushConnector, address: str) -> str:
     call, item = _sample(connector)
     named = "" if call == "ingest" else f', call="{call}"'
+    items = json.dumps([item], ensure_ascii=False, indent=4)
     return (
         "import os\n\nfrom ropewalk.client import Client\n\n"
-        f"items = [\n    {_indented(pprint.pformat(item, sort_dicts=False, width=76))},\n]\n"
+        f"items = {items}\n"
         f'with Client("{address}", os.environ["ROPEWALK_KEY"]) as ropewalk:\n'
         f'    ropewalk.push("{connector.id}", items{named})\n'
     )
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n    ")
 
 
 def _sample(connector: PushConnector) -> tuple[str, dict[str, Any]]:
