@@ -31,6 +31,7 @@ from ropewalk.api.schemas.base import (
     Time,
 )
 from ropewalk.api.schemas.connectors import (
+    Choices,
     Connector,
     Discovered,
     Issue,
@@ -43,6 +44,7 @@ from ropewalk.api.schemas.connectors import (
     Test,
     TestError,
     connector,
+    option,
     source,
     stream,
 )
@@ -100,6 +102,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Change",
+    "Choices",
     "Connector",
     "Contact",
     "ContactCounts",
@@ -162,6 +165,7 @@ __all__ = [
     "new_api_key",
     "new_invitation",
     "new_member",
+    "option",
     "organization",
     "push_connector",
     "pushed_event",
