@@ -36,10 +36,10 @@ class EventSchema(Settings):
 
 def said(item: Mapping[str, Any]) -> JSON:
     """What an item is about: its data, its payload, or its text."""
-    for part in ("data", "payload"):
-        if part in item:
-            return item[part]
-    return {"text": item["text"]} if "text" in item else {}
+    found: JSON = {"text": item["text"]} if "text" in item else {}
+    for part in ("payload", "data"):
+        found = item.get(part, found)
+    return found
 
 
 def properties(item: Mapping[str, Any], schema: Mapping[str, str] | None) -> dict[str, JSON]:

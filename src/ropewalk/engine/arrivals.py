@@ -34,8 +34,11 @@ def rejections(connector: PushConnector, limit: int = RECENT_REJECTIONS) -> list
 
 def last(connector: PushConnector, *, limit: int) -> list[StoredEvent | Rejection]:
     """The latest first."""
-    taken = events().latest(connector.organization_id, connector.id, limit)
-    return sorted([*taken, *rejections(connector, limit)], key=came, reverse=True)[:limit]
+    found: list[StoredEvent | Rejection] = [
+        *events().latest(connector.organization_id, connector.id, limit),
+        *rejections(connector, limit),
+    ]
+    return sorted(found, key=came, reverse=True)[:limit]
 
 
 def now(connector: PushConnector) -> Mark:
@@ -60,7 +63,8 @@ def since(connector: PushConnector, mark: Mark) -> News:
     taken = store.arrivals(*whose, mark.event, AT_ONCE)
     refused = store.rejections(*whose, mark.rejection, AT_ONCE)
     after = Mark(taken.after, max([mark.rejection, *(each.number for each in refused)]))
-    return News(sorted([*taken.events, *refused], key=came), after, len(taken.events) == AT_ONCE)
+    found: list[StoredEvent | Rejection] = [*taken.events, *refused]
+    return News(sorted(found, key=came), after, len(taken.events) == AT_ONCE)
 
 
 def came(each: StoredEvent | Rejection) -> datetime:

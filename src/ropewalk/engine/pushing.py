@@ -156,12 +156,16 @@ def _checked(model: type[Body], body: Mapping[str, Any], unread: Sequence[Proble
     try:
         given = check(model, body)
     except MustFix as error:
-        fixed = model is PushConnectorChange
-        told = [_IMMUTABLE if fixed and each.path == _IMMUTABLE.path else each for each in error.problems]
-        raise MustFix(error.code, error.message, [*unread, *told]) from None
+        raise MustFix(error.code, error.message, [*unread, *_told_apart(model, error)]) from None
     if unread:
         raise MustFix("invalid_settings", "These settings can't be used.", unread)
     return given
+
+
+def _told_apart(model: type[Body], error: MustFix) -> list[Problem]:
+    if model is not PushConnectorChange:
+        return [*error.problems]
+    return [_IMMUTABLE if each.path == _IMMUTABLE.path else each for each in error.problems]
 
 
 _IMMUTABLE: Final = Problem(
