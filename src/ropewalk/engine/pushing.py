@@ -49,7 +49,7 @@ Kinds = Annotated[
 Metadata = Annotated[dict[StrictStr, StrictStr], AfterValidator(_few)]
 
 
-Body = TypeVar("Body", "NewPushConnector", "PushConnectorChange")
+Body = TypeVar("Body", bound=Settings)
 
 
 class NewPushConnector(Settings):
@@ -162,7 +162,7 @@ def _checked(model: type[Body], body: Mapping[str, Any], unread: Sequence[Proble
     return given
 
 
-def _told_apart(model: type[Body], error: MustFix) -> list[Problem]:
+def _told_apart(model: type[Settings], error: MustFix) -> list[Problem]:
     if model is not PushConnectorChange:
         return [*error.problems]
     return [_IMMUTABLE if each.path == _IMMUTABLE.path else each for each in error.problems]
