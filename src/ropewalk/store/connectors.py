@@ -14,7 +14,7 @@ from ropewalk.core.values import JSON
 from ropewalk.store import pages, secrets
 from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Connector, Stream, WaitingContact
+from ropewalk.store.models import Connector, PushConnector, Stream, WaitingContact
 from ropewalk.store.pages import Listing
 from ropewalk.store.transactions import transaction
 
@@ -63,8 +63,10 @@ def named(organization_id: UUID, name: str) -> Connector | None:
 
 def listing(
     organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None
-) -> Listing[Connector]:
-    return pages.oldest_first(_living(organization_id), limit=limit, cursor=cursor)
+) -> Listing[Connector | PushConnector]:
+    """Those that are pushed to, too, active or not."""
+    pushed = PushConnector.objects.filter(organization_id=organization_id)
+    return pages.oldest_first_of(_living(organization_id), pushed, limit=limit, cursor=cursor)
 
 
 def every(organization_id: UUID) -> list[Connector]:
