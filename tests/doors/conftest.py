@@ -55,7 +55,7 @@ STREAM = {
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, invitations, people, views
+    from ropewalk.engine import accounts, configure, imports, invitations, people, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -116,6 +116,8 @@ def make_world(name: str) -> World:
         organization, actor, {"name": "Gold", "list": {"field.planTier": "gold"}, "shared": True}, clock
     )
     contact = accounts.create_contact(organization, actor, account.id, {"email": "ada@acme.com"}, clock)
+    file = b"name,website\nAcme,acme.com\n"
+    handed = imports.upload(organization, actor, "customers.csv", [file], clock)
     field = next(each.field.name for each in fields.listing(organization) if each.field.name == "planTier")
     return World(
         organization,
@@ -132,6 +134,7 @@ def make_world(name: str) -> World:
             "token": token,
             "view_id": view.id,
             "key_id": key.id,
+            "import_id": handed.connector.id,
         },
     )
 

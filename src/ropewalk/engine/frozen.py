@@ -11,7 +11,7 @@ from ropewalk.core.checking import check
 from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
-from ropewalk.sources import REGISTRY
+from ropewalk.sources import READABLE, csv_file
 from ropewalk.sources.base import Kind, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
 
@@ -58,7 +58,7 @@ class Frozen:
     ) -> Self:
         """Raises `MustFix` (unknown_source, invalid_settings): another version may have saved them."""
         known = cast(Kind, kind)
-        source = REGISTRY.get(slug)
+        source = READABLE.get(slug)
         if source is None or known not in source.kinds:
             raise MustFix(
                 "unknown_source", f"This version of Ropewalk can't read {kind} from a source called {slug}."
@@ -86,6 +86,11 @@ class Frozen:
     @property
     def reading(self) -> StreamKind:
         return self.source.kinds[self.kind]
+
+    @property
+    def is_file(self) -> bool:
+        """Handed over, and not asked for."""
+        return self.source is csv_file.SOURCE
 
     def still_holds(self, stream: Stream) -> bool:
         return (stream.baseline, stream.resets) == (self.baseline, self.resets)

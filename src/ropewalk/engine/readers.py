@@ -1,5 +1,5 @@
-"""Where a run's records come from: the API, the rows that an earlier run left out, or contacts whose account has
-appeared."""
+"""Where a run's records come from: the API, a file, the rows that an earlier run left out, or contacts whose account
+has appeared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ropewalk.core.redact import Redactor
 from ropewalk.engine import connection, retrying
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.operated import installation
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.waited import Waited
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import connectors
+from ropewalk.store import connectors, uploads
 from ropewalk.store.models import Run
 
 
@@ -39,9 +40,9 @@ class Reader(Protocol):
 
 
 def reader(run: Run, stream_id: UUID, frozen: Frozen, clock: Clock, stop: Callable[[], bool]) -> Reader:
-    if run.trigger != "retry":
-        return FromApi(run, frozen, clock, stop)
-    return FromWaiting(run, stream_id, frozen) if run.of_run is None else FromLedger(run)
+    if run.trigger == "retry":
+        return FromWaiting(run, stream_id, frozen) if run.of_run is None else FromLedger(run)
+    return FromFile(run, frozen) if frozen.is_file else FromApi(run, frozen, clock, stop)
 
 
 class FromApi:
@@ -66,6 +67,26 @@ class FromApi:
 
     def settle(self, rows: int) -> None:
         """The API keeps no account of it."""
+
+
+class FromFile:
+    """It has no secrets, and nothing to wait for."""
+
+    keeps_place = True
+
+    def __init__(self, run: Run, frozen: Frozen) -> None:
+        self._run = run
+        self._frozen = frozen
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[Reading]:
+        run, frozen = self._run, self._frozen
+        with uploads.opened(installation().data_dir, run.connector_id) as file:
+            window, state = Window(progress.opening.since), progress.place.state
+            yield Reading(frozen.reading.read(frozen.connector, frozen.stream, window, file, state))
+
+    def settle(self, rows: int) -> None:
+        """The file stays."""
 
 
 class FromLedger:
@@ -96,7 +117,11 @@ class FromWaiting:
 
     def open(self, progress: Progress) -> AbstractContextManager[Reading]:  # noqa: ARG002 - whoever still waits
         run = self._run
-        redactor = connection.saved_redactor(run.organization_id, run.connector_id, run.kind, self._frozen)
+        redactor = Redactor()
+        if not self._frozen.is_file:
+            redactor = connection.saved_redactor(
+                run.organization_id, run.connector_id, run.kind, self._frozen
+            )
         return nullcontext(Reading(self._waited.pages(), lambda: redactor))
 
     def settle(self, rows: int) -> None:

@@ -112,6 +112,7 @@ class Trying:
 
     def ask(self, params: Mapping[str, JSON]) -> Answer | None:
         """None: it refused, or what it said is no JSON."""
+        assert self._kind.first_request is not None
         request = self._kind.first_request(self._settings, self._stream, Window())
         if self.in_body:
             body = request.body

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel
 
-from ropewalk.core.exchange import Fetch, Request
+from ropewalk.core.exchange import Request
 from ropewalk.core.paging import Ending
 
 Kind = Literal["accounts", "contacts", "events"]
@@ -41,8 +41,9 @@ class Page:
     notices: dict[str, int] = field(default_factory=dict)
 
 
-Reader = Callable[[Any, Any, Window, Fetch, "dict[str, Any] | None"], Iterator[Page]]
-"""(connector settings, stream settings, window, fetch, state of the last page applied or None) -> pages"""
+Reader = Callable[[Any, Any, Window, Any, "dict[str, Any] | None"], Iterator[Page]]
+"""(connector settings, stream settings, window, fetch, state of the last page applied or None) -> pages. What is handed
+over as a file has the open file in place of fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class StreamKind:
 
     settings: type[BaseModel]
     read: Reader
-    first_request: Callable[[Any, Any, Window], Request]
+    first_request: Callable[[Any, Any, Window], Request] | None
     baseline: Callable[[Any], bytes]
     resets: Callable[[Any, Any], bool]
     keeps_place: Callable[[Any, Any], bool]

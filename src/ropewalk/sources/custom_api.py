@@ -56,7 +56,7 @@ class AccountStream(SyncedEndpoint):
     @field_validator("mapping")
     @classmethod
     def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
-        return _checked(mapping, "accounts", info.data.get("matching", ""), info.context or {})
+        return checked(mapping, "accounts", info.data.get("matching", ""), info.context or {})
 
 
 class ContactStream(SyncedEndpoint):
@@ -68,7 +68,7 @@ class ContactStream(SyncedEndpoint):
     @field_validator("mapping")
     @classmethod
     def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
-        return _checked(mapping, "contacts", info.data.get("match_by", ""), info.context or {})
+        return checked(mapping, "contacts", info.data.get("match_by", ""), info.context or {})
 
 
 class EventStream(Endpoint):
@@ -111,7 +111,7 @@ class EventStream(Endpoint):
     @field_validator("mapping")
     @classmethod
     def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
-        return _checked(mapping, "events", info.data.get("match_by", ""), info.context or {})
+        return checked(mapping, "events", info.data.get("match_by", ""), info.context or {})
 
     def parameters(self, window: Window) -> dict[str, JSON]:
         found: dict[str, JSON] = {}
@@ -123,7 +123,7 @@ class EventStream(Endpoint):
         return found
 
 
-def _checked(
+def checked(
     mapping: list[MappingEntry], kind: Kind, matching: str, context: Mapping[str, Any]
 ) -> list[MappingEntry]:
     if not mapping and context.get("draft"):

@@ -85,7 +85,11 @@ class MappingForm:
         custom: Sequence[str],
         found: Mapping[str, Any],
         rows: Iterable[Row] = (),
+        *,
+        only_found: bool = False,
     ) -> None:
+        """`only_found`: there is nothing beside what was found, so no other path can be typed."""
+        self.only_found = only_found
         self.kind = kind
         self.matching = matching
         self.custom = [name for name in custom if name not in (*BUILT_IN, *INGEST_ONLY)]
@@ -255,7 +259,8 @@ def target_label(name: str) -> str:
 
 def _source_label(field: Mapping[str, Any]) -> str:
     example = next((_short(each) for each in field["examples"]), "")
-    return f"{field['path']} – {example}" if example else str(field["path"])
+    name = str(field.get("label", field["path"]))
+    return f"{name} – {example}" if example else name
 
 
 def _short(value: Any, most: int = 40) -> str:

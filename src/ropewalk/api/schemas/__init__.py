@@ -47,6 +47,7 @@ from ropewalk.api.schemas.connectors import (
     stream,
 )
 from ropewalk.api.schemas.events import Timeline, timeline
+from ropewalk.api.schemas.imports import Import, Sample, SyncedKind, imported
 from ropewalk.api.schemas.people import (
     ApiKey,
     AuditEntry,
@@ -94,6 +95,7 @@ __all__ = [
     "Discovered",
     "Failure",
     "GoneAtSource",
+    "Import",
     "Invitation",
     "IsSet",
     "Issue",
@@ -114,6 +116,7 @@ __all__ = [
     "ResetLink",
     "Role",
     "Run",
+    "Sample",
     "SavedStream",
     "Schedule",
     "ScopeName",
@@ -123,6 +126,7 @@ __all__ = [
     "Stream",
     "StreamState",
     "Suggestion",
+    "SyncedKind",
     "Test",
     "TestError",
     "Time",
@@ -136,6 +140,7 @@ __all__ = [
     "connector",
     "contact",
     "field",
+    "imported",
     "invitation",
     "ledger_row",
     "member",
