@@ -1,6 +1,6 @@
 """Fills an installation with accounts, straight into its tables: what lists are measured on.
 
-    python -m bench.fill COUNT  prints how to come in, and one account
+python -m bench.fill COUNT  prints how to come in, and one account
 """
 
 from __future__ import annotations
@@ -19,11 +19,48 @@ import django
 PASSWORD = "three strands, one rope"
 OWNER = "bench@example.com"
 BATCH = 10_000
-WORDS = (
-    "Anchor Bakery Biotech Brewing Clinic Clover Crescent Dental Elm Energy Fjord Freight Gardens Glacier Harbour Holdings"
-    " Hotels Instruments Insurance Kestrel Labs Logistics Media Mill Mobility North Orchard Osprey Outdoor Printing Rope Sail"
-    " Slate Software Studio Systems Timber Tundra Ventures Works"
-).split()
+WORDS = [
+    "Anchor",
+    "Bakery",
+    "Biotech",
+    "Brewing",
+    "Clinic",
+    "Clover",
+    "Crescent",
+    "Dental",
+    "Elm",
+    "Energy",
+    "Fjord",
+    "Freight",
+    "Gardens",
+    "Glacier",
+    "Harbour",
+    "Holdings",
+    "Hotels",
+    "Instruments",
+    "Insurance",
+    "Kestrel",
+    "Labs",
+    "Logistics",
+    "Media",
+    "Mill",
+    "Mobility",
+    "North",
+    "Orchard",
+    "Osprey",
+    "Outdoor",
+    "Printing",
+    "Rope",
+    "Sail",
+    "Slate",
+    "Software",
+    "Studio",
+    "Systems",
+    "Timber",
+    "Tundra",
+    "Ventures",
+    "Works",
+]
 FORMS = ("GmbH", "Ltd", "Inc.", "SAS", "BV", "AG", "LLC", "AB")
 
 
@@ -32,7 +69,9 @@ def rows(count: int, began: datetime) -> Iterator[tuple[UUID, str, str, str, dic
     chance = random.Random(1)
     for number in range(count):
         at = began + timedelta(milliseconds=number)
-        account_id = UUID(int=(int(at.timestamp() * 1_000) << 80) | 0x7 << 76 | 0x2 << 62 | chance.getrandbits(62))
+        account_id = UUID(
+            int=(int(at.timestamp() * 1_000) << 80) | 0x7 << 76 | 0x2 << 62 | chance.getrandbits(62)
+        )
         word = chance.choice(WORDS)
         name = f"{word} {chance.choice(WORDS)} {syllables(number)} {chance.choice(FORMS)}"
         fields = {
@@ -58,14 +97,14 @@ def main() -> None:
     django.setup()
 
     from ropewalk.core.actors import Actor
+    from ropewalk.core.decide import Fresh
     from ropewalk.core.fieldtypes import FieldType
+    from ropewalk.core.matching import Candidate
     from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
     from ropewalk.store import accounts, fields, schema, secrets
     from ropewalk.store.accounts import AccountWrites, Author
     from ropewalk.store.database import execute, on_postgres
-    from ropewalk.core.matching import Candidate
-    from ropewalk.core.decide import Decision, Fresh
     from ropewalk.store.transactions import transaction
 
     clock = SystemClock()
@@ -82,7 +121,12 @@ def main() -> None:
     while batch := list(islice(made, BATCH)):
         writes = AccountWrites()
         for account_id, name, domain, external_id, custom, _ in batch:
-            values = {"companyName": name, "companyDomain": domain, "externalCustomerId": external_id, **custom}
+            values = {
+                "companyName": name,
+                "companyDomain": domain,
+                "externalCustomerId": external_id,
+                **custom,
+            }
             writes.created[account_id] = Candidate(account_id, external_id, domain, None, values)
             writes.changes.append((account_id, True, Fresh(values)))
             last = account_id

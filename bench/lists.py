@@ -45,7 +45,9 @@ def ways(account_id: str) -> dict[str, Path_]:
     """By what is asked for, its address at the nth look."""
     return {
         "list": lambda number: query(columns=f"companyDomain,seats,c{number}"),
-        "sorted by name": lambda number: query(sort="companyName" if number % 2 else "-companyName", columns=f"c{number}"),
+        "sorted by name": lambda number: query(
+            sort="companyName" if number % 2 else "-companyName", columns=f"c{number}"
+        ),
         "a part of a name that few have": lambda number: query(q=fill.syllables(number * 24_691)[1:]),
         "a part of a name that many have": lambda number: query(q=fill.WORDS[number % len(fill.WORDS)][1:]),
         "a part of a name that none has": lambda number: query(q=f"xq{number}zw"),
@@ -104,7 +106,12 @@ def filled(count: int, environ: dict[str, str]) -> Any:
     made = subprocess.run(
         [sys.executable, "-m", "bench.fill", str(count)],
         cwd=measure.ROOT,
-        env={**measure.ENVIRON, **environ, "PYTHONPATH": f"{environ['PYTHONPATH']}:.", "DJANGO_SETTINGS_MODULE": "ropewalk.settings"},
+        env={
+            **measure.ENVIRON,
+            **environ,
+            "PYTHONPATH": f"{environ['PYTHONPATH']}:.",
+            "DJANGO_SETTINGS_MODULE": "ropewalk.settings",
+        },
         stdout=subprocess.PIPE,
         check=True,
     )

@@ -11,8 +11,8 @@ from ropewalk.core.checking import check
 from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
-from ropewalk.sources import READABLE, csv_file
-from ropewalk.sources.base import Kind, Source, StreamKind
+from ropewalk.sources import READABLE
+from ropewalk.sources.base import Kind, Needs, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
 
 M = TypeVar("M", bound=BaseModel)
@@ -87,10 +87,8 @@ class Frozen:
     def reading(self) -> StreamKind:
         return self.source.kinds[self.kind]
 
-    @property
-    def is_file(self) -> bool:
-        """Handed over, and not asked for."""
-        return self.source is csv_file.SOURCE
+    def needs(self) -> Needs:
+        return self.source.needs(self.connector, self.stream)
 
     def still_holds(self, stream: Stream) -> bool:
         return (stream.baseline, stream.resets) == (self.baseline, self.resets)

@@ -138,9 +138,9 @@ def read_again(
 ) -> Import:
     """In another encoding, with another delimiter, or otherwise than it was told."""
     ranks.require_admin(organization_id, actor)
+    before = get(organization_id, import_id).file
     asked = check(FormatChange, body)
     given = asked.model_dump(exclude_none=True)
-    before = get(organization_id, import_id).file
     typed = given.pop("typed", before.typed)
     format = Format(
         **({"encoding": before.encoding, "delimiter": before.delimiter, "header": before.header} | given)
@@ -196,13 +196,13 @@ def start(
 ) -> tuple[Run, bool]:
     """Keeps the settings, and starts a run or a dry run of them; or answers with the one that is under way."""
     ranks.require_admin(organization_id, actor)
+    found = get(organization_id, import_id)
     asked = check(Asked, body)
     reading = csv_file.SOURCE.kinds[asked.kind]
     try:
         settings: Any = check(reading.settings, asked.settings, settings_context(organization_id))
     except MustFix as error:
         raise error.under("settings") from None
-    found = get(organization_id, import_id)
     if not found.is_there:
         raise Conflict("The file isn't kept any more; upload it again.", code="file_gone")
     _require_columns(found.file, settings)

@@ -1,5 +1,5 @@
-"""Where a run's records come from: the API, a file, the rows that an earlier run left out, or contacts whose account
-has appeared."""
+"""Where a run's records come from: the source, the rows that an earlier run left out, or contacts whose account has
+appeared."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from ropewalk.core.redact import Redactor
 from ropewalk.engine import connection, retrying
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
-from ropewalk.engine.operated import installation
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.waited import Waited
 from ropewalk.sources.base import Page, Window
-from ropewalk.store import connectors, uploads
+from ropewalk.store import connectors
 from ropewalk.store.models import Run
 
 
@@ -42,10 +41,10 @@ class Reader(Protocol):
 def reader(run: Run, stream_id: UUID, frozen: Frozen, clock: Clock, stop: Callable[[], bool]) -> Reader:
     if run.trigger == "retry":
         return FromWaiting(run, stream_id, frozen) if run.of_run is None else FromLedger(run)
-    return FromFile(run, frozen) if frozen.is_file else FromApi(run, frozen, clock, stop)
+    return FromSource(run, frozen, clock, stop)
 
 
-class FromApi:
+class FromSource:
     keeps_place = True
 
     def __init__(self, run: Run, frozen: Frozen, clock: Clock, stop: Callable[[], bool]) -> None:
@@ -57,7 +56,7 @@ class FromApi:
     @contextmanager
     def open(self, progress: Progress) -> Iterator[Reading]:
         run, frozen = self._run, self._frozen
-        connector = connectors.get(run.organization_id, run.connector_id)
+        connector = connectors.of_run(run.organization_id, run.connector_id)
         window = Window(progress.opening.since)
         with connection.open_fetch(connector, run.kind, frozen, self._clock, stop=self._stop) as opened:
             pages = frozen.reading.read(
@@ -66,27 +65,7 @@ class FromApi:
             yield Reading(pages, opened.redactor, opened.fetch.close)
 
     def settle(self, rows: int) -> None:
-        """The API keeps no account of it."""
-
-
-class FromFile:
-    """It has no secrets, and nothing to wait for."""
-
-    keeps_place = True
-
-    def __init__(self, run: Run, frozen: Frozen) -> None:
-        self._run = run
-        self._frozen = frozen
-
-    @contextmanager
-    def open(self, progress: Progress) -> Iterator[Reading]:
-        run, frozen = self._run, self._frozen
-        with uploads.opened(installation().data_dir, run.connector_id) as file:
-            window, state = Window(progress.opening.since), progress.place.state
-            yield Reading(frozen.reading.read(frozen.connector, frozen.stream, window, file, state))
-
-    def settle(self, rows: int) -> None:
-        """The file stays."""
+        """The source keeps no account of it."""
 
 
 class FromLedger:
@@ -117,11 +96,7 @@ class FromWaiting:
 
     def open(self, progress: Progress) -> AbstractContextManager[Reading]:  # noqa: ARG002 - whoever still waits
         run = self._run
-        redactor = Redactor()
-        if not self._frozen.is_file:
-            redactor = connection.saved_redactor(
-                run.organization_id, run.connector_id, run.kind, self._frozen
-            )
+        redactor = connection.saved_redactor(run.organization_id, run.connector_id, run.kind, self._frozen)
         return nullcontext(Reading(self._waited.pages(), lambda: redactor))
 
     def settle(self, rows: int) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal
+from typing import Annotated, Any, BinaryIO, ClassVar, Final, Protocol
 
 import msgspec
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from ropewalk.core import csvfiles
 from ropewalk.core.checking import Settings
 from ropewalk.core.csvfiles import Delimiter, Encoding, Format, Type
-from ropewalk.core.mapping import MappingEntry, Mode
 from ropewalk.core.paging import Ending
-from ropewalk.core.values import canonical, digest
-from ropewalk.sources.base import Page, Source, StreamKind, Window
-from ropewalk.sources.custom_api import checked
+from ropewalk.sources.base import Needs, Page, Source, StreamKind, Window
+from ropewalk.sources.streams import Accounts, Contacts
 
 PAGE_ROWS: Final = 1_000
+
+
+class Handed(Protocol):
+    """What the client gives in place of a fetch."""
+
+    @property
+    def file(self) -> BinaryIO: ...
 
 
 class Column(Settings):
@@ -63,25 +68,12 @@ class _Once(Settings):
     ignore_reasons: ClassVar[tuple[str, ...]] = ()
 
 
-class AccountFile(_Once):
-    matching: Mode = Field("domain", title="Account match by")
-    create_missing: bool = Field(True, title="Create new accounts when no match is found")
-    mapping: list[MappingEntry] = Field(default=[], title="Mapping", validate_default=True)
-
-    @field_validator("mapping")
-    @classmethod
-    def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
-        return checked(mapping, "accounts", info.data.get("matching", ""), info.context or {})
+class AccountFile(_Once, Accounts):
+    pass
 
 
-class ContactFile(_Once):
-    match_by: Literal["domain", "external_id"] = Field("domain", title="Account match by")
-    mapping: list[MappingEntry] = Field(default=[], title="Mapping", validate_default=True)
-
-    @field_validator("mapping")
-    @classmethod
-    def _can_be_applied(cls, mapping: list[MappingEntry], info: ValidationInfo) -> list[MappingEntry]:
-        return checked(mapping, "contacts", info.data.get("match_by", ""), info.context or {})
+class ContactFile(_Once, Contacts):
+    pass
 
 
 def columns(file: File, kind: str) -> list[tuple[str, Type | None]]:
@@ -102,12 +94,14 @@ def read(
     settings: File,
     stream: AccountFile | ContactFile,
     window: Window,  # noqa: ARG001 - there is no part of a file
-    file: BinaryIO,
+    handed: Handed,
     state: Mapping[str, Any] | None,
 ) -> Iterator[Page]:
     taken = state["taken"] if state else 0
     number = taken // PAGE_ROWS
-    found = records(settings, "accounts" if isinstance(stream, AccountFile) else "contacts", file, taken)
+    found = records(
+        settings, "accounts" if isinstance(stream, AccountFile) else "contacts", handed.file, taken
+    )
     while True:
         page = list(islice(found, PAGE_ROWS))
         taken += len(page)
@@ -119,25 +113,17 @@ def read(
             return
 
 
-def baseline(stream: AccountFile | ContactFile) -> bytes:
-    return digest(canonical(stream.model_dump(mode="json", by_alias=True)))
-
-
-def resets_baseline(old: AccountFile | ContactFile, new: AccountFile | ContactFile) -> bool:
-    return baseline(old) != baseline(new)
-
-
-def keeps_place(old: AccountFile | ContactFile, new: AccountFile | ContactFile) -> bool:
-    return baseline(old) == baseline(new)
+def needs(settings: File, stream: AccountFile | ContactFile | None) -> Needs:  # noqa: ARG001 - it goes nowhere
+    return Needs()
 
 
 SOURCE: Final = Source(
     slug=csvfiles.SLUG,
     name="CSV file",
+    about="Accounts or contacts from a file that somebody hands over.",
     settings=File,
-    kinds={
-        "accounts": StreamKind(AccountFile, read, None, baseline, resets_baseline, keeps_place),
-        "contacts": StreamKind(ContactFile, read, None, baseline, resets_baseline, keeps_place),
-    },
-    secrets=(),
+    kinds={"accounts": StreamKind(AccountFile, read), "contacts": StreamKind(ContactFile, read)},
+    needs=needs,
+    secrets={},
+    client="file",
 )

@@ -161,7 +161,8 @@ class _Setting:
             return {}
         sample = imports.sample(self.organization_id, self.found.connector.id, self.kind)
         for field, column in zip(sample["fields"], self.found.file.columns, strict=True):
-            field["label"] = column.name
+            if field["path"] != column.name:
+                field["label"] = column.name
         return sample
 
     def _proposed(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from ropewalk.api.schemas.base import (
     Time,
 )
 from ropewalk.api.schemas.connectors import (
+    Choices,
     Connector,
     Discovered,
     Issue,
@@ -43,6 +44,7 @@ from ropewalk.api.schemas.connectors import (
     Test,
     TestError,
     connector,
+    option,
     source,
     stream,
 )
@@ -87,6 +89,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Change",
+    "Choices",
     "Connector",
     "Contact",
     "ContactCounts",
@@ -147,6 +150,7 @@ __all__ = [
     "new_api_key",
     "new_invitation",
     "new_member",
+    "option",
     "organization",
     "reset_link",
     "run",
