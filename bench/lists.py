@@ -93,7 +93,7 @@ def cpu_of(pid: int) -> float:
 @contextmanager
 def installation(folder: Path, count: int, database_url: str | None) -> Iterator[tuple[Visitor, int, str]]:
     environ = environment(folder, database_url)
-    told: dict[str, str] = filled(count, environ)
+    told = filled(count, environ)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with measure.serving([*SYNC[:3], "serve", "--no-worker"], environ, port) as process:

@@ -102,6 +102,7 @@ def test_a_file_is_looked_at_before_anything_is_imported(desk: Desk) -> None:
     ]  # fmt: skip
     assert sample["fields"][3] == {
         "path": "Seats",
+        "label": "",
         "type": "number",
         "fill_rate": 0.6667,
         "examples": [12, 3.5],
@@ -301,7 +302,7 @@ def test_settings_do_not_change_under_a_run(desk: Desk) -> None:
 
     assert desk.start(one) == desk.world.run(run)
     for change in (
-        lambda: desk.start(one, create_missing=False),
+        lambda: desk.start(one, mapping=MAPPING[:3]),
         lambda: desk.world.patch(f"imports/{one['import_id']}", {"typed": False}),
     ):
         with pytest.raises(Refused) as refused:

@@ -172,22 +172,26 @@ def sample(organization_id: UUID, import_id: UUID, kind: Kind) -> dict[str, Any]
     examples = {each.path: each.examples for each in discover.fields(records)}
     told = []
     for (name, type), column in zip(csv_file.columns(found.file, kind), found.file.columns, strict=True):
-        path = paths.join([name])
-        of = column.type and type
-        told.append(
-            discover.Field(path, of, round(column.filled / found.file.rows, 4), examples.get(path, ()))
-        )
+        path, rate = paths.join([name]), round(column.filled / found.file.rows, 4)
+        told.append(discover.Field(path, column.type and type, rate, examples.get(path, ())))
     return {
         "ok": True,
         "records": records[:SHOWN],
-        "fields": [
-            {"path": one.path, "type": one.type, "fill_rate": one.fill_rate, "examples": list(one.examples)}
-            for one in told
-        ],
+        "fields": [_shown(one, column.name) for one, column in zip(told, found.file.columns, strict=True)],
         "suggestions": [
             {"from": one.from_, "to": one.to, "score": round(one.score, 2), "reason": one.reason}
             for one in suggest.suggest(told, kind)
         ],
+    }
+
+
+def _shown(field: discover.Field, name: str) -> dict[str, Any]:
+    return {
+        "path": field.path,
+        "label": "" if field.path == name else name,
+        "type": field.type,
+        "fill_rate": field.fill_rate,
+        "examples": list(field.examples),
     }
 
 
@@ -231,8 +235,8 @@ def _save(connector: Connector, kind: Kind, settings: Any, now: datetime) -> Str
     before = next(
         (one for one in streams.of_connector(organization_id, connector.id) if one.kind == kind), None
     )
-    baseline = reading.baseline(settings).hex()
-    differs = before is not None and before.baseline != baseline
+    kept = settings.model_dump(mode="json", by_alias=True)
+    differs = before is not None and before.settings != kept
     if before is not None and differs:
         _require_idle(organization_id, connector.id)
         _forget(before)
@@ -240,8 +244,8 @@ def _save(connector: Connector, kind: Kind, settings: Any, now: datetime) -> Str
         organization_id,
         connector_id=connector.id,
         kind=kind,
-        settings=settings.model_dump(mode="json", by_alias=True),
-        baseline=baseline,
+        settings=kept,
+        baseline=reading.baseline(settings).hex(),
         reset=differs,
         now=now,
         tested_at=now,

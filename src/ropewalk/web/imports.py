@@ -159,11 +159,7 @@ class _Setting:
     def sample(self) -> dict[str, Any]:
         if not self.found.is_there:
             return {}
-        sample = imports.sample(self.organization_id, self.found.connector.id, self.kind)
-        for field, column in zip(sample["fields"], self.found.file.columns, strict=True):
-            if field["path"] != column.name:
-                field["label"] = column.name
-        return sample
+        return imports.sample(self.organization_id, self.found.connector.id, self.kind)
 
     def _proposed(self) -> dict[str, Any]:
         """Matched by what looks like it; nothing is mapped by itself."""
