@@ -19,6 +19,7 @@ KINDS: Final = {
     "run": "Runs",
     "account": "Accounts",
     "contact": "Contacts",
+    "import": "Imports",
     "field": "Tracked fields",
     "view": "Saved views",
 }
@@ -74,6 +75,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "contact.created": ("Contact created", "{email}"),
     "contact.edited": ("Contact edited", "{email}"),
     "contact.deleted": ("Contact deleted", "{email}"),
+    "import.uploaded": ("File uploaded", "{name}, {rows} rows"),
+    "import.read_again": ("File read otherwise", "{name}, {encoding}, {delimiter}"),
+    "import.deleted": ("Import deleted", "{name}"),
     "field.switched": ("Field switched", "{object}, Periodic {periodic}, History {history}"),
     "view.created": ("View saved", "{name}, {shared}"),
     "view.changed": ("View changed", "{name}, {shared}"),
