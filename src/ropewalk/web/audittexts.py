@@ -50,6 +50,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connector.created": ("Connector made", "{name}"),
     "connector.changed": ("Connector changed", "{name}"),
+    "connector.authorized": ("Connected at the vendor", "{name}"),
+    "connector.disconnected": ("Disconnected from the vendor", "{name}"),
     "connector.deleted": ("Connector deleted", "{name}"),
     "connector.exported": ("Connectors exported", "{names}"),
     "connector.stream_tested": ("Connection tested", "{name}, {kind}"),
