@@ -87,7 +87,11 @@ class MappingForm:
         found: Mapping[str, Any],
         rows: Iterable[Row] = (),
         required: Collection[str] = (),
+        *,
+        only_found: bool = False,
     ) -> None:
+        """`only_found`: there is nothing beside what was found, so no other path can be typed."""
+        self.only_found = only_found
         self.kind = kind
         self.required = required
         self.matching = matching
