@@ -33,6 +33,8 @@ _MAPPED = (
     ("metadata.plan", "plan"),
 )
 _DERIVED = (("__derived.mrr_amount", "mrr"), ("__derived.subscription_status", "subscriptionStatus"))
+_PLAIN = (("balance", "balance"), ("tax_exempt", "taxExempt"))
+"""As many for the Custom API, which works nothing out."""
 
 
 def customer(number: int) -> dict[str, Any]:
@@ -139,6 +141,7 @@ def connectors(url: str) -> dict[str, dict[str, Any]]:
 
     cursor = {"type": "cursor", "cursor_param": "starting_after", "next_cursor_path": "data.-1.id"}
     custom = stream(
+        *_PLAIN,
         url=f"{url}/v1/customers",
         records_path="data",
         max_records=2_000_000,
