@@ -222,7 +222,10 @@ SHAPES: list[tuple[str, Any]] = [
     ),
     ("/v1/contacts/{contact_id}", contact_shape),
     ("/v1/contacts", lambda world: page(contact_shape(world))),
-    ("/v1/organization", lambda _: {"name": "Acme", "own_domains": [], "time_zone": "UTC"}),
+    (
+        "/v1/organization",
+        lambda _: {"name": "Acme", "own_domains": [], "time_zone": "UTC", "keep_events_days": None},
+    ),
     (
         "/v1/members/{member_id}",
         lambda world: {

@@ -18,7 +18,8 @@ from ropewalk.core import auth, limits, mapping, reasons, transforms, verdict
 from ropewalk.core.pagination import PagingSettings
 from ropewalk.demo.companies import Book
 from ropewalk.installation import Installation
-from ropewalk.sources import custom_api, endpoint
+from ropewalk.sources import REGISTRY, custom_api, endpoint, streams
+from ropewalk.sources.base import Source
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -167,6 +168,34 @@ def test_every_setting_of_a_stream_is_documented(heading: str, model: type[BaseM
     settings = model.model_json_schema(by_alias=True, mode="validation")["properties"]
 
     assert sorted(first_codes("reference/custom-api.md", heading)) == sorted(settings)
+
+
+SHARED = (
+    streams.Synced,
+    streams.Accounts,
+    streams.Contacts,
+    streams.Events,
+    streams.Live,
+    endpoint.SyncedEndpoint,
+)
+
+
+@pytest.mark.parametrize("source", REGISTRY.values(), ids=lambda each: each.slug)
+def test_every_source_has_its_page(source: Source) -> None:
+    """Which names every setting that is its own, and every secret; what streams have in common is told once."""
+    page = f"reference/{source.slug.replace('_', '-')}.md"
+    assert (DOCS / page).is_file(), f"docs/{page} is missing"
+    named = {name for row in tables(page) for name in codes(row[0])}
+    common = {name for model in SHARED for name in model.model_fields}
+    own = {
+        info.alias or name
+        for model in (source.settings, *(kind.settings for kind in source.kinds.values()))
+        for name, info in model.model_fields.items()
+        if name not in common
+    }
+
+    assert own - named == set()
+    assert [name for name in source.secrets if f"`{name}`" not in (DOCS / page).read_text()] == []
 
 
 def commands(group: Any, before: str = "") -> Iterator[tuple[str, list[str]]]:

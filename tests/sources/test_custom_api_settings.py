@@ -381,7 +381,7 @@ def test_secret_headers_are_taken_out() -> None:
     saved, secrets = take_secret_headers(settings)
     assert saved == settings | {"headers": {"A": {"set": True}, "B": "2", "C": {"set": True}}}
     assert secrets == {"A": "1"}
-    assert take_secret_headers({"url": URL}) == ({"url": URL, "headers": {}}, {})
+    assert take_secret_headers({"url": URL}) == ({"url": URL}, {})
 
 
 # What resets the baseline

@@ -36,7 +36,7 @@ def test_everybody_sees_how_connectors_stand_and_admins_what_to_do(
     assert (mine.count(">Set up<"), theirs.count(">Set up<")) == (2, 0)
     assert "Only admins and owners connect sources" in theirs
     assert re.search(r"<button[^>]* disabled[^>]*>.*Add a connector", theirs)
-    assert owner.get(f"{LIST}/gallery").content.decode().count("gallery-card") == 2
+    assert owner.get(f"{LIST}/gallery").content.decode().count("gallery-card") == 3
 
 
 def test_as_many_queries_for_three_connectors_as_for_one(
@@ -55,7 +55,7 @@ def test_as_many_queries_for_three_connectors_as_for_one(
         owner.get(LIST)
 
 
-QUERIES = 8
+QUERIES = 9
 
 
 def test_a_connection_is_written_and_never_read(world: World, owner: Browser, at: str) -> None:

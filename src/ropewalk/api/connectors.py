@@ -11,7 +11,7 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.errors import Refused
-from ropewalk.engine import configure, connector_saving, probe
+from ropewalk.engine import choosing, configure, connector_saving, probe
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, models, pages, pushing, status
@@ -20,6 +20,7 @@ router = Router(tags=["connectors"])
 
 NewConnector = Annotated[dict[str, Any], DocumentedBy(connector_saving.NewConnector)]
 ConnectorChange = Annotated[dict[str, Any], DocumentedBy(connector_saving.ConnectorChange)]
+Asked = Annotated[dict[str, Any], DocumentedBy(choosing.Asked)]
 Draft = Annotated[dict[str, Any], DocumentedBy(probe.Draft)]
 
 
@@ -89,6 +90,13 @@ def test_draft(request: Keyed, body: Body[Draft]) -> Any:
     """Tests settings that nothing keeps. A secret that is left out is the saved one of `connector_id`; a records path
     and a pagination that are left out are found."""
     return probe.test_draft(request.auth.organization_id, body, clock())
+
+
+@router.post("/choices", auth=write, response=schemas.Choices)
+def choices(request: Keyed, body: Body[Asked]) -> Any:
+    """What a source has to choose from, such as tables or properties: asked of it now, and kept nowhere."""
+    found = choosing.choose(request.auth.organization_id, body, clock())
+    return {"items": [schemas.option(each) for each in found]}
 
 
 def _refuse_pushed(organization_id: UUID, connector_id: UUID) -> None:

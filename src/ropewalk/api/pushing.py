@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from ninja import Body, Query, Router, Status
 
-from ropewalk.api import schemas
+from ropewalk.api import schemas, tail
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
-from ropewalk.engine import pushing as verbs
+from ropewalk.engine import arrivals, pushing as verbs
 from ropewalk.engine.operated import clock
 from ropewalk.store import pushing
 
@@ -39,9 +40,11 @@ def list_push_connectors(
     return [schemas.push_connector(each) for each in found]
 
 
-@router.get("/custom-connectors/{push_connector_id}", auth=read, response=schemas.PushConnector)
+@router.get("/custom-connectors/{push_connector_id}", auth=read, response=schemas.PushConnectorWithStatistics)
 def get_push_connector(request: Keyed, push_connector_id: UUID) -> Any:
-    return schemas.push_connector(pushing.connector(request.auth.organization_id, push_connector_id))
+    """With its figures, and what was refused lately."""
+    found = pushing.connector(request.auth.organization_id, push_connector_id)
+    return schemas.with_statistics(found, arrivals.statistics(found, clock()), arrivals.rejections(found))
 
 
 @router.patch("/custom-connectors/{push_connector_id}", auth=write, response=schemas.PushConnector)
@@ -59,3 +62,14 @@ def deactivate_push_connector(request: Keyed, push_connector_id: UUID) -> Any:
     caller = request.auth
     verbs.deactivate(caller.organization_id, caller.actor, push_connector_id, clock())
     return Status(204, None)
+
+
+@router.get("/custom-connectors/{push_connector_id}/tail", auth=read, response=str)
+def tail_push_connector(request: Keyed, push_connector_id: UUID) -> HttpResponse:
+    """Server-sent events, for as long as somebody listens: `arrival` with the event, `rejection` with what its sender was
+    told. `Last-Event-ID` goes on from there; without it, from now."""
+    # One look: who keeps the connection open is the root, before Django.
+    following = tail.listener(request, request.auth, push_connector_id)
+    answer = tail.greeting(following) + following.look()
+    tail.hand_over(request, following)
+    return HttpResponse(answer, content_type="text/event-stream")

@@ -20,6 +20,7 @@ from ropewalk.api import (
     fields,
     keys,
     organization,
+    pushed,
     pushing,
     reading,
     refusals,
@@ -121,7 +122,19 @@ def _make() -> Api:
         made.add_exception_handler(unavailable, _unavailable)
     made.add_decorator(reading.refuse_nul_in_path, mode="view")
     made.add_decorator(reading.known_parameters_only, mode="operation")
-    for module in (connectors, pushing, streams, runs, accounts, views, contacts, fields, organization, keys):
+    for module in (
+        connectors,
+        pushing,
+        pushed,
+        streams,
+        runs,
+        accounts,
+        views,
+        contacts,
+        fields,
+        organization,
+        keys,
+    ):
         made.add_router("", module.router)
     return made
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -26,6 +26,18 @@ class Field:
     type: FieldType | None
     fill_rate: float
     examples: tuple[JSON, ...]
+    label: str = ""
+
+
+class Known(Protocol):
+    """A field that the source itself tells of."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def type(self) -> FieldType | None: ...
 
 
 class _Tally:
@@ -61,6 +73,17 @@ def fields(records: Iterable[Mapping[str, JSON]]) -> list[Field]:
         Field(path, tally.type(), round(tally.filled / total, 4), tuple(tally.examples.values()))
         for path, tally in tallies.items()
     ]
+
+
+def named(found: Iterable[Field], known: Iterable[Known]) -> list[Field]:
+    """With what the source says of them: labels, types, and fields that no record of the sample had."""
+    told = {each.path: each for each in known}
+    seen = [_with(each, told.pop(each.path, None)) for each in found]
+    return [*seen, *(Field(each.path, each.type, 0.0, (), each.label) for each in told.values())]
+
+
+def _with(field: Field, known: Known | None) -> Field:
+    return field if known is None else replace(field, label=known.label, type=known.type or field.type)
 
 
 def _example(value: JSON) -> JSON:

@@ -160,12 +160,12 @@ def crowded(seconds: float) -> str:
     )
 
 
-def hint(about: str, auth: str, records_path: str) -> str:
-    """Which setting to look at, and what it is now."""
+def hint(about: str, auth: str, records_path: str | None) -> str:
+    """Which setting to look at, and what it is now; `records_path` None: there is no such setting."""
     match about:
         case "credential":
             return f" The auth type is {auth}."
-        case "records_path":
+        case "records_path" if records_path is not None:
             return f" The records path is {f'“{records_path}”' if records_path else 'empty: the whole body'}."
     return ""
 

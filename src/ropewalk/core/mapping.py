@@ -63,11 +63,13 @@ def problems(
     existing: Iterable[str] = (),
     *,
     path: str = "mapping",
+    also: Collection[str] = (),
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with a mapping, each at its entry.
 
     `matching` is the stream's matching mode, or what a contact or event stream matches by. `existing` are the custom
-    fields that the organization has: one of them may only be written as it is spelled there.
+    fields that the organization has: one of them may only be written as it is spelled there. `also` are targets that the
+    source can't do without.
     """
     found: list[Problem] = []
     known = {name.casefold(): name for name in existing}
@@ -93,6 +95,10 @@ def problems(
             found.append(Problem(f"{here}.to", wrong))
         taken.setdefault(folded, index)
     found.extend(Problem(path, message) for message in _missing(mapping, kind, matching))
+    targets = {entry.to for entry in mapping}
+    found.extend(
+        Problem(path, f"Map {name}: this source can't do without it.") for name in also if name not in targets
+    )
     new = {
         folded
         for folded in taken
@@ -147,8 +153,12 @@ def _wrong_target(name: str, kind: Kind, matching: str, known: Mapping[str, str]
     return None
 
 
-def required(kind: Kind, matching: str) -> list[tuple[str, ...]]:
+def required(kind: Kind, matching: str, also: Collection[str] = ()) -> list[tuple[str, ...]]:
     """What a mapping can't do without: of each of these, one."""
+    return [*_required(kind, matching), *((name,) for name in also)]
+
+
+def _required(kind: Kind, matching: str) -> list[tuple[str, ...]]:
     match_fields = MATCH_FIELDS.get(matching, ())
     if kind == "events":
         return [("eventTime",), ("eventName",), ("accountKey",)]
@@ -159,7 +169,7 @@ def required(kind: Kind, matching: str) -> list[tuple[str, ...]]:
 
 def _missing(mapping: Sequence[MappingEntry], kind: Kind, matching: str) -> list[str]:
     targets = {entry.to for entry in mapping}
-    missing = [names for names in required(kind, matching) if not targets.intersection(names)]
+    missing = [names for names in _required(kind, matching) if not targets.intersection(names)]
     if kind == "events":
         return [f"Map {name}: an event can't do without it." for (name,) in missing]
     if kind == "contacts":

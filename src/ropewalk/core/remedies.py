@@ -146,6 +146,8 @@ def _suspicious(reason: str, run: Ended) -> str:
         case "all_skipped":
             told = f"Not one row could be taken; the reasons are listed by number. {_no_match(run.settings)}"
             return f"{told} {_both_sides(run.unmatched)}" if run.unmatched else told
+        case _ if "url" not in run.settings:
+            return "No rows came, where the last full run had some: check its filters, and what the credential may see."
         case _:
             return (
                 "No rows came, where the last full run had some: check the URL, its filters and records_path "

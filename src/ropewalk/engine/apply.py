@@ -138,6 +138,7 @@ class Applier:
             progress.place = batch.place
             progress.counts.pages += batch.pages
             progress.counts.notices.update(batch.notices)
+            progress.counts.filtered.update(batch.filtered)
             progress.total = batch.total
             commit(progress)
         return progress

@@ -31,6 +31,7 @@ class Batch:
     total: int | None = None
     ending: Ending | None = None
     notices: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, int] = field(default_factory=dict)
     size: int = 0
 
     @property
@@ -45,6 +46,8 @@ class Batch:
         for told in (page.notices, page.ending.notices if page.ending else {}):
             for code, count in told.items():
                 self.notices[code] = self.notices.get(code, 0) + count
+        for name, count in page.filtered.items():
+            self.filtered[name] = self.filtered.get(name, 0) + count
 
 
 def batches(

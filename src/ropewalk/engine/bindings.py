@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from ropewalk.core.auth import AuthSettings, ClientCredentials
 from ropewalk.core.errors import Problem
-from ropewalk.core.origins import origin
+from ropewalk.sources.base import HEADER, Needs
 from ropewalk.store import secrets
 from ropewalk.store.secrets import Stored
-
-HEADER = "header:"
-"""Before the name of a header whose value is kept as a secret."""
-
-
-def origins_of(url: str, auth: AuthSettings) -> frozenset[str]:
-    """Where a stream sends its secrets."""
-    token_url = {origin(auth.token_url)} if isinstance(auth, ClientCredentials) else set()
-    return frozenset({origin(url), *token_url})
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """A stream's demand: the secret of its auth, if it has one, and its secret headers, to go to `origins`."""
-
-    auth: AuthSettings
-    headers: frozenset[str]
-    origins: frozenset[str]
-
-    def names(self) -> Iterator[str]:
-        if self.auth.secret is not None:
-            yield self.auth.secret
-        for name in sorted(self.headers):
-            yield HEADER + name
 
 
 @dataclass(slots=True)
@@ -52,7 +27,7 @@ class Bindings:
     agreed: Collection[str] = ()
     to_bind: list[tuple[bool, str, str]] = field(default_factory=list)
 
-    def problems(self, needed: Needed) -> list[Problem]:
+    def problems(self, needed: Needs) -> list[Problem]:
         """What keeps the stream from sending its secrets; `to_bind` (of the stream, name, origin) collects what is granted:
         the first origin of a secret entered before there was any stream, and those that were confirmed."""
         found: list[Problem] = []

@@ -1,44 +1,63 @@
-"""A connector's way out: its credentials, its request budget and its secrets' redactor, bound to one `Fetch`."""
+"""A connector's way out: its credentials, its request budget and its secrets' redactor, bound to the client that its
+source reads with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
-from ropewalk.core.auth import merge
+from ropewalk.core import limits
+from ropewalk.core.errors import MustFix
 from ropewalk.core.redact import Redactor
 from ropewalk.engine import logs
-from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.operated import installation
-from ropewalk.net.client import BoundFetch, Client
+from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
-from ropewalk.sources.endpoint import Kept
+from ropewalk.sources.base import HEADER, Needs, Source
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
 
 
-@dataclass(slots=True)
-class Opened:
-    fetch: BoundFetch
-    _known: tuple[str, ...] = ()
-    _redactor: Redactor = field(default_factory=Redactor)
+def _never() -> bool:
+    return False
 
-    def redactor(self) -> Redactor:
-        """Asked for anew each time: access tokens are fetched on the way."""
-        secrets = self.fetch.secrets()
-        if secrets != self._known:
-            logs.know(secrets)
-            self._known, self._redactor = secrets, Redactor(secrets)
-        return self._redactor
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`connector_id` None: of a connector that isn't there yet. `deadline` is a time of `clock.monotonic`."""
+
+    clock: Clock
+    connector_id: UUID | None = None
+    deadline: float | None = None
+    cancelled: Callable[[], bool] = _never
+    retries: int = limits.RETRIES
+
+
+class Bound(Protocol):
+    """What a reader receives, bound to one connector's credentials. For HTTP it is a `core.exchange.Fetch`; any other
+    also has `exchanged()`, which answers what a test shows of it: request and response, as dictionaries or None."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must not be written down."""
+
+    def close(self) -> None:
+        """Also from another thread: it ends what is under way."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 @one_a_process
@@ -57,16 +76,66 @@ def client(clock: Clock) -> Client:
     )
 
 
+def _http(credentials: Credentials, settings: Any, terms: Terms) -> Bound:
+    return client(terms.clock).bind(
+        credentials,
+        budget=None if terms.connector_id is None else budget(terms.connector_id, settings, terms.clock),
+        deadline=terms.deadline,
+        cancelled=terms.cancelled,
+        retries=terms.retries,
+    )
+
+
+CLIENTS: Final[Mapping[str, Callable[[Credentials, Any, Terms], Bound]]] = {"http": _http}
+"""By the name that a source's declaration gives: (credentials, connector settings, terms) -> what its readers receive."""
+
+
+def bind(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:
+    """The one place where a source's client is opened. Raises `MustFix` (extra_missing)."""
+    if command := to_install(source):
+        message = f"{source.name} needs what this installation doesn't have yet: {command}"
+        raise MustFix("extra_missing", message)
+    return CLIENTS[source.client](credentials, settings, terms)
+
+
+def to_install(source: Source) -> str:
+    """The command that brings what the source needs; empty where it is there."""
+    if source.extra is None or _is_there(source.extra.module):
+        return ""
+    return f"pip install 'ropewalk[{source.extra.name}]'"
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@dataclass(slots=True)
+class Opened:
+    fetch: Bound
+    _known: tuple[str, ...] = ()
+    _redactor: Redactor = field(default_factory=Redactor)
+
+    def redactor(self) -> Redactor:
+        """Asked for anew each time: access tokens are fetched on the way."""
+        secrets = self.fetch.secrets()
+        if secrets != self._known:
+            logs.know(secrets)
+            self._known, self._redactor = secrets, Redactor(secrets)
+        return self._redactor
+
+
 @contextmanager
 def open_fetch(
     connector: Connector, kind: str, frozen: Frozen, clock: Clock, *, stop: Callable[[], bool]
 ) -> Iterator[Opened]:
     """For a run: waits and retries as long as product.md §5.4 lets it."""
     stored = saved_secrets(connector.organization_id, connector.id, kind)
-    credentials = credentials_for(frozen.connector, frozen.stream, stored)
-    with client(clock).bind(
-        credentials, budget=budget(connector.id, frozen.connector, clock), cancelled=stop
-    ) as fetch:
+    credentials = credentials_for(frozen.needs(), stored)
+    terms = Terms(clock, connector.id, cancelled=stop)
+    with bind(frozen.source, frozen.connector, credentials, terms) as fetch:
         opened = Opened(fetch)
         opened.redactor()
         yield opened
@@ -84,20 +153,20 @@ def saved_secrets(organization_id: UUID, connector_id: UUID, kind: str) -> dict[
 def saved_redactor(organization_id: UUID, connector_id: UUID, kind: str, frozen: Frozen) -> Redactor:
     """For what is shown of a stream without asking it anything."""
     stored = saved_secrets(organization_id, connector_id, kind)
-    return Redactor(credentials_for(frozen.connector, frozen.stream, stored).values())
+    return Redactor(credentials_for(frozen.needs(), stored).values())
 
 
-def credentials_for(connector: Any, stream: Any, stored: Mapping[str, Stored]) -> Credentials:
+def credentials_for(needs: Needs, stored: Mapping[str, Stored]) -> Credentials:
     """Each secret goes to the origins it was entered for; together they go only where all of them may."""
-    auth = merge(connector.auth, stream.auth)
-    headers = {HEADER + name for name, value in stream.headers.items() if isinstance(value, Kept)}
-    needed = {name: one for name, one in stored.items() if name == auth.secret or name in headers}
-    bound = [frozenset(one.origins) for one in needed.values()]
+    named = {name: stored[name] for name in needs.names() if name in stored}
+    bound = [frozenset(one.origins) for one in named.values()]
     credentials = Credentials(
-        auth=auth,
-        secrets={name: one.value for name, one in needed.items() if name not in headers},
+        auth=needs.auth,
+        secrets={name: one.value for name, one in named.items() if not name.startswith(HEADER)},
         origins=frozenset.intersection(*bound) if bound else frozenset(),
-        headers={name.removeprefix(HEADER): one.value for name, one in needed.items() if name in headers},
+        headers={
+            name.removeprefix(HEADER): one.value for name, one in named.items() if name.startswith(HEADER)
+        },
     )
     logs.know(credentials.values())
     return credentials

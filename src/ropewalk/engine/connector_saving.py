@@ -8,12 +8,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.engine import logs
-from ropewalk.engine.bindings import Bindings, Needed, origins_of
+from ropewalk.engine.bindings import Bindings
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.saving import (
     Secrets,
@@ -28,7 +27,7 @@ from ropewalk.engine.saving import (
     unknown_secrets,
 )
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source
+from ropewalk.sources.base import Kind, Needs, Source
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.store.secrets import Stored
@@ -120,6 +119,7 @@ class ConnectorSaving:
             for kind, one in there.items()
         }
         needs = self._needs(trouble, kept)
+        self._own_needs = self._of_itself()
         self._origins = self._used_by(needs, own)
         bound = self._entered_into(
             secrets.read(self._organization, connector_id=self.connector.id) if self.before else {}
@@ -128,6 +128,7 @@ class ConnectorSaving:
         self._kept: list[tuple[Stream, Bindings]] = []
         if new_settings:
             # Other settings may send a saved secret elsewhere: to another token URL, say.
+            trouble += Bindings(bound, {}, given).problems(self._own_needs)
             for stream in kept:
                 if stream.kind in needs:
                     bindings = Bindings(bound, own[stream.kind], given - own[stream.kind].keys())
@@ -148,10 +149,15 @@ class ConnectorSaving:
                 self.streams[kind] = saving
                 bound = saving.bound
 
+    def _of_itself(self) -> Needs:
+        """Where its source goes whatever its streams say; nothing, where they say it."""
+        source = REGISTRY[self.connector.source]
+        return source.needs(source.settings.model_validate(self.connector.settings), None)
+
     def _read(self, of_connector: Any) -> list[Stream]:
         return of_connector(self._organization, self.connector.id) if self.before else []
 
-    def _needs(self, trouble: list[Problem], kept: list[Stream]) -> dict[str, Needed]:
+    def _needs(self, trouble: list[Problem], kept: list[Stream]) -> dict[str, Needs]:
         found = {}
         settings: Any = REGISTRY[self.connector.source].settings.model_validate(self.connector.settings)
         for stream in kept:
@@ -165,10 +171,11 @@ class ConnectorSaving:
         return found
 
     def _used_by(
-        self, needs: Mapping[str, Needed], own: Mapping[str, Mapping[str, Stored]]
+        self, needs: Mapping[str, Needs], own: Mapping[str, Mapping[str, Stored]]
     ) -> dict[str, list[str]]:
         """Where the streams that stay as they are send each of the entered secrets."""
-        used: dict[str, set[str]] = {name: set() for name in self.secrets}
+        itself = self._own_needs
+        used = {name: {*itself.origins} if name in itself.names() else set() for name in self.secrets}
         for kind, needed in needs.items():
             for name in self.secrets.keys() - own[kind].keys() & set(needed.names()):
                 used[name] |= needed.origins
@@ -234,9 +241,7 @@ def _part(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _needed_by(source: str, stream: Stream, connector_settings: Any) -> Needed:
-    kind = REGISTRY[source].kinds[cast(Kind, stream.kind)]
-    settings: Any = kind.settings.model_validate(stream.settings, context=ANY_CEILING)
-    auth = merge(connector_settings.auth, settings.auth)
-    marked = frozenset(name for name, value in stream.settings["headers"].items() if isinstance(value, dict))
-    return Needed(auth, marked, origins_of(settings.url, auth))
+def _needed_by(source: str, stream: Stream, connector_settings: Any) -> Needs:
+    of = REGISTRY[source]
+    kind = of.kinds[cast(Kind, stream.kind)]
+    return of.needs(connector_settings, kind.settings.model_validate(stream.settings, context=ANY_CEILING))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ropewalk.core import discover, remedies, suggest
 from ropewalk.core.errors import RopewalkError, RowRefused
-from ropewalk.core.exchange import Fetch, Request, Response
+from ropewalk.core.exchange import Request, Response
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
@@ -20,8 +20,7 @@ from ropewalk.core.values import JSON
 from ropewalk.engine import connection, proposal, sample
 from ropewalk.engine.trying import Once
 from ropewalk.net.credentials import Credentials
-from ropewalk.sources.base import Kind, Page, StreamKind, Window
-from ropewalk.sources.endpoint import Endpoint
+from ropewalk.sources.base import Kind, KnownField, Needs, Page, Source, StreamKind, Window
 from ropewalk.store.secrets import Stored
 
 SAMPLE = 200
@@ -33,51 +32,51 @@ class Subject:
     """The settings that are tested. `unsaid` are those that a draft leaves to be found."""
 
     organization_id: UUID
-    source: str
+    source: Source
     kind: Kind
-    reading: StreamKind
     settings: Any
     stream: Any
+    needs: Needs
     stored: Mapping[str, Stored]
     baseline: str = ""
     connector_id: UUID | None = None
     more_secrets: tuple[str, ...] = ()
     unsaid: frozenset[str] = frozenset()
 
+    @property
+    def reading(self) -> StreamKind:
+        return self.source.kinds[self.kind]
+
     def credentials(self) -> Credentials:
-        return connection.credentials_for(self.settings, self.stream, self.stored)
+        return connection.credentials_for(self.needs, self.stored)
 
     def secrets(self) -> tuple[str, ...]:
         return (*self.credentials().values(), *self.more_secrets)
 
 
-def _suggested(fields: Sequence[discover.Field], subject: Subject) -> list[suggest.Suggestion]:
-    return suggest.suggest(fields, subject.kind, getattr(subject.stream, "match_by", ""))
-
-
 def examine(
-    subject: Subject, fetch: Fetch, secrets: Callable[[], Iterable[str]], now: datetime
+    subject: Subject, fetch: Any, secrets: Callable[[], Iterable[str]], now: datetime
 ) -> dict[str, Any]:
-    """`secrets` are asked for at the end: access tokens are fetched on the way."""
-    seen = _Seen(once := Once(fetch))
-    sampled = _sampled(subject, seen, now)
+    """`fetch` is what the source's client gives. `secrets` are asked for at the end: access tokens are fetched on the
+    way."""
+    finds_out = subject.reading.first_request is not None
+    seen = _Seen(Once(fetch) if finds_out else fetch) if subject.source.client == "http" else None
+    sampled = _sampled(subject, seen or fetch, now)
     proposed = None
-    if isinstance(subject.stream, Endpoint) and (
-        sampled.error is None or sampled.error.code in _MAY_BE_SETTINGS
-    ):
-        proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)
-    if proposed is not None and (found := proposal.settings(proposed, subject.unsaid)):
-        once.allow(TEST_PAGES)
-        sampled = _read(subject, subject.stream.model_copy(update=found), seen, sampled.window)
+    if seen is not None and finds_out:
+        sampled, proposed = _proposed(subject, seen, sampled)
+    known, refused = _known(subject, seen or fetch) if sampled.error is None else ((), None)
     redactor = Redactor([*secrets(), *subject.more_secrets])
-    fields, error = discover.fields(sampled.records), sampled.error
+    fields = discover.named(discover.fields(sampled.records), known)
+    error = sampled.error or refused
+    request, response = _exchanged(subject, seen, redactor, now) if seen else fetch.exchanged()
     answer = {
         "ok": error is None,
-        "request": _request(seen.request, subject.credentials(), redactor),
-        "response": _response(seen.response, redactor, now),
+        "request": redactor.values(request),
+        "response": redactor.values(response),
         "records": redactor.values(sampled.records[:SHOWN]),
         "fields": [_field(each, redactor) for each in fields],
-        "suggestions": [_suggestion(one) for one in _suggested(fields, subject)],
+        "suggestions": [_suggestion(one) for one in _suggested(fields, known, subject)],
         "proposal": redactor.values(proposed),
         "message": _message(sampled.pages, sampled.records),
     }
@@ -88,32 +87,71 @@ def examine(
             "about": remedies.about(error.code),
         }
     if subject.reading.live and subject.stream.mapping and sampled.records:
-        events = sample.EventSample(subject.organization_id, subject.stream, sampled.records)
-        answer["preview"] = events.told(redactor)
-        answer["preview"]["notes"] += sample.range_notes(
-            subject.reading,
-            subject.settings,
-            subject.stream,
-            sampled.window,
-            sampled.pages[0],
-            events.events,
-            fetch,
-        )
+        answer["preview"] = _preview(subject, sampled, fetch, redactor)
     return answer
+
+
+def _proposed(subject: Subject, seen: _Seen, sampled: _Sampled) -> tuple[_Sampled, dict[str, Any] | None]:
+    """What an endpoint has to be told to be read, and the sample as it looks then."""
+    if sampled.error is not None and sampled.error.code not in _MAY_BE_SETTINGS:
+        return sampled, None
+    once: Once = seen.fetch
+    proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)
+    if proposed is not None and (found := proposal.settings(proposed, subject.unsaid)):
+        once.allow(TEST_PAGES)
+        sampled = _read(subject, subject.stream.model_copy(update=found), seen, sampled.window)
+    return sampled, proposed
+
+
+def _known(subject: Subject, fetch: Any) -> tuple[Sequence[KnownField], RopewalkError | None]:
+    ask = subject.reading.fields
+    try:
+        return (ask(subject.settings, subject.stream, fetch), None) if ask else ((), None)
+    except RopewalkError as error:
+        return (), error
+
+
+def _suggested(
+    fields: Sequence[discover.Field], known: Sequence[KnownField], subject: Subject
+) -> list[suggest.Suggestion]:
+    """What the source says first; then what looks like it."""
+    told = [
+        suggest.Suggestion(each.path, each.to, 1.0, f"{subject.source.name} has this field for it.")
+        for each in known
+        if each.to
+    ]
+    taken = {each.to for each in told}
+    found = suggest.suggest(fields, subject.kind, getattr(subject.stream, "match_by", ""))
+    return [*told, *(each for each in found if each.to not in taken)]
+
+
+def _preview(subject: Subject, sampled: _Sampled, fetch: Any, redactor: Redactor) -> dict[str, Any]:
+    events = sample.EventSample(subject.organization_id, subject.stream, sampled.records)
+    told = events.told(redactor)
+    told["notes"] += sample.range_notes(
+        subject.reading,
+        subject.settings,
+        subject.stream,
+        sampled.window,
+        sampled.pages[0],
+        events.events,
+        fetch,
+    )
+    return told
 
 
 class _Seen:
     """A `Fetch` that remembers the first exchange, and over it one that failed."""
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Any) -> None:
+        self.fetch = fetch
         self.request: Request | None = None
         self.response: Response | None = None
 
     def __call__(self, request: Request) -> Response:
         first, earlier = self.request is None, (self.request, self.response)
         self.request, self.response = request, None
-        response = self._fetch(request)
+        response: Response = self.fetch(request)
         self.request, self.response = (request, response) if first else earlier
         return response
 
@@ -129,7 +167,7 @@ class _Sampled:
     error: RopewalkError | None = None
 
 
-def _sampled(subject: Subject, fetch: Fetch, now: datetime) -> _Sampled:
+def _sampled(subject: Subject, fetch: Any, now: datetime) -> _Sampled:
     for window in sample.windows(subject.organization_id, subject.reading, subject.stream, now):
         sampled = _read(subject, subject.stream, fetch, window)
         if sampled.error is None or sampled.error.code != "unexpected_status":
@@ -137,7 +175,7 @@ def _sampled(subject: Subject, fetch: Fetch, now: datetime) -> _Sampled:
     return sampled
 
 
-def _read(subject: Subject, stream: Any, fetch: Fetch, window: Window) -> _Sampled:
+def _read(subject: Subject, stream: Any, fetch: Any, window: Window) -> _Sampled:
     sampled = _Sampled(window)
     try:
         reading = subject.reading.read(subject.settings, stream, window, fetch, None)
@@ -176,6 +214,12 @@ def _message(pages: Sequence[Page], sample: Sequence[Any]) -> str:
     if not sample:
         return f"None of the {rows} records is an object, so there are no fields to map."
     return f"{rows} records on {len(pages)} page{'s'[: len(pages) != 1]} read."
+
+
+def _exchanged(
+    subject: Subject, seen: _Seen, redactor: Redactor, now: datetime
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    return _request(seen.request, subject.credentials(), redactor), _response(seen.response, redactor, now)
 
 
 def _request(request: Request | None, credentials: Credentials, redactor: Redactor) -> dict[str, Any] | None:
@@ -220,6 +264,7 @@ def _skew(response: Response, now: datetime) -> int | None:
 def _field(one: discover.Field, redactor: Redactor) -> dict[str, Any]:
     return {
         "path": one.path,
+        "label": one.label,
         "type": one.type,
         "fill_rate": round(one.fill_rate, 4),
         "examples": redactor.values(list(one.examples)),

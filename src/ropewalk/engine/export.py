@@ -14,10 +14,9 @@ from pydantic import BaseModel
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.limits import ANY_CEILING
-from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind
+from ropewalk.sources.base import HEADER, Kind
 from ropewalk.sources.endpoint import Kept
 from ropewalk.store import audit, connectors, secrets, streams
 from ropewalk.store.models import Connector, Stream

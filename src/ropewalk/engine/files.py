@@ -15,12 +15,12 @@ from uuid import UUID
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
 from ropewalk.engine import configure, documents, logs
-from ropewalk.engine.bindings import HEADER
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.connector_saving import ConnectorSaving
 from ropewalk.engine.documents import Described, Document
 from ropewalk.engine.saving import Secrets, StreamSaving
 from ropewalk.sources import REGISTRY
+from ropewalk.sources.base import HEADER
 from ropewalk.store import connectors, secrets, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.store.transactions import transaction

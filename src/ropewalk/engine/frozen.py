@@ -12,7 +12,7 @@ from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source, StreamKind
+from ropewalk.sources.base import Kind, Needs, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
 
 M = TypeVar("M", bound=BaseModel)
@@ -86,6 +86,9 @@ class Frozen:
     @property
     def reading(self) -> StreamKind:
         return self.source.kinds[self.kind]
+
+    def needs(self) -> Needs:
+        return self.source.needs(self.connector, self.stream)
 
     def still_holds(self, stream: Stream) -> bool:
         return (stream.baseline, stream.resets) == (self.baseline, self.resets)

@@ -110,6 +110,8 @@ class LiveReading:
                 self._read()
             else:
                 self.timed_out, self.failure = True, self.late()
+        except RopewalkError as error:
+            self._fail(error, self.redactor)
         except Exception as error:
             log.error("live_query_failed", exc_info=error)
             self.failure = Failure("internal", "Ropewalk itself failed here; its log says why.", "")
@@ -124,12 +126,12 @@ class LiveReading:
 
     def _read(self) -> None:
         way = self._way
-        budget = connection.budget(way.connector.id, way.frozen.connector, way.clock)
-        client = connection.client(way.clock)
-        with client.bind(way.credentials, budget=budget, deadline=self._deadline, retries=RETRIES) as fetch:
-            reading, opened = way.frozen.reading, connection.Opened(fetch)
+        frozen = way.frozen
+        terms = connection.Terms(way.clock, way.connector.id, self._deadline, retries=RETRIES)
+        with connection.bind(frozen.source, frozen.connector, way.credentials, terms) as fetch:
+            opened = connection.Opened(fetch)
             try:
-                for page in reading.read(way.frozen.connector, way.frozen.stream, self._window, fetch, None):
+                for page in frozen.reading.read(frozen.connector, frozen.stream, self._window, fetch, None):
                     # What has been collected may be shown before the end.
                     self.redactor = opened.redactor()
                     if not self._take(page):
@@ -159,7 +161,7 @@ class LiveReading:
         if self.timed_out:
             message = eventnotes.slow(asked(settings), self._seconds)
         auth = self._way.credentials.auth.type
-        message += eventnotes.hint(about, auth, settings.records_path)
+        message += eventnotes.hint(about, auth, getattr(settings, "records_path", None))
         self.failure = Failure(error.code, message, about)
 
     def events(self) -> list[Event]:
@@ -223,9 +225,7 @@ class LiveStream:
         return wait
 
     def _way(self) -> Way:
-        credentials = connection.credentials_for(
-            self.frozen.connector, self.frozen.stream, self.stored.open()
-        )
+        credentials = connection.credentials_for(self.frozen.needs(), self.stored.open())
         return Way(self.connector, self.frozen, credentials, self.clock)
 
     def _since(self, query: Query) -> datetime:

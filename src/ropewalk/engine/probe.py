@@ -9,21 +9,19 @@ from uuid import UUID
 
 from ropewalk.core import recording as recordings
 from ropewalk.core.actors import Actor
-from ropewalk.core.auth import AuthSettings, merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.recording import NotRecorded, Recording, Replay
 from ropewalk.core.redact import Redactor
 from ropewalk.engine import connection, logs, saving
-from ropewalk.engine.bindings import HEADER, origins_of
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.connector_saving import source_named
 from ropewalk.engine.examine import Subject, examine
 from ropewalk.engine.frozen import Frozen
 from ropewalk.engine.recorder import Recorder
 from ropewalk.engine.saving import Secrets, collect, refuse
-from ropewalk.net.client import BoundFetch
-from ropewalk.sources.base import Kind, Source, StreamKind
+from ropewalk.sources.base import Kind, Needs, Source, StreamKind
+from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import audit, connectors, streams
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import transaction
@@ -54,12 +52,18 @@ def record_stream(
     organization_id: UUID, actor: Actor, connector_id: UUID, kind: str, clock: Clock
 ) -> tuple[dict[str, Any], Recording]:
     """The same, with a recording of it. What is answered is what the recording gives when it is replayed."""
-    with _asking(subject := _saved(organization_id, connector_id, kind), clock) as fetch:
+    subject = _saved(organization_id, connector_id, kind)
+    if subject.source.client != "http":
+        raise MustFix(
+            "not_recordable",
+            f"What is asked of {subject.source.name} isn't HTTP that a recording could repeat.",
+        )
+    with _asking(subject, clock) as fetch:
         recorder, at = Recorder(fetch), clock.now()
         answer = examine(subject, recorder, fetch.secrets, at)
         secrets = (*fetch.secrets(), *subject.more_secrets)
         recording = recordings.record(
-            recorder.exchanged, secrets, at=at, source=subject.source, kind=subject.kind
+            recorder.exchanged, secrets, at=at, source=subject.source.slug, kind=subject.kind
         )
     _tested(organization_id, actor, connector_id, kind, clock, subject, ok=answer["ok"])
     return _replayed(subject, recording), recording
@@ -70,8 +74,11 @@ def replay_stream(
 ) -> dict[str, Any]:
     """The same without the network, from a recording; it leaves no trace."""
     subject = _saved(organization_id, connector_id, kind)
-    if (recording.source, recording.kind) != (subject.source, subject.kind):
-        message = f"The recording is of {recording.source} {recording.kind}, the stream of {subject.source} {subject.kind}."
+    slug = subject.source.slug
+    if (recording.source, recording.kind) != (slug, subject.kind):
+        message = (
+            f"The recording is of {recording.source} {recording.kind}, the stream of {slug} {subject.kind}."
+        )
         raise MustFix("other_recording", message)
     return _replayed(subject, recording)
 
@@ -94,11 +101,11 @@ def _saved(organization_id: UUID, connector_id: UUID, kind: str) -> Subject:
     stored = connection.saved_secrets(organization_id, connector_id, kind)
     return Subject(
         organization_id,
-        connector.source,
+        frozen.source,
         frozen.kind,
-        frozen.reading,
         frozen.connector,
         frozen.stream,
+        frozen.needs(),
         stored,
         baseline=frozen.baseline,
         connector_id=connector_id,
@@ -127,14 +134,11 @@ def _tested(
 
 
 @contextmanager
-def _asking(subject: Subject, clock: Clock) -> Iterator[BoundFetch]:
+def _asking(subject: Subject, clock: Clock) -> Iterator[Any]:
     logs.know(subject.secrets())
-    client = connection.client(clock)
-    deadline = client.clock() + DEADLINE_SECONDS
-    budget = None
-    if subject.connector_id is not None:
-        budget = connection.budget(subject.connector_id, subject.settings, clock)
-    with client.bind(subject.credentials(), budget=budget, deadline=deadline, retries=RETRIES) as fetch:
+    deadline = clock.monotonic() + DEADLINE_SECONDS
+    terms = connection.Terms(clock, subject.connector_id, deadline, retries=RETRIES)
+    with connection.bind(subject.source, subject.settings, subject.credentials(), terms) as fetch:
         yield fetch
         logs.know(fetch.secrets())
 
@@ -152,47 +156,39 @@ def test_draft(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> 
             f"{source.name} has no {draft.kind} stream; there are {known}.",
             [Problem("kind", f"Give one of {known}.")],
         )
-    settings, stream, auth = _checked(organization_id, draft, source, kind)
+    settings, stream, needs = _checked(organization_id, draft, source, kind)
     stored: dict[str, Stored] = {}
     if draft.connector_id is not None:
         connectors.get(organization_id, draft.connector_id)
         saved = connection.saved_secrets(organization_id, draft.connector_id, draft.kind)
         stored = {name: one for name, one in saved.items() if draft.secrets.get(name, "") is not None}
-    origins = tuple(origins_of(stream.url, auth))
     given = {name: value for name, value in draft.secrets.items() if isinstance(value, str)}
-    headers = {HEADER + name: value for name, value in stream.headers.items() if isinstance(value, str)}
-    entered = {name: Stored(value, origins) for name, value in given.items()}
-    redacted = [
-        *given.values(),
-        *(v for n, v in headers.items() if n.removeprefix(HEADER).lower() not in stream.plain),
-    ]
-    unsaid = frozenset({"records_path", "pagination"}.difference(draft.stream))
+    entered = {name: Stored(value, tuple(needs.origins)) for name, value in given.items()}
+    _, headers = take_secret_headers(draft.stream)
     subject = Subject(
         organization_id,
-        draft.source,
+        source,
         cast(Kind, draft.kind),
-        kind,
         settings,
         stream,
+        needs,
         stored | entered,
         connector_id=draft.connector_id,
-        more_secrets=tuple(redacted),
-        unsaid=unsaid,
+        more_secrets=(*given.values(), *headers.values()),
+        unsaid=frozenset({"records_path", "pagination"}.difference(draft.stream)),
     )
     with _asking(subject, clock) as fetch:
         return examine(subject, fetch, fetch.secrets, clock.now())
 
 
-def _checked(
-    organization_id: UUID, draft: Draft, source: Source, kind: StreamKind
-) -> tuple[Any, Any, AuthSettings]:
-    """The settings of connector and stream, and their auth together; or everything that is wrong with them."""
+def _checked(organization_id: UUID, draft: Draft, source: Source, kind: StreamKind) -> tuple[Any, Any, Needs]:
+    """The settings of connector and stream, and what they need together; or everything that is wrong with them."""
     trouble = saving.unknown_secrets(source, draft.secrets)
     context = saving.settings_context(organization_id) | {"draft": True}
     settings: Any = collect(trouble, "settings", lambda: check(source.settings, draft.settings))
     stream: Any = collect(trouble, "stream", lambda: check(kind.settings, draft.stream, context))
-    auth: Any = None
+    needs: Any = None
     if settings is not None and stream is not None:
-        auth = collect(trouble, "stream", lambda: merge(settings.auth, stream.auth))
+        needs = collect(trouble, "stream", lambda: source.needs(settings, stream))
     refuse(trouble)
-    return settings, stream, auth
+    return settings, stream, needs

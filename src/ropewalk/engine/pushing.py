@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, StringConstraints
@@ -49,6 +49,9 @@ Kinds = Annotated[
 Metadata = Annotated[dict[StrictStr, StrictStr], AfterValidator(_few)]
 
 
+Body = TypeVar("Body", bound=Settings)
+
+
 class NewPushConnector(Settings):
     name: Name
     source_name: SourceName = Field(description="Events come from `custom:<source_name>`; it never changes.")
@@ -71,8 +74,16 @@ class PushConnectorChange(Settings):
     is_active: StrictBool = Field(default_factory=bool)
 
 
-def create(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock) -> PushConnector:
-    given = check(NewPushConnector, body)
+def create(
+    organization_id: UUID,
+    actor: Actor,
+    body: Mapping[str, Any],
+    clock: Clock,
+    *,
+    unread: Sequence[Problem] = (),
+) -> PushConnector:
+    """`unread`: what a form could not read into the body; with it, nothing is saved, and all problems are told."""
+    given = _checked(NewPushConnector, body, unread)
     now = clock.now()
     with transaction(organization_id):
         made = pushing.create(
@@ -91,9 +102,15 @@ def create(organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: 
 
 
 def change(
-    organization_id: UUID, actor: Actor, connector_id: UUID, body: Mapping[str, Any], clock: Clock
+    organization_id: UUID,
+    actor: Actor,
+    connector_id: UUID,
+    body: Mapping[str, Any],
+    clock: Clock,
+    *,
+    unread: Sequence[Problem] = (),
 ) -> PushConnector:
-    given = _checked(body)
+    given = _checked(PushConnectorChange, body, unread)
     changes: dict[str, Any] = {name: getattr(given, name) for name in given.model_fields_set}
     if "accepted_kinds" in changes:
         changes["accepted_kinds"] = given.accepted_kinds or []
@@ -135,12 +152,20 @@ def _kept(schema: EventSchema | None) -> dict[str, Any] | None:
     return None if schema is None else schema.model_dump(exclude_none=True)
 
 
-def _checked(body: Mapping[str, Any]) -> PushConnectorChange:
+def _checked(model: type[Body], body: Mapping[str, Any], unread: Sequence[Problem]) -> Body:
     try:
-        return check(PushConnectorChange, body)
+        given = check(model, body)
     except MustFix as error:
-        told = [_IMMUTABLE if each.path == _IMMUTABLE.path else each for each in error.problems]
-        raise MustFix(error.code, error.message, told) from None
+        raise MustFix(error.code, error.message, [*unread, *_told_apart(model, error)]) from None
+    if unread:
+        raise MustFix("invalid_settings", "These settings can't be used.", unread)
+    return given
+
+
+def _told_apart(model: type[Settings], error: MustFix) -> list[Problem]:
+    if model is not PushConnectorChange:
+        return [*error.problems]
+    return [_IMMUTABLE if each.path == _IMMUTABLE.path else each for each in error.problems]
 
 
 _IMMUTABLE: Final = Problem(

@@ -14,7 +14,6 @@ from ropewalk.core import eventnotes, times
 from ropewalk.core.alignment import match_field, warnings
 from ropewalk.core.errors import RopewalkError
 from ropewalk.core.events import Event, EventPlan, Tally
-from ropewalk.core.exchange import Fetch
 from ropewalk.core.limits import TEST_PAGES
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON, canonical
@@ -29,8 +28,8 @@ def windows(organization_id: UUID, kind: StreamKind, settings: Any, now: datetim
     """What a test asks for, one after the other while the answer is a refusal. Events are asked for of all accounts, so
     that there is something to see, and of one where the API insists."""
     if not kind.live:
-        return [Window(max_pages=TEST_PAGES)]
-    asked = replace(live.window(settings, now), max_pages=TEST_PAGES)
+        return [Window(max_pages=TEST_PAGES, sample=True)]
+    asked = replace(live.window(settings, now), max_pages=TEST_PAGES, sample=True)
     if settings.account_param is None:
         return [asked]
     there = alignment.examples(organization_id, match_field(settings.match_by), limit=1)
@@ -102,7 +101,7 @@ def range_notes(
     asked: Window,
     first: Page,
     events: Sequence[Event],
-    fetch: Fetch,
+    fetch: Any,
 ) -> list[str]:
     """Whether the time range changes the answer: told by what came, or else by asking once more, for a time in which
     nothing of that happened."""

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
 from pydantic import StringConstraints
 
-from ropewalk.core.auth import merge
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
 from ropewalk.engine import logs, schedule
-from ropewalk.engine.bindings import HEADER, Bindings, Needed, origins_of
+from ropewalk.engine.bindings import Bindings
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.engine.subjects import ABOUT
 from ropewalk.engine.tested import mark
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source, StreamKind
+from ropewalk.sources.base import HEADER, Kind, Source, StreamKind
 from ropewalk.sources.endpoint import take_secret_headers
 from ropewalk.store import fields, secrets, streams
 from ropewalk.store.models import Connector, Stream
@@ -118,12 +117,11 @@ class StreamSaving:
         logs.know(self.header_values.values())
         self.kept = kept
         try:
-            auth = merge(connector_settings.auth, self.settings.auth)
+            needed = REGISTRY[self._connector.source].needs(connector_settings, self.settings)
         except MustFix as error:
             trouble += error.problems
             return
-        marked = frozenset(name for name, value in kept["headers"].items() if isinstance(value, dict))
-        needed = Needed(auth, marked, origins_of(self.settings.url, auth))
+        needed = replace(needed, headers=needed.headers | self.header_values.keys())
         given = {name for name, value in self.secrets.items() if isinstance(value, str)}
         self._needed = needed
         self.confirmed = _confirmed(trouble, send_secret_to, needed.origins)
@@ -153,8 +151,9 @@ class StreamSaving:
 
     @property
     def _was_tested(self) -> bool:
-        connector = REGISTRY[self._connector.source].settings.model_validate(self._connector.settings)
-        return bool(self._tested) and self._tested == mark(connector, self.settings)
+        source = REGISTRY[self._connector.source]
+        connector = source.settings.model_validate(self._connector.settings)
+        return bool(self._tested) and self._tested == mark(source, self._kind, connector, self.settings)
 
     @property
     def bound(self) -> Mapping[str, Stored]:

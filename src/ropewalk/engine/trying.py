@@ -97,7 +97,10 @@ class Trying:
     """An endpoint, asked as its stream says it is but for paging and incremental reading."""
 
     def __init__(self, kind: StreamKind, settings: Any, stream: Endpoint, fetch: Once) -> None:
+        if kind.first_request is None:
+            raise ValueError("this kind of stream knows how it is read")
         self._kind = kind
+        self._first_request = kind.first_request
         self._settings = settings
         bare: dict[str, Any] = {"pagination": SinglePage(), "records_path": ""}
         if isinstance(stream, SyncedEndpoint):
@@ -112,7 +115,7 @@ class Trying:
 
     def ask(self, params: Mapping[str, JSON]) -> Answer | None:
         """None: it refused, or what it said is no JSON."""
-        request = self._kind.first_request(self._settings, self._stream, Window())
+        request = self._first_request(self._settings, self._stream, Window())
         if self.in_body:
             body = request.body
             for name, value in params.items():

@@ -1,36 +1,48 @@
-"""What a source is: a declaration, and a reader that receives `fetch` and yields pages."""
+"""What a source is: a declaration, and a reader that receives `fetch` and yields pages.
+
+The gallery, the guided set-up, the API's schemas, connector files and what goes where are drawn from it: nobody else
+asks which source it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from pydantic import BaseModel
 
-from ropewalk.core.exchange import Fetch, Request
+from ropewalk.core.auth import AuthSettings, NoAuth
+from ropewalk.core.exchange import Request
+from ropewalk.core.fieldtypes import FieldType
 from ropewalk.core.paging import Ending
+from ropewalk.sources.baseline import of as baseline_of, resets as resets_baseline, same as same_baseline
 
 Kind = Literal["accounts", "contacts", "events"]
+
+HEADER: Final = "header:"
+"""Before the name of a header whose value is kept as a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """`since` is None for a full run, else the instant (overlap already taken off) to read from. A live query also
-    has an `until`, and the match value of an `account` where the source can filter by one."""
+    has an `until`, and the match value of an `account` where the source can filter by one. `sample`: for a test, whose
+    records show every field that there is."""
 
     since: datetime | None = None
     until: datetime | None = None
     account: str | None = None
     max_records: int | None = None
     max_pages: int | None = None
+    sample: bool = False
 
 
 @dataclass(slots=True)
 class Page:
-    """`state` resumes the reading after this page. The last page, and only it, has an `ending`."""
+    """`state` resumes the reading after this page. The last page, and only it, has an `ending`. `filtered`: rows that the
+    source has left out, by filter; they are neither among the records nor processed."""
 
     number: int
     records: Iterable[msgspec.Raw | bytes]
@@ -39,10 +51,76 @@ class Page:
     total: int | None = None
     ending: Ending | None = None
     notices: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, int] = field(default_factory=dict)
 
 
-Reader = Callable[[Any, Any, Window, Fetch, "dict[str, Any] | None"], Iterator[Page]]
-"""(connector settings, stream settings, window, fetch, state of the last page applied or None) -> pages"""
+Reader = Callable[[Any, Any, Window, Any, "dict[str, Any] | None"], Iterator[Page]]
+"""(connector settings, stream settings, window, fetch, state of the last page applied or None) -> pages. `fetch` is what
+the source's `client` gives: a `core.exchange.Fetch`, where it doesn't say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a stream has to be sent with, and the only `origins` it may go to: the secret of its `auth`, the secret
+    `headers`, and `secrets` that the source's client takes."""
+
+    auth: AuthSettings = field(default_factory=NoAuth)
+    origins: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
+    secrets: tuple[str, ...] = ()
+
+    def names(self) -> Iterator[str]:
+        if self.auth.secret is not None:
+            yield self.auth.secret
+        yield from self.secrets
+        for name in sorted(self.headers):
+            yield HEADER + name
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """`lines`: it is more than one line, like a key file."""
+
+    title: str
+    help: str = ""
+    lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownField:
+    """A field that the source itself tells of. `to`: the target that it is made for."""
+
+    path: str
+    label: str = ""
+    type: FieldType | None = None
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`group`: what it stands under; `about` is said beside it, like a column's type."""
+
+    value: str
+    label: str = ""
+    group: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a source can be asked for to choose from, once it lets us in: `fetch(connector settings, fetch)`. A setting
+    whose `json_schema_extra` says `{"choices": NAME}` is chosen from it; `title` is on the button, like Fetch tables."""
+
+    title: str
+    fetch: Callable[[Any, Any], Sequence[Option]]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An optional part of the installation: its name, and a module that is there only with it."""
+
+    name: str
+    module: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +128,47 @@ class StreamKind:
     """One kind of data that a source gives: its settings, and how they are read.
 
     `baseline` is the fingerprint of what the settings say that records are and become. `resets(old, new)`: the next
-    run has to be a full one; `keeps_place(old, new)`: a truncated run's place is still good. Settings have `.auth`,
-    `.enabled`, `.schedule`, `.overlap_seconds` (None: no incremental runs), `.place_expires`, and what their kind needs beside.
+    run has to be a full one; `keeps_place(old, new)`: a truncated run's place is still good. Settings have `.enabled`,
+    `.schedule`, `.overlap_seconds` (None: no incremental runs), `.place_expires`, and what their kind needs beside
+    (`sources.streams` has classes for those without a URL of their own).
     """
 
     settings: type[BaseModel]
     read: Reader
-    first_request: Callable[[Any, Any, Window], Request]
-    baseline: Callable[[Any], bytes]
-    resets: Callable[[Any, Any], bool]
-    keeps_place: Callable[[Any, Any], bool]
+    baseline: Callable[[Any], bytes] = baseline_of
+    resets: Callable[[Any, Any], bool] = resets_baseline
+    keeps_place: Callable[[Any, Any], bool] = same_baseline
     live: bool = False
     """Read when an account is looked at; it has no runs and no schedule."""
+    first_request: Callable[[Any, Any, Window], Request] | None = None
+    """For what the source doesn't know of itself: auto-setup (§4.5) begins with it, and finds out."""
+    fields: Callable[[Any, Any, Any], Sequence[KnownField]] | None = None
+    """(connector settings, stream settings, fetch) -> the fields that the source tells of, for a test."""
+    tested: tuple[str, ...] = ()
+    """Settings of the stream that a test is a test of."""
+    connect: tuple[str, ...] | None = None
+    """Settings that have to be said before a test can be made; None: all that are the source's own."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Targets that a mapping can't do without, beside those of its kind."""
+        found: tuple[str, ...] = getattr(self.settings, "REQUIRED", ())
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
+    """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connection)."""
+
     slug: str
     name: str
+    about: str
     settings: type[BaseModel]
     kinds: Mapping[Kind, StreamKind]
-    secrets: tuple[str, ...]
+    needs: Callable[[Any, Any], Needs]
+    secrets: Mapping[str, Secret]
+    choices: Mapping[str, Choices] = field(default_factory=dict)
+    client: str = "http"
+    extra: Extra | None = None
+    begins: Mapping[str, Any] = field(default_factory=dict)
+    """What the form of a new connector begins with, where that isn't the settings' own default."""

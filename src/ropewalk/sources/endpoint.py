@@ -35,9 +35,9 @@ from ropewalk.core.pagination import (
 )
 from ropewalk.core.ranges import below_ceiling, bounds, within
 from ropewalk.core.values import JSON
-from ropewalk.core.verdict import SUSPICIOUS
 from ropewalk.core.window import PLACEHOLDER, SinceFormat, format_since
 from ropewalk.sources.base import Window
+from ropewalk.sources.streams import Reason, Schedule, Timeout
 
 _CREDENTIAL = re.compile(
     r"(x?api)?(auth|access|session|api|app)?(key|token|secret)|(client|app|api)secret|(private|secret|subscription)key"
@@ -131,20 +131,15 @@ class Incremental(Settings):
         return template
 
 
-class Schedule(Settings):
-    """When the stream is synced by itself."""
-
-    periodic: bool = Field(False, title="Sync periodically")
-    every_minutes: Annotated[
-        int, Field(strict=True), AfterValidator(within(*limits.EVERY_MINUTES)), bounds(*limits.EVERY_MINUTES)
-    ] = Field(limits.DEFAULT_EVERY_MINUTES, title="Every … minutes")
-
-
 class Endpoint(Settings):
     """What accounts, contacts and events have in common."""
 
     method: Literal["GET", "POST"] = Field("GET", title="Method")
-    url: Url = Field(title="URL", description="Query parameters in it are kept.")
+    url: Url = Field(
+        title="URL",
+        description="Query parameters in it are kept.",
+        examples=["https://api.example.com/v1/customers"],
+    )
     body: Annotated[JsonValue, Field(title="Body", description="JSON that a POST sends.")] = None
     headers: dict[HeaderName, Header] = Field(
         default={},
@@ -161,9 +156,7 @@ class Endpoint(Settings):
         description="Where the array of records is, like data.accounts; empty: at the top.",
     )
     pagination: Annotated[PagingSettings, Field(title="Pagination")] = SinglePage()
-    timeout_ms: Annotated[
-        int, Field(strict=True), AfterValidator(within(*limits.TIMEOUT_MS)), bounds(*limits.TIMEOUT_MS)
-    ] = Field(limits.DEFAULT_TIMEOUT_MS, title="Timeout", description="Milliseconds for one request.")
+    timeout_ms: Timeout = limits.DEFAULT_TIMEOUT_MS
     enabled: bool = Field(True, title="Enabled")
 
     @field_validator("body")
@@ -246,7 +239,7 @@ class SyncedEndpoint(Endpoint):
         bounds(1, limits.MAX_RECORDS),
     ] = limits.DEFAULT_MAX_RECORDS
     schedule: Schedule = Field(Schedule(), title="Schedule")
-    ignore_reasons: list[Literal[SUSPICIOUS]] = Field(  # type: ignore[valid-type]
+    ignore_reasons: list[Reason] = Field(
         default=[], title="Reasons switched off", description="They no longer make a run suspicious."
     )
 
@@ -317,6 +310,8 @@ def paging_params(pagination: PagingSettings) -> dict[str, str]:
 
 def take_secret_headers(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Settings as they are saved, with a mark for each header value that is a secret, and those values by name."""
+    if "headers" not in settings:
+        return settings, {}
     plain = {name.lower() for name in settings.get("plain_headers", [])}
     headers: dict[str, Any] = settings.get("headers", {})
     secret = {

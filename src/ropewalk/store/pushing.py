@@ -62,6 +62,10 @@ def sourced(organization_id: UUID, source_name: str) -> PushConnector | None:
     return _of(organization_id).filter(source_name=source_name).first()
 
 
+def is_any(organization_id: UUID) -> bool:
+    return _of(organization_id).exists()
+
+
 def listing(organization_id: UUID, *, include_inactive: bool = False) -> list[PushConnector]:
     """Newest first; all of them."""
     newest_first = _of(organization_id).order_by("-id")
@@ -79,6 +83,24 @@ def change(organization_id: UUID, connector_id: UUID, *, now: datetime, **change
             )
             there.refresh_from_db()
     return there
+
+
+# ---- keys of earlier events ----
+
+
+def key_anew(organization_id: UUID, *, now: datetime) -> None:
+    """All events of all connectors, in the background; active or not."""
+    _of(organization_id).update(rekeying={}, updated_at=now, version=F("version") + 1)
+
+
+def next_to_key_anew() -> PushConnector | None:
+    return PushConnector.objects.filter(rekeying__isnull=False).order_by("updated_at", "id").first()
+
+
+def keyed_until(connector: PushConnector, place: dict[str, Any] | None) -> None:
+    """None: to the end. Whatever has changed meanwhile begins from the start."""
+    mine = _of(connector.organization_id).filter(id=connector.id, version=connector.version)
+    mine.update(rekeying=place)
 
 
 def _of(organization_id: UUID) -> QuerySet[PushConnector, PushConnector]:

@@ -12,10 +12,11 @@ from django.http import HttpResponseBase
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.engine import configure, overview, probe
+from ropewalk.engine.connection import to_install
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
-from ropewalk.store import connectors, status, streams
+from ropewalk.store import connectors, pushing, status, streams
 from ropewalk.store.models import Connector
 from ropewalk.web import pages, sample, standings
 from ropewalk.web.access import Signed, open_to
@@ -25,6 +26,15 @@ from ropewalk.web.setup import KINDS
 
 MEMBERS_MAY_NOT: Final = "Only admins and owners connect sources. Ask one of them."
 _FOLDED: Final = ("scope", "requests_per_minute")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`to_install`: the command that brings what the source needs, if that is missing."""
+
+    source: Source
+    kinds: list[str]
+    to_install: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ def listing(request: Signed) -> HttpResponseBase:
         "ropewalk/connectors.html",
         {
             "listed": [_listed(each) for each in found],
+            "pushed": pushing.listing(organization_id, include_inactive=True),
             "members_may_not": "" if request.access.is_admin else MEMBERS_MAY_NOT,
         },
     )
@@ -80,15 +91,10 @@ def _listed(found: status.ConnectorStatus) -> Listed:
 @open_to("admin")
 def gallery(request: Signed) -> HttpResponseBase:
     cards = [
-        (source, _ABOUT.get(source.slug, ""), [KINDS[kind] for kind in source.kinds])
+        Card(source, [KINDS[kind] for kind in source.kinds], to_install(source))
         for source in REGISTRY.values()
     ]
     return pages.render(request, "ropewalk/gallery.html", {"cards": cards})
-
-
-_ABOUT: Final = {
-    "custom_api": "Any REST API that answers with lists of JSON records: a CRM, a billing system, your own backend.",
-}
 
 
 @open_to("admin", "GET", "POST")
@@ -98,9 +104,10 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
     found = status.of_connector(connector.organization_id, connector, now=clock().now())
     form = SettingsForm(
         Field("name", "Name", required=True, empty="text"),
-        *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED),
+        *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED, secrets=source.secrets),
         values={"name": connector.name, "settings": connector.settings},
     )
+    named = [f"settings.{name}" for name in source.settings.model_fields]
     tested: dict[str, Any] = {}
     if request.method == "POST":
         body = form.read(request.POST)
@@ -126,8 +133,8 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             "connector": connector,
             "source": source,
             "form": form,
-            "parts": form.parts("name", "settings.auth.type"),
-            "folded": form.parts(*(f"settings.{name}" for name in source.settings.model_fields), folded=True),
+            "parts": form.parts("name", *named, "secrets"),
+            "folded": form.parts(*named, folded=True),
             "tested": tested,
             "curl": sample.curl(tested),
             "first_kind": found.streams[0][0].kind if found.streams else "",

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, Literal
 
 from django.http import QueryDict
@@ -20,6 +21,7 @@ Kind = Literal[
     "number",
     "password",
     "secret",
+    "secret_lines",
     "textarea",
     "lines",
     "code",
@@ -35,7 +37,7 @@ Kind = Literal[
 Empty = Literal["null", "left out", "text"]
 
 _ON: Final = ("checkbox", "switch")
-_NEVER_SHOWN: Final = ("password", "secret")
+_NEVER_SHOWN: Final = ("password", "secret", "secret_lines")
 MOST_HEADERS: Final = 40
 
 
@@ -47,6 +49,7 @@ class Choice:
     label: str
     help: str = ""
     disabled: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,11 @@ class Field:
     @property
     def place(self) -> str:
         return self.path or self.name
+
+    @property
+    def groups(self) -> list[tuple[str, list[Choice]]]:
+        """The choices, by what they stand under."""
+        return [(group, list(found)) for group, found in groupby(self.choices, lambda each: each.group)]
 
 
 @dataclass(slots=True)
@@ -232,7 +240,7 @@ def _value(asked: Field, sent: QueryDict) -> Any:
     if asked.kind == "headers":
         return headers(asked.name, sent)
     text = sent.get(asked.name, "")
-    if asked.kind in ("password", "secret"):
+    if asked.kind in _NEVER_SHOWN:
         return text or None
     text = text.strip()
     match asked.kind:

@@ -4,7 +4,7 @@ said so; what can't be left out stands there as missing until it is chosen."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -76,7 +76,8 @@ class Missing:
 
 
 class MappingForm:
-    """`found` is what the last test answered, or nothing; `custom` are the names of the organization's own fields."""
+    """`found` is what the last test answered, or nothing; `custom` are the names of the organization's own fields;
+    `required` the targets that the source can't do without."""
 
     def __init__(
         self,
@@ -85,8 +86,10 @@ class MappingForm:
         custom: Sequence[str],
         found: Mapping[str, Any],
         rows: Iterable[Row] = (),
+        required: Collection[str] = (),
     ) -> None:
         self.kind = kind
+        self.required = required
         self.matching = matching
         self.custom = [name for name in custom if name not in (*BUILT_IN, *INGEST_ONLY)]
         self.fields: Sequence[Mapping[str, Any]] = found.get("fields") or ()
@@ -165,7 +168,7 @@ class MappingForm:
         offered = {each.target: each for each in self.suggestions}
         return [
             Missing(names, next((offered[name] for name in names if name in offered), None))
-            for names in required(self.kind, self.matching)
+            for names in required(self.kind, self.matching, self.required)
             if not there.intersection(names)
         ]
 
@@ -255,7 +258,8 @@ def target_label(name: str) -> str:
 
 def _source_label(field: Mapping[str, Any]) -> str:
     example = next((_short(each) for each in field["examples"]), "")
-    return f"{field['path']} – {example}" if example else str(field["path"])
+    name = f"{field['label']} ({field['path']})" if field.get("label") else str(field["path"])
+    return f"{name} – {example}" if example else name
 
 
 def _short(value: Any, most: int = 40) -> str:

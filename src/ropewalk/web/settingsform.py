@@ -3,9 +3,9 @@ and what it may be. A setting that is new in a class is on the page without anot
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from ropewalk.core import paths
 from ropewalk.core.values import MISSING
+from ropewalk.sources.base import Option, Secret
 from ropewalk.web import settingtexts
 from ropewalk.web.forms import Bound, Choice, Field, Form, HeaderRow, put
 
@@ -120,11 +121,19 @@ def drawn(
     secrets_at: str = "",
     folded: Collection[str] = (),
     when: tuple[str, str] | None = None,
+    secrets: Mapping[str, Secret] = MappingProxyType({}),
+    offered: Mapping[str, Sequence[Option]] = MappingProxyType({}),
 ) -> Iterator[Field]:
     """`at` stands before the names; `saved` are the names of secrets that are there; `folded` the settings that most
-    people leave as they are. `secrets_at`: where the body has its secrets."""
-    drawing = _Drawing(frozenset(saved), secrets_at, frozenset(folded))
+    people leave as they are. `secrets_at`: where the body has its secrets. `secrets` are those that the source has: what
+    no choice of the settings asks for stands at the end. `offered`: what there is to choose from, by the name that
+    settings call it by."""
+    drawing = _Drawing(frozenset(saved), secrets_at, frozenset(folded), secrets, offered)
     yield from drawing.model(model, at, when)
+    asked = set(_asked_for(model))
+    for name in secrets:
+        if name not in asked:
+            yield drawing.secret(name, f"{secrets_at}secrets.{name}", when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,20 @@ class _Drawing:
     saved: frozenset[str]
     secrets_at: str
     folded: frozenset[str]
+    secrets: Mapping[str, Secret]
+    offered: Mapping[str, Sequence[Option]]
+
+    def secret(self, name: str, field: str, when: tuple[str, str] | None) -> Field:
+        known = self.secrets.get(name)
+        return Field(
+            field,
+            known.title if known else settingtexts.secret(name),
+            "secret_lines" if known is not None and known.lines else "secret",
+            path=f"{self.secrets_at}secrets.{name}",
+            when=when,
+            is_set=name in self.saved,
+            help=f"{known.help if known else ''} {_SECRET_HELP}".strip(),
+        )
 
     def model(
         self,
@@ -161,7 +184,8 @@ class _Drawing:
             yield switch
             yield from self.model(kind, f"{path}.", (switch.name, "on"))
         else:
-            yield _plain(asked, kind)
+            offered = self.offered.get(choices_of(info))
+            yield _plain(asked, kind) if offered is None else _chosen_from(asked, kind, offered)
 
     def union(self, asked: _Asked, members: Mapping[str, type[BaseModel]]) -> Iterator[Field]:
         """A choice, and for each of what can be chosen its own settings."""
@@ -177,20 +201,11 @@ class _Drawing:
         yield select
         for tag, member in members.items():
             when = (select.name, tag)
-            secret = getattr(member, "secret", None)
             named = [*self.model(member, f"{path}.", when, leave_out=("type",))]
             order = [each for each in named if not each.folded], [each for each in named if each.folded]
             yield from order[0]
-            if isinstance(secret, str):
-                yield Field(
-                    f"{self.secrets_at}secrets.{secret}:{path}:{tag}",
-                    settingtexts.secret(secret),
-                    "secret",
-                    path=f"{self.secrets_at}secrets.{secret}",
-                    when=when,
-                    is_set=secret in self.saved,
-                    help="Encrypted, sent to this address only, and never shown again.",
-                )
+            for secret in _secrets_of(member):
+                yield self.secret(secret, f"{self.secrets_at}secrets.{secret}:{path}:{tag}", when)
             yield from order[1]
 
 
@@ -216,11 +231,17 @@ class _Asked:
             kind,
             help=(self.info.description or "") if help is None else help,
             required=self.info.is_required() and not self.nullable,
+            placeholder=self.placeholder,
             path=path or self.path,
             when=self.when,
             folded=self.folded,
             **{"empty": "null" if self.nullable else "left out", "default": self.default, **more},
         )
+
+    @property
+    def placeholder(self) -> str:
+        example = next(iter(self.info.examples or ()), "")
+        return example if isinstance(example, str) else ""
 
     @property
     def default(self) -> Any:
@@ -230,7 +251,42 @@ class _Asked:
         return None if isinstance(value, BaseModel) else value
 
 
+_SECRET_HELP: Final = "Encrypted, sent to this address only, and never shown again."
+
+
+def _secrets_of(member: type[BaseModel]) -> tuple[str, ...]:
+    """What a way to authenticate needs beside its settings."""
+    several: tuple[str, ...] | None = getattr(member, "secrets", None)
+    one: str | None = getattr(member, "secret", None)
+    return several if several is not None else (one,) if one is not None else ()
+
+
+def _asked_for(model: type[BaseModel]) -> Iterator[str]:
+    """The secrets that are asked for where one chooses how to authenticate."""
+    for info in model.model_fields.values():
+        for member in _members(_bare(info.annotation)[0]).values():
+            yield from _secrets_of(member)
+
+
+def choices_of(info: FieldInfo) -> str:
+    extra = info.json_schema_extra
+    return str(extra.get("choices", "")) if isinstance(extra, dict) else ""
+
+
+def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
+    choices = [Choice(each.value, each.label or each.value, group=each.group) for each in offered]
+    if get_origin(kind) is list or kind is list:
+        return asked.field("checks", choices=choices)
+    if asked.nullable or not asked.info.is_required():
+        choices.insert(0, Choice("", "–"))
+    return asked.field("select", choices=choices)
+
+
 def _plain(asked: _Asked, kind: Any) -> Field:
+    if isinstance(asked.info.json_schema_extra, dict) and (
+        drawn_as := asked.info.json_schema_extra.get("input")
+    ):
+        return asked.field(drawn_as)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is bool:
         return asked.field("switch")

@@ -9,28 +9,31 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
+from pydantic.fields import FieldInfo
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
-from ropewalk.engine import configure, probe, tested
+from ropewalk.engine import choosing, configure, probe, tested
+from ropewalk.engine.connection import to_install
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
-from ropewalk.sources.base import Kind, Source
+from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
-from ropewalk.web import pages, sample
+from ropewalk.web import pages, sample, settingsform
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.mappingform import MappingForm
-from ropewalk.web.streamform import FIRST_AUTH, StreamForm
+from ropewalk.web.streamform import StreamForm
 
+MOST_CHOICES: Final = 2_000
 KINDS: Final[Mapping[str, str]] = {"accounts": "Accounts", "contacts": "Contacts", "events": "Events"}
 
 
 @open_to("admin", "GET", "POST")
 def connect(request: Signed) -> HttpResponseBase:
     """A new connector with its first stream."""
-    source = REGISTRY.get(request.GET.get("source", "custom_api"))
+    source = REGISTRY.get(request.GET.get("source", next(iter(REGISTRY))))
     if source is None:
         raise NotFound("source")
     return _SetUp(request, source, _kind(source, request.GET.get("kind", "accounts"))).answer()
@@ -65,9 +68,8 @@ class _SetUp:
         self.organization_id = request.access.organization_id
         self.reading = source.kinds[kind]
         self.stream, self.status = self._there()
-        own = self.status.secrets if self.status else ()
-        self.form = StreamForm(source, kind, connector, own, self._saved())
-        self.found: dict[str, Any] = {}
+        self.found = self._carried()
+        self.form = self._form()
         self.resets = self.withheld = False
         self.focus = ""
         self.mapping = self._mapping()
@@ -80,22 +82,34 @@ class _SetUp:
         found = status.of_connector(self.organization_id, self.connector, now=clock().now())
         return next(((each, of) for each, of in found.streams if each.kind == self.kind), (None, None))
 
+    def _carried(self) -> dict[str, Any]:
+        """What tests before have found, as the page has carried it along."""
+        return sample.unpacked(self.organization_id, self.kind, self.request.POST.get("found", ""))
+
+    def _form(self) -> StreamForm:
+        own = self.status.secrets if self.status else ()
+        offered = {
+            name: [Option(*each) for each in options]
+            for name, options in (self.found.get("choices") or {}).items()
+        }
+        return StreamForm(self.source, self.kind, self.connector, own, self._saved(), offered)
+
     def _saved(self) -> dict[str, Any]:
         if self.stream is not None:
             return streams.settings_now(self.stream)
-        new: dict[str, Any] = {"pagination": {"type": ""}}
+        new: dict[str, Any] = {"pagination": {"type": ""}} if self.reading.first_request else {}
         if self.connector is None:
             taken = {each.name.casefold() for each in connectors.every(self.organization_id)}
             names = (f"{self.source.name}{f' {number}' if number > 1 else ''}" for number in range(1, 10_000))
             new |= {
                 "name": next(name for name in names if name.casefold() not in taken),
-                "settings": {"auth": {"type": FIRST_AUTH}},
+                "settings": self.source.begins,
             }
         return new
 
     def _mapping(self) -> MappingForm:
         custom = [each.name for each in fields.registry(self.organization_id) if each.name not in BUILT_IN]
-        return MappingForm(self.kind, self.form.matching, custom, self.found)
+        return MappingForm(self.kind, self.form.matching, custom, self.found, required=self.reading.required)
 
     # ---- what was asked for ----
 
@@ -104,7 +118,6 @@ class _SetUp:
             return self._page()
         sent = self.request.POST
         self.form.read(sent)
-        self.found = sample.unpacked(self.organization_id, self.kind, sent.get("found", ""))
         self.mapping = self._mapping()
         self.mapping.read(sent)
         verb, _, about = sent.get("do", "save").partition(":")
@@ -112,6 +125,8 @@ class _SetUp:
         match verb:
             case "test":
                 self._test()
+            case "choose":
+                self._choose(about)
             case "take":
                 self._take([about])
             case "use":
@@ -155,7 +170,8 @@ class _SetUp:
         except MustFix as error:
             self._refuse(error)
             return
-        self.found = sample.kept(answer) | {"auth": _auth(settings)}
+        carried = {name: self.found[name] for name in ("choices",) if name in self.found}
+        self.found = carried | sample.kept(answer) | {"auth": _auth(settings)}
         proposal = self.found["proposal"] or {}
         sure = [
             name
@@ -166,10 +182,33 @@ class _SetUp:
         if answer["ok"]:
             self.found["tested"] = tested.mark_of_draft(self.source.slug, self.kind, settings, self._body())
         self.mapping = MappingForm(
-            self.kind, self.form.matching, self.mapping.custom, self.found, self.mapping.rows
+            self.kind,
+            self.form.matching,
+            self.mapping.custom,
+            self.found,
+            self.mapping.rows,
+            self.reading.required,
         )
         if self.stream is None and not self.mapping.rows:
             self._match_as_proposed()
+
+    def _choose(self, name: str) -> None:
+        """Asks the source what there is to choose from, with what has been typed so far."""
+        stream = self._body()
+        body = {"source": self.source.slug, "choices": name, "secrets": stream.pop("secrets", {})}
+        if self.connector is None:
+            body["settings"] = self.about_connector["settings"]
+        else:
+            body |= {"settings": self.connector.settings, "connector_id": str(self.connector.id)}
+        try:
+            options = choosing.choose(self.organization_id, body, clock())
+        except RopewalkError as error:
+            self._refuse(error)
+            return
+        told = [[each.value, each.label, each.group, each.about] for each in options[:MOST_CHOICES]]
+        self.found["choices"] = {**(self.found.get("choices") or {}), name: told}
+        self.form = self._form()
+        self.form.read(self.request.POST)
 
     def _goes_without_saying(self, name: str, part: Mapping[str, Any]) -> bool:
         """What a sample was read with; and a single page, where nothing leads on."""
@@ -277,12 +316,23 @@ class _SetUp:
             "proposed": sample.proposed(self.found, form.body()) if self.found.get("proposal") else [],
             "is_tested": is_tested,
             "may_map": is_tested or self.stream is not None,
+            "choices": self._choices(),
+            "to_install": to_install(self.source),
             "warnings": self.status.warnings if self.status else [],
             "steps": self._steps(is_tested),
         }
         return pages.render(
             self.request, "ropewalk/setup.html", context, status=422 if form.is_refused else 200
         )
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """What this stream's settings are chosen from."""
+        wanted = {settingsform.choices_of(info) for info in self._settings_asked()}
+        return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
+
+    def _settings_asked(self) -> list[FieldInfo]:
+        models = [self.reading.settings, *([self.source.settings] if self.connector is None else [])]
+        return [info for model in models for info in model.model_fields.values()]
 
     def _kinds(self) -> list[tuple[str, str, str]]:
         def href(kind: str) -> str:
@@ -297,7 +347,7 @@ class _SetUp:
         if self.connector is None or not self.withheld:
             return ""
         try:
-            return origin(self.form.text("url"))
+            return origin(self.form.text("url")) if "url" in self.form.bound else ""
         except ValueError:
             return ""
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ropewalk.sources.base import Kind, Source
+from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store.models import Connector
 from ropewalk.web.forms import Bound, Choice, Field
 from ropewalk.web.settingsform import Group, SettingsForm, drawn
 
-FIRST_AUTH: Final = "bearer"
-"""What a new connector's form begins with: most APIs want a token."""
-_CONNECT: Final = ("url",)
 _READ: Final = (
     "records_path",
     "pagination",
@@ -29,7 +26,10 @@ _FOLDED: Final = frozenset(
     ("total_path", "has_more_path", "params_in", "allowed_origins", "max_pages", "first_page", "first_offset",
      "next_url_header", "overlap_seconds", "template", "scope", "requests_per_minute")
 )  # fmt: skip
-_SECRETS: Final = {"none": "", "basic": "password", "oauth2_client_credentials": "client_secret"}
+_SHARED: Final = frozenset(
+    ("enabled", "max_records", "ignore_reasons", "timeout_ms", "mapping", *_READ, *_MATCH, *_SCHEDULE)
+)
+"""What a stream has whatever its source: no test waits for it."""
 
 
 class StreamForm(SettingsForm):
@@ -42,13 +42,21 @@ class StreamForm(SettingsForm):
         connector: Connector | None,
         own_secrets: Collection[str],
         values: Mapping[str, Any],
+        offered: Mapping[str, Sequence[Option]] | None = None,
     ) -> None:
         self._source = source
-        self._settings = source.kinds[kind].settings
-        fields = (
-            _of_both(source, kind) if connector is None else _of_stream(source, kind, connector, own_secrets)
-        )
+        self._kind = source.kinds[kind]
+        self._settings = self._kind.settings
+        if connector is None:
+            fields = _of_both(source, kind, offered or {})
+        else:
+            fields = [*_of_stream(source, kind, connector, own_secrets, offered or {})]
         super().__init__(*fields, values=values)
+
+    @property
+    def _first(self) -> tuple[str, ...]:
+        own = tuple(name for name in self._settings.model_fields if name not in _SHARED)
+        return own if self._kind.connect is None else self._kind.connect
 
     def offer_to_find(self) -> None:
         """For a stream that is new: how it pages may be left to the test."""
@@ -70,12 +78,16 @@ class StreamForm(SettingsForm):
 
     @property
     def connect(self) -> list[Bound | Group]:
-        return [*self.parts(*_CONNECT), *self.parts("settings.auth.type"), *self.parts("name")]
+        of_connector = (f"settings.{name}" for name in self._source.settings.model_fields)
+        return [
+            *self.parts(*self._first, *of_connector, "secrets"),
+            *self.parts("name"),
+        ]
 
     @property
     def advanced(self) -> list[Bound | Group]:
         """Whatever else there is to set."""
-        shown = {*_CONNECT, *_READ, *_MATCH, *_SCHEDULE}
+        shown = {*self._first, *_READ, *_MATCH, *_SCHEDULE}
         of_connector = [f"settings.{name}" for name in self._source.settings.model_fields]
         return [
             *self.parts(*(name for name in self._settings.model_fields if name not in shown)),
@@ -96,9 +108,9 @@ class StreamForm(SettingsForm):
         return self.parts(*_SCHEDULE)
 
 
-def _of_both(source: Source, kind: Kind) -> list[Field]:
+def _of_both(source: Source, kind: Kind, offered: Mapping[str, Sequence[Option]]) -> list[Field]:
     """A new connector's first stream has no auth of its own."""
-    of_stream = drawn(source.kinds[kind].settings, folded=_FOLDED)
+    of_stream = drawn(source.kinds[kind].settings, folded=_FOLDED, offered=offered)
     return [
         Field(
             "name",
@@ -107,15 +119,23 @@ def _of_both(source: Source, kind: Kind) -> list[Field]:
             empty="text",
             help="What your team calls this system.",
         ),
-        *drawn(source.settings, at="settings.", folded=_FOLDED),
+        *drawn(source.settings, at="settings.", folded=_FOLDED, secrets=source.secrets, offered=offered),
         *(each for each in of_stream if each.place != "auth" and not each.place.startswith("auth.")),
     ]
 
 
-def _of_stream(source: Source, kind: Kind, connector: Connector, own: Collection[str]) -> Iterator[Field]:
-    yield from drawn(source.kinds[kind].settings, folded=_FOLDED)
-    auth = str((connector.settings.get("auth") or {}).get("type", "none"))
-    used = _SECRETS.get(auth, "token")
+def _of_stream(
+    source: Source,
+    kind: Kind,
+    connector: Connector,
+    own: Collection[str],
+    offered: Mapping[str, Sequence[Option]],
+) -> Iterator[Field]:
+    settings = source.kinds[kind].settings
+    yield from drawn(settings, folded=_FOLDED, offered=offered)
+    if "auth" not in settings.model_fields:
+        return
+    used = source.needs(source.settings.model_validate(connector.settings), None).auth.secret
     kept = [name for name in source.secrets if name in own]
     for name in dict.fromkeys([*([used] if used else []), *kept]):
         yield Field(

@@ -31,6 +31,7 @@ from ropewalk.api.schemas.base import (
     Time,
 )
 from ropewalk.api.schemas.connectors import (
+    Choices,
     Connector,
     Discovered,
     Issue,
@@ -43,6 +44,7 @@ from ropewalk.api.schemas.connectors import (
     Test,
     TestError,
     connector,
+    option,
     source,
     stream,
 )
@@ -68,7 +70,20 @@ from ropewalk.api.schemas.people import (
     organization,
     reset_link,
 )
-from ropewalk.api.schemas.pushing import PushConnector, listed_connector, push_connector
+from ropewalk.api.schemas.pushed import (
+    Erased,
+    PushedEvent,
+    RejectedItem,
+    pushed_event,
+    rejected_item,
+)
+from ropewalk.api.schemas.pushing import (
+    PushConnector,
+    PushConnectorWithStatistics,
+    listed_connector,
+    push_connector,
+    with_statistics,
+)
 from ropewalk.api.schemas.runs import (
     ContactCounts,
     Counts,
@@ -87,12 +102,14 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Change",
+    "Choices",
     "Connector",
     "Contact",
     "ContactCounts",
     "Counts",
     "CreatedBy",
     "Discovered",
+    "Erased",
     "Failure",
     "GoneAtSource",
     "Invitation",
@@ -112,7 +129,10 @@ __all__ = [
     "Preview",
     "ProblemShape",
     "PushConnector",
+    "PushConnectorWithStatistics",
+    "PushedEvent",
     "Refusal",
+    "RejectedItem",
     "ResetLink",
     "Role",
     "Run",
@@ -145,12 +165,16 @@ __all__ = [
     "new_api_key",
     "new_invitation",
     "new_member",
+    "option",
     "organization",
     "push_connector",
+    "pushed_event",
+    "rejected_item",
     "reset_link",
     "run",
     "source",
     "stream",
     "timeline",
     "view",
+    "with_statistics",
 ]

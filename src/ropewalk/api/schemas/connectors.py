@@ -10,6 +10,8 @@ from pydantic import ConfigDict, Field
 
 from ropewalk.api.schemas.base import IsSet, Kind, Shape, Time, left_out
 from ropewalk.api.schemas.runs import Run, run
+from ropewalk.engine import connection
+from ropewalk.sources import base as sources
 from ropewalk.sources.base import Source
 from ropewalk.store import models
 from ropewalk.store.status import StreamStatus
@@ -18,20 +20,30 @@ from ropewalk.store.status import StreamStatus
 class SourceShape(Shape):
     slug: str
     name: str
+    about: str
     kinds: list[Kind]
+    to_install: str | None = Field(
+        description="The command that brings what this source needs; null where nothing is missing."
+    )
     settings: dict[str, Any] = Field(description="JSON Schema of the connector's settings.")
     streams: dict[str, dict[str, Any]] = Field(description="By kind, the JSON Schema of a stream's settings.")
     secrets: list[str]
+    choices: dict[str, str] = Field(
+        description="What `POST /v1/choices` can be asked for, by name; a setting with `choices` is chosen from it."
+    )
 
 
 def source(declared: Source) -> SourceShape:
     return SourceShape(
         slug=declared.slug,
         name=declared.name,
+        about=declared.about,
         kinds=list(declared.kinds),
+        to_install=connection.to_install(declared) or None,
         settings=declared.settings.model_json_schema(),
         streams={kind: each.settings.model_json_schema() for kind, each in declared.kinds.items()},
         secrets=list(declared.secrets),
+        choices={name: each.title for name, each in declared.choices.items()},
     )
 
 
@@ -152,9 +164,25 @@ class Discovered(Shape):
     """`type` is null where every value was empty."""
 
     path: str
+    label: str = Field(description="What the source calls it; empty where it doesn’t say.")
     type: str | None
     fill_rate: float
     examples: list[Any]
+
+
+class Option(Shape):
+    value: str
+    label: str
+    group: str
+    about: str
+
+
+class Choices(Shape):
+    items: list[Option]
+
+
+def option(found: sources.Option) -> Option:
+    return Option(value=found.value, label=found.label or found.value, group=found.group, about=found.about)
 
 
 class Suggestion(Shape):

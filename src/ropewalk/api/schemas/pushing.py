@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from pydantic import Field
 from ropewalk.api.schemas.base import Shape, Time, left_out
 from ropewalk.api.schemas.connectors import Connector
 from ropewalk.api.schemas.people import CreatedBy
+from ropewalk.api.schemas.pushed import RejectedItem, rejected_item
 from ropewalk.core.events import MatchBy
 from ropewalk.core.eventschema import EventKind
 from ropewalk.store import models
+from ropewalk.store.events.base import Rejection, Statistics
 
 
 class EventSchema(Shape):
@@ -24,6 +27,16 @@ class EventSchema(Shape):
     match_by: MatchBy
     user: str | None = left_out()
     properties: str | None = left_out()
+
+
+class PushStatistics(Shape):
+    """`last_event_at` is the newest event's own time."""
+
+    events_last_hour: int
+    events_last_day: int
+    events_total: int
+    last_event_at: Time | None
+    recent_rejections: list[RejectedItem]
 
 
 class PushConnector(Shape):
@@ -49,6 +62,25 @@ def push_connector(row: models.PushConnector) -> PushConnector:
         accepted_kinds=row.accepted_kinds,
         metadata=row.metadata,
         event_schema=row.event_schema and EventSchema(**row.event_schema),
+    )
+
+
+class PushConnectorWithStatistics(PushConnector):
+    statistics: PushStatistics
+
+
+def with_statistics(
+    row: models.PushConnector, found: Statistics, rejections: Sequence[Rejection]
+) -> PushConnectorWithStatistics:
+    return PushConnectorWithStatistics(
+        **dict(push_connector(row)),
+        statistics=PushStatistics(
+            events_last_hour=found.last_hour,
+            events_last_day=found.last_day,
+            events_total=found.total,
+            last_event_at=found.last_event_at,
+            recent_rejections=[rejected_item(each) for each in rejections],
+        ),
     )
 
 

@@ -172,6 +172,9 @@ class EventStore(Protocol):
     def arrivals(self, organization_id: UUID, connector_id: UUID, after: int, limit: int = 100) -> Arrivals:
         """In the order they came: those with a larger number."""
 
+    def latest(self, organization_id: UUID, connector_id: UUID, limit: int = 20) -> list[StoredEvent]:
+        """Those that came last, the latest first, of what this installation was sent lately."""
+
     def rejections(
         self, organization_id: UUID, connector_id: UUID, after: int = 0, limit: int = 100
     ) -> list[Rejection]:

@@ -157,6 +157,14 @@ class Readable(Tables):
             found = [stored(row, known) for row in rows]
         return Arrivals(found, found[-1].number if len(found) == limit else max(after, last))
 
+    def latest(self, organization_id: UUID, connector_id: UUID, limit: int = 20) -> list[StoredEvent]:
+        known = self.numbers(organization_id, [connector_id])
+        rows = self.rows(
+            f"SELECT {LISTED} FROM event e WHERE e.connector = %s AND e.seq > %s ORDER BY e.seq DESC LIMIT %s",
+            [next(iter(known), None), self.last_number() - LOOKED_THROUGH, limit],
+        )
+        return [stored(row, known) for row in rows]
+
     def rejections(
         self, organization_id: UUID, connector_id: UUID, after: int = 0, limit: int = 100
     ) -> list[Rejection]:
