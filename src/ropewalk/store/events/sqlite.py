@@ -63,6 +63,10 @@ _BUSY: Final = frozenset(
 )  # fmt: skip
 
 
+class _Connection(sqlite3.Connection):
+    """One that can be referred to weakly."""
+
+
 class SqliteEvents(Removable):
     """A connection a thread. `wait` is how many seconds a writer waits for another."""
 
@@ -73,25 +77,26 @@ class SqliteEvents(Removable):
         self._file = file
         self._wait = wait
         self._own = threading.local()
-        self._opened: WeakSet[sqlite3.Connection] = WeakSet()
+        self._opened: WeakSet[_Connection] = WeakSet()
 
     # ---- connections and transactions ----
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        opened: sqlite3.Connection | None = getattr(self._own, "connection", None)
+    def _connection(self) -> _Connection:
+        opened: _Connection | None = getattr(self._own, "connection", None)
         if opened is None:
             opened = self._own.connection = self._open()
             self._opened.add(opened)
         return opened
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> _Connection:
         opened = sqlite3.connect(
             self._file,
             timeout=self._wait,
             isolation_level=None,
             cached_statements=256,
             check_same_thread=False,
+            factory=_Connection,
         )
         opened.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
@@ -106,7 +111,7 @@ class SqliteEvents(Removable):
         return opened
 
     def close(self) -> None:
-        opened: sqlite3.Connection | None = self._own.__dict__.pop("connection", None)
+        opened: _Connection | None = self._own.__dict__.pop("connection", None)
         if opened is not None:
             opened.close()
 
