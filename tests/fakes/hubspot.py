@@ -8,8 +8,9 @@ import bisect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from tests.fakes import Answer, Asked, Fake
 from tests.fakes.contracts.sdk import Contract
@@ -232,6 +233,10 @@ class HubSpot(Fake):
     # ---- answering ----
 
     def answer(self, asked: Asked) -> Any:
+        if asked.path == "/oauth/authorize":
+            return self._asks(asked.params)
+        if asked.path == "/favicon.ico":
+            return Answer(b"", 404)
         self.wrong += CONTRACT.request(asked.method, asked.path, asked.query, asked.body)
         try:
             self.before(asked)
@@ -363,6 +368,15 @@ class HubSpot(Fake):
         )
 
     # ---- access ----
+
+    def _asks(self, asked: dict[str, str]) -> Answer:
+        """The page on which somebody says yes."""
+        code = self.consent(asked["redirect_uri"], asked["client_id"])
+        back = f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+        page = (
+            f'<!doctype html><html lang="en"><title>HubSpot</title><a href="{escape(back)}">Connect app</a>'
+        )
+        return Answer(page, 200, {"Content-Type": "text/html"})
 
     def consent(self, redirect_uri: str, client_id: str = "app-id") -> str:
         """Somebody says yes on HubSpot's page: the code that they are sent back with."""

@@ -12,7 +12,8 @@ from ropewalk.core.values import JSON
 @dataclass(frozen=True, slots=True)
 class Request:
     """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3).
-    `lane`: which of the source's request budgets it counts in, beside the one for all."""
+    `lane`: which of the source's request budgets it counts in, beside the one for all. `aside`: it looks
+    something up, beside the records that are read."""
 
     method: str
     url: str
@@ -22,6 +23,7 @@ class Request:
     timeout_ms: int = 30_000
     credentials: bool = True
     lane: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,14 @@ class StreamForm(SettingsForm):
 
     @property
     def connect(self) -> list[Bound | Group]:
-        of_connector = (f"settings.{name}" for name in self._source.settings.model_fields)
-        return [
-            *self.parts(*self._first, *of_connector, "secrets"),
-            *self.parts("name"),
+        """What a stream itself has to say comes first only where there is an address in it."""
+        of_connector = [
+            *(f"settings.{name}" for name in self._source.settings.model_fields),
+            "secrets",
+            "name",
         ]
+        first, then = self._first, of_connector
+        return self.parts(*first, *then) if self._kind.connect is not None else self.parts(*then, *first)
 
     @property
     def advanced(self) -> list[Bound | Group]:
