@@ -120,6 +120,14 @@ def test_all_problems_at_once_each_with_its_path(world: World, api: Api) -> None
     assert set(problems(api("post", "/v1/api-keys", body))) == {"scopes.1", "expires_at", "colour"}
 
 
+def test_a_wrong_role_does_not_hide_a_wrong_email(world: World, api: Api) -> None:
+    for path in ("/v1/invitations", "/v1/members"):
+        assert problems(api("post", path, {"email": "ivo", "role": "boss"})) == {
+            "email": "This is not an email address.",
+            "role": "Give one of owner, admin, member.",
+        }
+
+
 def test_the_character_that_no_text_holds(world: World, api: Api) -> None:
     body = {"companyName": "A\0B", "fields": {"note": ["x", "\0"], "b\0d": 1}}
 
@@ -137,8 +145,15 @@ def test_the_character_that_no_text_holds(world: World, api: Api) -> None:
         ("/v1/organization?x=1", {"x": "There is no such parameter here."}),
         ("/v1/runs?limit=5&limit=6", {"limit": "Give this once."}),
         ("/v1/accounts?q=%00", {"q": "Text can't hold the character U+0000."}),
-        ("/v1/runs?limit=0", {"limit": "Input should be greater than or equal to 1"}),
-        ("/v1/runs?limit=501", {"limit": "Input should be less than or equal to 500"}),
+        ("/v1/runs?limit=0", {"limit": "Give at least 1."}),
+        ("/v1/runs?limit=501", {"limit": "Give at most 500."}),
+        (
+            "/v1/audit-log?from=yesterday&to=soon",
+            {
+                "from": "Give a time such as 2026-11-21T12:00:00Z.",
+                "to": "Give a time such as 2026-11-21T12:00:00Z.",
+            },
+        ),
         ("/v1/runs?status=done", {"status": "Give one of queued, running, succeeded, failed, cancelled."}),
         (
             "/v1/runs?cursor=x",

@@ -92,8 +92,10 @@ def test_what_can_not_be_shown_can_not_be_saved(world: World) -> None:
         "list.q",
     ]
     for name in (" ", "x" * 101):
-        with pytest.raises(MustFix):
-            create(world, world.owner, name)
+        body = {"name": name, "list": {"colums": ""}}
+        with pytest.raises(MustFix) as error:
+            views.create(world.org, world.owner, body, world.clock)
+        assert [one.path for one in error.value.problems] == ["name", "list.colums"]
     with pytest.raises(MustFix):
         create(world, SHELL, "Nobody's")
 

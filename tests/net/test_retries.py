@@ -368,3 +368,15 @@ def test_an_answer_without_a_body_names_its_status(
     assert caught.value.message == (
         f"{server.url('/v1')} answered {status} without a body, where records were expected; check the URL."
     )
+
+
+def test_an_answer_that_is_not_ready_is_asked_for_later(client: Client, clock: Clock, serve: Serve) -> None:
+    server = serve(Reply(body=b"[1]"))
+
+    with client.bind(ANYBODY, deadline=clock() + 1) as fetch:
+        assert fetch(Request("GET", server.url(), pause_ms=600)).body == b"[1]"
+        with pytest.raises(RetryLater) as late:
+            fetch(Request("GET", server.url(), pause_ms=600))
+
+    assert (round(clock.slept, 6), late.value.code) == (0.6, "timeout")
+    assert len(server.paths) == 1

@@ -22,13 +22,15 @@ _SAYS: Final = {
     408: "The body came too slowly.",
     409: "Not now, or not beside what is there already.",
     413: "The body is too large, see `details.limit_bytes`.",
-    415: "The body is of another type than JSON.",
+    415: "The body is of another type than the one that is taken here.",
     422: "The input failed validation; `details.errors` lists every problem with its path.",
     429: "The key has made its calls of this minute.",
     503: "Storage can't take it now; nothing was kept.",
 }
 _ALWAYS: Final = (400, 401, 403, 422, 429, 503)
 _WITH_BODY: Final = (408, 413, 415)
+_STREAMS: Final = ("tail_push_connector",)
+"""Operations that answer server-sent events."""
 _SCHEME: Final = "ApiKey"
 
 _HEADERS: Final = {
@@ -55,6 +57,8 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
         if "requestBody" in operation:
             statuses += _WITH_BODY
         answers = operation["responses"]
+        if operation["operationId"] in _STREAMS:
+            answers[200]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         for status in sorted(statuses):
             answers[status] = {
                 "description": _SAYS[status],

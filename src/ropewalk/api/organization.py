@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Body, Query, Router, Status
-from pydantic import StrictStr
+from pydantic import AfterValidator, StrictStr
+from pydantic_core import PydanticCustomError
 
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, admin, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit, utc
+from ropewalk.core import normalise
 from ropewalk.core.checking import Settings, check
 from ropewalk.engine import invitations, passwords, people as verbs, signin
 from ropewalk.engine.operated import clock, installation
@@ -20,14 +22,23 @@ from ropewalk.store import access, audit, pages, people
 router = Router(tags=["organization"])
 
 
+def _email(text: str) -> str:
+    if normalise.email(text) is None:
+        raise PydanticCustomError("email", "This is not an email address.")
+    return text
+
+
+Email = Annotated[StrictStr, AfterValidator(_email)]
+
+
 class NewMember(Settings):
-    email: StrictStr
+    email: Email
     role: schemas.Role = "member"
     name: StrictStr = ""
 
 
 class NewInvitation(Settings):
-    email: StrictStr
+    email: Email
     role: schemas.Role = "member"
 
 

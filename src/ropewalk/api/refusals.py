@@ -27,6 +27,7 @@ CODES: Final[Mapping[int, str]] = {
     405: "method_not_allowed",
     408: "request_timeout",
     409: "conflict",
+    411: "length_required",
     413: "payload_too_large",
     415: "unsupported_media_type",
     422: "unprocessable_entity",
@@ -99,8 +100,8 @@ class NotJson(Refusal):
 
 
 class NotThisType(Refusal):
-    def __init__(self) -> None:
-        super().__init__(415, "Send JSON, with `Content-Type: application/json`.")
+    def __init__(self, message: str = "Send JSON, with `Content-Type: application/json`.") -> None:
+        super().__init__(415, message)
 
 
 class TooLarge(Refusal):

@@ -13,12 +13,21 @@ from ropewalk.core.errors import MustFix, Problem
 
 _NEAR_ENOUGH = 60
 
+_TIME: Final = "Give a time such as 2026-11-21T12:00:00Z."
+
 _SENTENCES: Final = {
     "bool_parsing": "Give true or false.",
     "bool_type": "Give true or false.",
+    "date_from_datetime_parsing": "Give a date such as 2026-11-21.",
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_type": _TIME,
     "dict_type": "Give an object.",
     "float_type": "Give a number.",
+    "greater_than_equal": "Give at least {ge}.",
     "int_type": "Give a whole number.",
+    "less_than_equal": "Give at most {le}.",
     "list_type": "Give a list.",
     "literal_error": "Give one of {expected}.",
     "missing": "This is required.",

@@ -66,7 +66,7 @@ def read(organization_id: UUID, parts: Mapping[str, str]) -> AccountList:
 
 def _unknown(name: str) -> Problem:
     near = get_close_matches(name, PARTS, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(PARTS)} and {FIELD}…."
+    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(PARTS)} and {FIELD}NAME."
     return Problem(name, f"A list has no {name}. {hint}")
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Protocol, Self, cast
 from uuid import UUID
 
 from ropewalk.core import limits
@@ -24,7 +25,7 @@ from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.sources.base import HEADER, Needs, Source
-from ropewalk.store import connectors, secrets, streams
+from ropewalk.store import connectors, secrets, streams, uploads
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
@@ -92,7 +93,37 @@ def _http(source: Source, settings: Any, credentials: Credentials, terms: Terms)
     )
 
 
-CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {"http": _http}
+class _File:
+    """What somebody has handed over: it has no secrets, and nothing of it is waited for."""
+
+    def __init__(self, data_dir: Path, import_id: UUID) -> None:
+        self._opened = uploads.opened(data_dir, import_id)
+        self.file: BinaryIO
+
+    def __enter__(self) -> Self:
+        self.file = self._opened.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Reading goes on for a page at the most."""
+
+
+def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:  # noqa: ARG001
+    return _File(installation().data_dir, cast(tuple[UUID, UUID], terms.connector)[1])
+
+
+CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {
+    "http": _http,
+    "file": _file,
+}
 """By the name that a declaration gives: (source, connector settings, credentials, terms) -> what its readers receive."""
 
 

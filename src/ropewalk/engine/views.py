@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import StrictBool, StrictStr
+from pydantic import StrictBool, StrictStr, field_validator
+from pydantic_core import PydanticCustomError
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
@@ -24,6 +25,15 @@ class ViewBody(Settings):
     name: StrictStr
     list: dict[StrictStr, StrictStr]
     shared: StrictBool = False
+
+    @field_validator("name")
+    @classmethod
+    def _has_a_fitting_length(cls, name: str) -> str:
+        name = " ".join(name.split())
+        if not 1 <= len(name) <= views.NAME_CHARS:
+            message = "A view needs a name of at most {most} characters."
+            raise PydanticCustomError("name", message, {"most": views.NAME_CHARS})
+        return name
 
 
 def visible(organization_id: UUID, actor: Actor) -> list[SavedView]:
@@ -55,11 +65,7 @@ def delete(organization_id: UUID, actor: Actor, view_id: UUID, clock: Clock) -> 
 def _save(
     organization_id: UUID, actor: Actor, body: Mapping[str, Any], clock: Clock, view_id: UUID | None
 ) -> SavedView:
-    given = check(ViewBody, body)
-    try:
-        account_lists.read(organization_id, given.list)
-    except MustFix as error:
-        raise error.under("list") from None
+    given = _checked(organization_id, body)
     with transaction(organization_id):
         view = None if view_id is None else _changeable(organization_id, actor, view_id)
         member_id = None if given.shared else _own(organization_id, actor)
@@ -70,6 +76,23 @@ def _save(
         )
         _note(actor, "view.created" if view is None else "view.changed", saved, clock)
     return saved
+
+
+def _checked(organization_id: UUID, body: Mapping[str, Any]) -> ViewBody:
+    problems: list[Problem] = []
+    parts = body.get("list")
+    if isinstance(parts, Mapping) and all(isinstance(text, str) for text in parts.values()):
+        try:
+            account_lists.read(organization_id, parts)
+        except MustFix as error:
+            problems += error.under("list").problems
+    try:
+        given = check(ViewBody, body)
+    except MustFix as error:
+        raise MustFix(error.code, error.message, [*error.problems, *problems]) from None
+    if problems:
+        raise MustFix("invalid_view", "This view can't be saved like this.", problems)
+    return given
 
 
 def _changeable(organization_id: UUID, actor: Actor, view_id: UUID) -> SavedView:

@@ -139,6 +139,8 @@ class BoundFetch:
         self._files: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
     def __call__(self, request: Request) -> Response:
+        if request.pause_ms:
+            self._pause(request)
         future = self._ahead.take(request)
         return self._answer(request) if future is None else future.result()
 
@@ -249,6 +251,12 @@ class BoundFetch:
                 f"The connector's requests-per-minute budget is used up for another {seconds:.0f} s.",
                 after=seconds,
             )
+        self._wait(seconds)
+
+    def _pause(self, request: Request) -> None:
+        seconds = request.pause_ms / 1_000
+        if seconds >= self._remaining():
+            raise failures.not_ready(failures.shown(target_of(request), self._redactor()))
         self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
+from ropewalk.core.errors import Conflict, NotFound
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import SavedView
 
@@ -44,17 +44,13 @@ def save(
     view: SavedView | None = None,
 ) -> SavedView:
     """A new one, or `view` changed; `member_id` says whose it is, None: the organization's."""
-    title = " ".join(name.split())
-    if not 1 <= len(title) <= NAME_CHARS:
-        message = f"A view needs a name of at most {NAME_CHARS} characters."
-        raise MustFix("invalid_view", message, [Problem("name", message)])
     made = view or SavedView(id=new_id(), organization_id=organization_id, created_at=now)
     others = SavedView.objects.filter(organization_id=organization_id, member=member_id).exclude(id=made.id)
-    if others.filter(folded=title.casefold()).exists():
-        raise Conflict(f"There is a view with the name {title} already.")
+    if others.filter(folded=name.casefold()).exists():
+        raise Conflict(f"There is a view with the name {name} already.")
     if others.count() >= MOST:
         raise Conflict(f"There are {MOST} views already. Delete one first.", code="too_many_views")
-    made.member_id, made.name, made.folded = member_id, title, title.casefold()
+    made.member_id, made.name, made.folded = member_id, name, name.casefold()
     made.parts, made.updated_at = dict(parts), now
     made.save()
     return made

@@ -16,7 +16,7 @@ from ropewalk.engine.connection import to_install
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
-from ropewalk.store import connectors, status, streams
+from ropewalk.store import connectors, pushing, status, streams
 from ropewalk.store.models import Connector
 from ropewalk.web import authorizing, pages, sample, standings
 from ropewalk.web.access import Signed, open_to
@@ -65,6 +65,7 @@ def listing(request: Signed) -> HttpResponseBase:
         "ropewalk/connectors.html",
         {
             "listed": [_listed(each) for each in found],
+            "pushed": pushing.listing(organization_id, include_inactive=True),
             "members_may_not": "" if request.access.is_admin else MEMBERS_MAY_NOT,
         },
     )

@@ -189,7 +189,8 @@ class _Drawing:
     def setting(self, name: str, info: FieldInfo, at: str, when: tuple[str, str] | None) -> Iterator[Field]:
         path = at + (info.alias or name)
         kind, nullable = _bare(info.annotation)
-        asked = _Asked(path, name, info, when, nullable, name in self.folded)
+        folded = name in self.folded or bool(_said_of(info).get("folded"))
+        asked = _Asked(path, name, info, when, nullable, folded)
         members = _members(kind)
         if members:
             yield from self.union(asked, members)
@@ -303,9 +304,13 @@ def _asked_for(model: type[BaseModel]) -> Iterator[str]:
             yield from _secrets_of(member)
 
 
+def _said_of(info: FieldInfo) -> Mapping[str, Any]:
+    """What a setting says of its input: `choices`, `free`, `folded`, `input`."""
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+
+
 def choices_of(info: FieldInfo) -> str:
-    extra = info.json_schema_extra
-    return str(extra.get("choices", "")) if isinstance(extra, dict) else ""
+    return str(_said_of(info).get("choices", ""))
 
 
 def row_of(kind: Any) -> type[BaseModel] | None:
@@ -329,7 +334,10 @@ def choices_named(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
+    """`free`: what is offered may be written over."""
     choices = [Choice(each.value, each.label or each.value, group=each.group) for each in offered]
+    if _said_of(asked.info).get("free"):
+        return asked.field("text", choices=choices)
     if get_origin(kind) is list or kind is list:
         return asked.field("checks", choices=choices)
     if asked.nullable or not asked.info.is_required():
@@ -338,9 +346,7 @@ def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
 
 
 def _plain(asked: _Asked, kind: Any) -> Field:
-    if isinstance(asked.info.json_schema_extra, dict) and (
-        drawn_as := asked.info.json_schema_extra.get("input")
-    ):
+    if drawn_as := _said_of(asked.info).get("input"):
         return asked.field(drawn_as)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is bool:

@@ -323,6 +323,7 @@ class _SetUp:
             "source": self.source,
             "kind": self.kind,
             "kinds": self._kinds(),
+            "finds_out": self.reading.first_request is not None,
             "connector": self.connector,
             "stream": self.stream,
             "elsewhere": self._elsewhere(),

@@ -78,14 +78,12 @@ class StreamForm(SettingsForm):
 
     @property
     def connect(self) -> list[Bound | Group]:
-        """What a stream itself has to say comes first only where there is an address in it."""
-        of_connector = [
-            *(f"settings.{name}" for name in self._source.settings.model_fields),
-            "secrets",
-            "name",
-        ]
-        first, then = self._first, of_connector
-        return self.parts(*first, *then) if self._kind.connect is not None else self.parts(*then, *first)
+        of_connector = (*(f"settings.{name}" for name in self._source.settings.model_fields), "secrets")
+        # A source is let in first; an endpoint is what it is all about.
+        first = (
+            (of_connector, self._first) if self._kind.first_request is None else (self._first, of_connector)
+        )
+        return self.parts(*first[0], *first[1], "name")
 
     @property
     def advanced(self) -> list[Bound | Group]:

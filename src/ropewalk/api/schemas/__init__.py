@@ -49,6 +49,7 @@ from ropewalk.api.schemas.connectors import (
     stream,
 )
 from ropewalk.api.schemas.events import Timeline, timeline
+from ropewalk.api.schemas.imports import Import, Sample, SyncedKind, imported
 from ropewalk.api.schemas.people import (
     ApiKey,
     AuditEntry,
@@ -69,6 +70,20 @@ from ropewalk.api.schemas.people import (
     new_member,
     organization,
     reset_link,
+)
+from ropewalk.api.schemas.pushed import (
+    Erased,
+    PushedEvent,
+    RejectedItem,
+    pushed_event,
+    rejected_item,
+)
+from ropewalk.api.schemas.pushing import (
+    PushConnector,
+    PushConnectorWithStatistics,
+    listed_connector,
+    push_connector,
+    with_statistics,
 )
 from ropewalk.api.schemas.runs import (
     ContactCounts,
@@ -95,8 +110,10 @@ __all__ = [
     "Counts",
     "CreatedBy",
     "Discovered",
+    "Erased",
     "Failure",
     "GoneAtSource",
+    "Import",
     "Invitation",
     "IsSet",
     "Issue",
@@ -113,10 +130,15 @@ __all__ = [
     "Outcome",
     "Preview",
     "ProblemShape",
+    "PushConnector",
+    "PushConnectorWithStatistics",
+    "PushedEvent",
     "Refusal",
+    "RejectedItem",
     "ResetLink",
     "Role",
     "Run",
+    "Sample",
     "SavedStream",
     "Schedule",
     "ScopeName",
@@ -126,6 +148,7 @@ __all__ = [
     "Stream",
     "StreamState",
     "Suggestion",
+    "SyncedKind",
     "Test",
     "TestError",
     "Time",
@@ -139,18 +162,24 @@ __all__ = [
     "connector",
     "contact",
     "field",
+    "imported",
     "invitation",
     "ledger_row",
+    "listed_connector",
     "member",
     "new_api_key",
     "new_invitation",
     "new_member",
     "option",
     "organization",
+    "push_connector",
+    "pushed_event",
+    "rejected_item",
     "reset_link",
     "run",
     "source",
     "stream",
     "timeline",
     "view",
+    "with_statistics",
 ]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A budget's row holds for seconds: nothing of it is taken along."""
 
-    dependencies = [("ropewalk", "0009_who_moved_to_another_account")]
+    dependencies = [("ropewalk", "0011_push_connectors")]
 
     operations = [
         migrations.DeleteModel("budget"),

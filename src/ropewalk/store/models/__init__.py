@@ -19,6 +19,7 @@ from ropewalk.store.models.connectors import (
     WaitingContact,
 )
 from ropewalk.store.models.people import ApiKey, Member, Organization, User
+from ropewalk.store.models.pushing import PushConnector
 from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
 from ropewalk.store.models.views import SavedView
 
@@ -37,6 +38,7 @@ __all__ = [
     "MatchLink",
     "Member",
     "Organization",
+    "PushConnector",
     "ResetLink",
     "Run",
     "RunState",
