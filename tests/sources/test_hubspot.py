@@ -307,3 +307,80 @@ def test_rules_that_hubspot_would_not_take_are_refused(
         connect(world, filters=rules)
 
     assert [path for path, _ in refused.value.problems] == [f"streams.accounts.{at}"]
+
+
+class Odd(Hub):
+    """Says everything that its description allows: keys that nobody knows, nulls, and no more than is required."""
+
+    def answer(self, asked: Asked) -> Any:
+        said = super().answer(asked)
+        if isinstance(said, dict) and "results" in said:
+            said = {**said, "unknown": {"deep": [None]}, "paging": said.get("paging")}
+            said["results"] = [self._odd(each, asked.path) for each in said["results"]]
+        return said
+
+    def _odd(self, one: dict[str, Any], path: str) -> dict[str, Any]:
+        odd = {**one, "more": None}
+        if "/objects/" in path:
+            left = {"id", "properties", "createdAt", "updatedAt"}
+            known = {name: value for name, value in one["properties"].items() if value is not None}
+            odd = {name: one[name] for name in left} | {"properties": known | {"strange": None}, "traceId": 7}
+        return odd
+
+
+def test_whatever_the_description_allows_is_taken(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Odd()
+    url = serving(hub)
+    monkeypatch.setitem(REGISTRY, "hubspot", hubspot.declared(url, url))  # type: ignore[arg-type]
+    hub.owner(71, "olga@acme.example")
+    hub.company(1, LONG_AGO, hubspot_owner_id="71")
+    hub.company(2, LONG_AGO, name=None, domain=None)
+    hub.contact(11, LONG_AGO, email="ada@c.example")
+    hub.associate(11, 1)
+    mapping = [*MAPPING, {"from": "__derived.owner_email", "to": "accountOwnerEmail"}]
+    connector = connect(world, mapping=mapping)
+    first = world.sync(connector)
+    world.clock.advance(hours=1)
+    hub.company(2, world.clock.now(), name="Two")
+    second = world.sync(connector)
+    contacts = world.of("contacts")
+    people = [
+        {"from": "properties.email", "to": "email"},
+        {"from": "__derived.company_id", "to": "externalCustomerId"},
+    ]
+    contacts.save(connector, {"match_by": "external_id", "mapping": people})
+
+    # Nobody's revenue is known, and the notice says so.
+    assert brief(first) == complete(created=2, notices={"path_vanished": 1})
+    assert brief(second) == complete(updated=1)
+    assert brief(contacts.sync(connector)) == complete(created=1)
+    assert hub.wrong == []
+
+
+def test_hubspot_s_own_sdk_reads_the_same_server(hub: Hub) -> None:
+    """What we are tested against is what HubSpot's clients take for HubSpot."""
+    sdk = pytest.importorskip("hubspot", reason="needs hubspot-api-client")
+    from hubspot.crm.companies import Filter, FilterGroup, PublicObjectSearchRequest
+
+    for number in range(1, 251):
+        hub.company(number, LONG_AGO + timedelta(seconds=number))
+    hub.owner(71, "olga@acme.example")
+    client = sdk.Client.create(access_token="pat-eu1-private")
+    companies = client.crm.companies
+    for api in (companies.basic_api, companies.search_api, client.crm.owners.owners_api):
+        api.api_client.configuration.host = hub.url
+    listed = companies.get_all(properties=["name"])
+    rule = Filter(property_name="name", operator="EQ", value="Company 7")
+    searched = companies.search_api.do_search(
+        public_object_search_request=PublicObjectSearchRequest(
+            filter_groups=[FilterGroup(filters=[rule])], properties=["name"], limit=5
+        )
+    )
+
+    assert [each.properties["name"] for each in listed] == [f"Company {number}" for number in range(1, 251)]
+    assert [each.id for each in searched.results] == ["7"]
+    assert [each.email for each in client.crm.owners.owners_api.get_page(limit=10).results] == [
+        "olga@acme.example"
+    ]
