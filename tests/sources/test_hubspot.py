@@ -368,9 +368,8 @@ def test_hubspot_s_own_sdk_reads_the_same_server(hub: Hub) -> None:
         hub.company(number, LONG_AGO + timedelta(seconds=number))
     hub.owner(71, "olga@acme.example")
     client = sdk.Client.create(access_token="pat-eu1-private")
+    client.config["host"] = hub.url
     companies = client.crm.companies
-    for api in (companies.basic_api, companies.search_api, client.crm.owners.owners_api):
-        api.api_client.configuration.host = hub.url
     listed = companies.get_all(properties=["name"])
     rule = Filter(property_name="name", operator="EQ", value="Company 7")
     searched = companies.search_api.do_search(
