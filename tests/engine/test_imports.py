@@ -15,6 +15,7 @@ from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Refused as NotAllowed
 from ropewalk.engine import batches, imports, people, requests
 from ropewalk.engine.operated import installation
+from ropewalk.sources import REGISTRY
 from ropewalk.store import retention, uploads
 from ropewalk.store.models import Connector
 from tests.engine.world import Flags, Refused, World, brief, complete, failed
@@ -316,7 +317,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
     of, world = f"connectors/{one['import_id']}", desk.world
 
     assert world.every("connectors") == []
-    assert [each["slug"] for each in world.get("sources")["items"]] == ["custom_api"]
+    assert [each["slug"] for each in world.get("sources")["items"]] == list(REGISTRY)
     for method, path, body in (
         ("GET", of, None), ("PATCH", of, {"name": "x"}), ("DELETE", of, None), ("GET", f"{of}/streams/accounts", None),
         ("PUT", f"{of}/streams/accounts", {"mapping": MAPPING}), ("DELETE", f"{of}/streams/accounts", None),
@@ -336,7 +337,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
 def test_names_are_told_apart(desk: Desk) -> None:
     names = [desk.hand(CUSTOMERS, name)["name"] for name in ("a.csv", "A.csv", "a.csv", "", "x\n/..")]
 
-    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "import.csv", ".."]
+    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "file.csv", ".."]
     assert [each["name"] for each in desk.world.every("imports")] == names[::-1]
 
 

@@ -331,7 +331,7 @@ def test_the_switches_of_a_connector_and_a_stream(world: World, owner: Browser, 
 
     def stands() -> tuple[bool, bool, bool]:
         stream = Stream.objects.get()
-        return Connector.objects.get().enabled, stream.enabled, stream.periodic
+        return Connector.objects.get(id=world.ids["connector_id"]).enabled, stream.enabled, stream.periodic
 
     owner.post(f"{path}accounts/switch", {"periodic": "on"})
     first = stands()
@@ -355,7 +355,7 @@ def test_as_many_queries_for_three_runs_as_for_one(
 
     change(world, **ENDED)
     paths = {
-        f"/app/settings/connectors/{world.ids['connector_id']}/": 12,
+        f"/app/settings/connectors/{world.ids['connector_id']}/": 13,
         f"/app/settings/connectors/runs/{world.ids['run_id']}/": 16,
         "/app/settings/connectors/runs/": 5,
     }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping
 from typing import Final
 
 from ropewalk.sources import csv_file, custom_api, hubspot, posthog, stripe
 from ropewalk.sources.base import Source
 
-_CONNECTED: Final = {
+REGISTRY: Final[Mapping[str, Source]] = {
     source.slug: source for source in (custom_api.SOURCE, hubspot.SOURCE, stripe.SOURCE, posthog.SOURCE)
 }
-REGISTRY: Final[Mapping[str, Source]] = _CONNECTED
 """What can be connected."""
-READABLE: Final[Mapping[str, Source]] = ChainMap(_CONNECTED, {csv_file.SOURCE.slug: csv_file.SOURCE})
-"""What runs read: files too, which are handed over and not connected."""
+FILES: Final = csv_file.SOURCE
+"""Read like what is connected, but handed over."""
+
+
+def readable(slug: str) -> Source | None:
+    return FILES if slug == FILES.slug else REGISTRY.get(slug)
