@@ -25,7 +25,7 @@ from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.sources.base import HEADER, Needs, Source
-from ropewalk.store import connectors, secrets, streams, imported
+from ropewalk.store import connectors, imported, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection

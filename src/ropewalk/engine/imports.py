@@ -34,11 +34,11 @@ from ropewalk.store import (
     connectors,
     fields,
     ids,
+    imported,
     pages,
     records as store_records,
     runs,
     streams,
-    imported,
 )
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.pages import Listing
