@@ -27,6 +27,7 @@ from ropewalk.api.refusals import BODY_BYTES
 from ropewalk.core import limits
 from ropewalk.engine.operated import installation
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
+from ropewalk.tailing import Opening, Tails, is_tail
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -65,16 +66,18 @@ class Root:
         *,
         body_bytes: int,
         body_seconds: float = BODY_SECONDS,
+        tails: Tails | None = None,
     ) -> None:
         self._django = django
         self._asking = asking
         self._taking = taking
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
+        self._tails = tails or Tails()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(receive, send, self._tails.close)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -88,6 +91,7 @@ class Root:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = self._lane_for(scope)
+        opening = Opening(scope) if is_tail(scope) else None
         if lane.under_way >= lane.at_once:
             await _answer(scope, send, refusing.unavailable(scope["path"], 1))
             return
@@ -107,9 +111,14 @@ class Root:
             if body is None:
                 await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
-            await lane.app(_plain(scope), _replayed(body), _unbroken(send))
+            if opening is None:
+                await lane.app(_plain(scope), _replayed(body), _unbroken(send))
+            else:
+                await lane.app(_plain(opening.scope), _replayed(body), opening.keep)
         finally:
             lane.under_way -= 1
+        if opening is not None:
+            await self._tails.go_on(opening, receive, _unbroken(send))
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = limits.CSV_BYTES + AROUND_A_FILE
@@ -153,7 +162,7 @@ class Root:
 
 def asks_others(path: str) -> bool:
     """Whether such a request waits for what others answer: a timeline, or a test of a stream."""
-    return path.endswith(("/events", "/test"))
+    return path.endswith(("/events", "/test")) and not path.startswith("/v1/events")
 
 
 def hands_over(scope: Scope) -> bool:
@@ -224,9 +233,11 @@ async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
     await send({"type": "http.response.body", "body": response.content})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send, at_the_end: Callable[[], None]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            at_the_end()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -54,6 +54,7 @@ def main() -> None:
     _history(organization, account.id, ids, clock.now())
     ids["import_id"] = _import(organization, actor, clock)
     ids |= _people(organization, made.owner, actor, clock)
+    ids["push_connector_id"] = _pushed(organization, actor, clock)
     ids |= {
         "account_id": account.id,
         "contact_id": contact.id,
@@ -77,6 +78,45 @@ def _history(organization: UUID, account_id: UUID, ids: dict[str, Any], now: Any
         byhand.edit(organization, account_id, {"seats": seats}, actor=SYSTEM.record(), now=at)
     synced = Change.objects.filter(account=account_id, created=False, contact=None)
     synced.update(run=ids["run_id"], connector=ids["connector_id"], actor=None)
+
+
+def _pushed(organization: UUID, actor: Any, clock: Any) -> UUID:
+    """A connector that was sent a little of everything lately, some of which it refused."""
+    from ropewalk.engine import pushing
+    from ropewalk.store.events.base import Batch, Draft, Refusal, micros
+    from ropewalk.store.events.installed import events
+
+    body = {
+        "name": "Webshop",
+        "source_name": "webshop",
+        "accepted_kinds": ["custom", "email"],
+        "metadata": {"region": "eu"},
+        "event_schema": {"name": "type", "account": "customer.domain", "match_by": "domain"},
+    }
+    made = pushing.create(organization, actor, body, clock)
+    chance, now = random.Random(5), clock.now()
+    drafts = [
+        Draft(
+            external_id=f"order-{1000 + place}",
+            at=micros(now - timedelta(minutes=place * 31)),
+            arrived=micros(now - timedelta(minutes=place * 31)),
+            kind="custom",
+            name=PLANTED if place == 4 else chance.choice(("Order placed", "Order paid", "Invoice sent")),
+            content=json.dumps({"data": {"amount": place * 12, "note": PLANTED}}).encode(),
+            keys=("domain:seilwerke.example",),
+            user=chance.choice(PEOPLE),
+        )
+        for place in range(40, -1, -1)
+    ]
+    refused = [
+        ("order-1041", "data.customer: This is required."),
+        (PLANTED[:80], f"timestamp: {PLANTED} is no time such as 2026-03-01T12:00:00Z."),
+    ]
+    events().append(
+        [Batch(organization, made.id, drafts)],
+        [Refusal(organization, made.id, micros(now), external_id, [error]) for external_id, error in refused],
+    )
+    return made.id
 
 
 def _import(organization: UUID, actor: Any, clock: Any) -> UUID:

@@ -4,6 +4,7 @@ Imports of the store stand inside: this file is read before the database is chos
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,9 +54,23 @@ STREAM = {
 }
 
 
+def push_event(
+    organization: UUID, connector_id: UUID, external_id: str, at: datetime = NOW, **given: Any
+) -> None:
+    """As the ingest door would leave it in the store."""
+    from ropewalk.store.events.base import Batch, Draft, micros
+    from ropewalk.store.events.installed import events
+
+    item = given.pop("item", {"data": {"amount": 12}})
+    values = {"kind": "custom", "name": "custom", "arrived": micros(NOW), **given}
+    content = json.dumps({"external_id": external_id, **item}).encode()
+    draft = Draft(external_id=external_id, at=micros(at), content=content, **values)
+    events().append([Batch(organization, connector_id, [draft])])
+
+
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, imports, invitations, people, views
+    from ropewalk.engine import accounts, configure, imports, invitations, people, pushing, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -80,6 +95,8 @@ def make_world(name: str) -> World:
         },
         clock,
     )
+    pushed = pushing.create(organization, actor, {"name": "Product", "source_name": "product"}, clock)
+    push_event(organization, pushed.id, f"order 7/{name}")
     stream = streams.get(organization, connector.id, "accounts")
     run, _ = runs.create(
         organization,
@@ -123,6 +140,9 @@ def make_world(name: str) -> World:
         organization,
         {
             "connector_id": connector.id,
+            "push_connector_id": pushed.id,
+            "source": "custom:product",
+            "external_id": f"order 7/{name}",
             "kind": "accounts",
             "run_id": run.id,
             "position": 3,

@@ -46,7 +46,7 @@ def test_a_timeline(world: World, api: Api) -> None:
             "properties": {"id": f"e-{number}", "page": number},
         }
 
-    app_source, fields = found.pop("sources")
+    app_source, pushed, fields = found.pop("sources")
     assert found.pop("next_cursor")
     assert sum(day["count"] for day in found.pop("days")) == 4
     assert found == {"items": [item(3, "opened"), item(2, "closed")]}
@@ -62,6 +62,11 @@ def test_a_timeline(world: World, api: Api) -> None:
         "truncated": False,
         "notes": [],
     }
+    assert (pushed["connector_id"], pushed["name"], pushed["count"]) == (
+        str(world.ids["push_connector_id"]),
+        "Product",
+        0,
+    )
     assert (fields["connector_id"], fields["name"], fields["count"]) == (None, "Field changes", 1)
     assert [each["name"] for each in rest["items"]] == ["opened", "Account created"]
     assert (rest["next_cursor"], "days" in rest) == (None, False)
@@ -119,7 +124,7 @@ def test_the_ends_of_the_calendar(query: str, world: World, api: Api) -> None:
         connect(api, "App", **stream_body(url, match_by="domain", start_param="from", end_param="to"))
         found = api.get(world.path(f"/v1/accounts/{{account_id}}/events?{query}"))
 
-    assert [each["status"] for each in found["sources"]] == ["ok", "ok"]
+    assert [each["status"] for each in found["sources"]] == ["ok", "ok", "ok"]
 
 
 def test_an_event_stream_can_be_sent_back_as_it_was_read(world: World, api: Api) -> None:

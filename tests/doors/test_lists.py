@@ -63,7 +63,7 @@ def more_people(world: World, number: int) -> None:
 # One query finds the key; the rest is the list's own.
 LISTS: list[tuple[str, int, Callable[[World, int], None]]] = [
     ("/v1/sources", 1, more_people),
-    ("/v1/connectors", 6, more_connectors),
+    ("/v1/connectors", 7, more_connectors),
     ("/v1/runs", 2, more_connectors),
     ("/v1/runs/{run_id}/rows", 3, more_connectors),
     ("/v1/accounts", 4, more_accounts),

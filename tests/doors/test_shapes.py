@@ -114,6 +114,21 @@ def connector_shape(world: World) -> dict[str, Any]:
     }
 
 
+def listed_shape(world: World) -> dict[str, Any]:
+    """A push connector beside those that ask."""
+    return {
+        "connector_id": str(world.ids["push_connector_id"]),
+        "source": "push",
+        "name": "Product",
+        "settings": {"source_name": "product", "accepted_kinds": [], "metadata": {}, "event_schema": None},
+        "secrets": {},
+        "streams": {},
+        "enabled": True,
+        "created_at": "…Z",
+        "updated_at": "…Z",
+    }
+
+
 def account_shape(world: World) -> dict[str, Any]:
     return {
         "account_id": str(world.ids["account_id"]),
@@ -187,7 +202,8 @@ SHAPES: list[tuple[str, Any]] = [
     ("/v1/runs", lambda world: page(run_shape(world))),
     ("/v1/runs/{run_id}/rows", rows_shape),
     ("/v1/connectors/{connector_id}", connector_shape),
-    ("/v1/connectors", lambda world: page(connector_shape(world))),
+    ("/v1/connectors", lambda world: page(connector_shape(world), listed_shape(world))),
+    ("/v1/connectors/{push_connector_id}", listed_shape),
     ("/v1/connectors/{connector_id}/streams/accounts", stream_shape),
     ("/v1/accounts/{account_id}", account_shape),
     ("/v1/accounts", lambda world: page(account_shape(world))),
@@ -206,7 +222,10 @@ SHAPES: list[tuple[str, Any]] = [
     ),
     ("/v1/contacts/{contact_id}", contact_shape),
     ("/v1/contacts", lambda world: page(contact_shape(world))),
-    ("/v1/organization", lambda _: {"name": "Acme", "own_domains": [], "time_zone": "UTC"}),
+    (
+        "/v1/organization",
+        lambda _: {"name": "Acme", "own_domains": [], "time_zone": "UTC", "keep_events_days": None},
+    ),
     (
         "/v1/members/{member_id}",
         lambda world: {

@@ -334,7 +334,7 @@ def test_nothing_is_created_and_a_timeline_costs_the_same_queries_for_one_stream
                 book.timeline()
             counts.append(len(asked))
 
-    assert counts == [5, 5]
+    assert counts == [6, 6]
     assert [each.id for each in accounts_of(book)] == [book.account.id]
 
 

@@ -12,6 +12,7 @@ import pytest
 from ropewalk.engine import activity, connection, timeline
 from ropewalk.engine.answers import answers
 from ropewalk.engine.clock import SystemClock
+from ropewalk.store.models import PushConnector
 from tests.calls import Api
 from tests.doors.conftest import World, key_of
 from tests.engine.timelines import happened, stream_body
@@ -166,7 +167,9 @@ def test_how_it_is_used(world: World, member: Browser, app: Callable[..., str]) 
     assert re.findall(r"<dd>(?:<time[^>]*>)?([^<]+)", page)[:3] == ["12 hours ago", "3", "7"]
 
 
-def test_without_event_streams_there_are_the_changes(world: World, member: Browser) -> None:
+def test_without_a_source_of_events_there_are_the_changes(world: World, member: Browser) -> None:
+    PushConnector.objects.filter(organization=world.organization).delete()
+
     page = text(member.get(path(world, "events/read"), **FRAGMENT))
 
     assert [name for name, _, _ in shown(page)] == ["Account created"]

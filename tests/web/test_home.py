@@ -148,4 +148,4 @@ def test_as_many_queries_for_three_connectors_as_for_one(
         browser.get("/app/")
 
 
-QUERIES = 14
+QUERIES = 15

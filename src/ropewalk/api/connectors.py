@@ -10,10 +10,11 @@ from ninja import Body, Router, Status
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
+from ropewalk.core.errors import Refused
 from ropewalk.engine import choosing, configure, connector_saving, probe
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
-from ropewalk.store import connectors, models, pages, status
+from ropewalk.store import connectors, models, pages, pushing, status
 
 router = Router(tags=["connectors"])
 
@@ -39,24 +40,37 @@ def create_connector(request: Keyed, body: Body[NewConnector]) -> Any:
 
 @router.get("/connectors", auth=read, response=schemas.Items[schemas.Connector])
 def list_connectors(request: Keyed, limit: Limit = pages.LIMIT, cursor: Cursor = None) -> Any:
+    """Those that are asked, and those that are pushed to (`source: "push"`), which are made and changed at
+    `/v1/custom-connectors`."""
     organization_id = request.auth.organization_id
     found = connectors.listing(organization_id, limit=limit, cursor=cursor)
-    listed = status.of_connectors(organization_id, found.items, now=clock().now())
+    asked = [each for each in found.items if isinstance(each, models.Connector)]
+    listed = status.of_connectors(organization_id, asked, now=clock().now())
+    shown = {
+        each.connector.id: schemas.connector(each.connector, each.secrets, each.streams) for each in listed
+    }
     return {
-        "items": [schemas.connector(each.connector, each.secrets, each.streams) for each in listed],
+        "items": [
+            schemas.listed_connector(each) if isinstance(each, models.PushConnector) else shown[each.id]
+            for each in found.items
+        ],
         "next_cursor": found.next_cursor,
     }
 
 
 @router.get("/connectors/{connector_id}", auth=read, response=schemas.Connector)
 def get_connector(request: Keyed, connector_id: UUID) -> Any:
-    return _shown(connectors.get(request.auth.organization_id, connector_id))
+    organization_id = request.auth.organization_id
+    if (pushed := pushing.found(organization_id, connector_id)) is not None:
+        return schemas.listed_connector(pushed)
+    return _shown(connectors.get(organization_id, connector_id))
 
 
 @router.patch("/connectors/{connector_id}", auth=write, response=schemas.Connector)
 def change_connector(request: Keyed, connector_id: UUID, body: Body[ConnectorChange]) -> Any:
     """What is left out stays; `settings` are replaced as a whole; a secret that is null is erased."""
     caller = request.auth
+    _refuse_pushed(caller.organization_id, connector_id)
     return _shown(
         configure.update_connector(caller.organization_id, caller.actor, connector_id, body, clock())
     )
@@ -66,6 +80,7 @@ def change_connector(request: Keyed, connector_id: UUID, body: Body[ConnectorCha
 def delete_connector(request: Keyed, connector_id: UUID) -> Any:
     """Erases its secrets; accounts, history and runs stay under its name."""
     caller = request.auth
+    _refuse_pushed(caller.organization_id, connector_id)
     configure.delete_connector(caller.organization_id, caller.actor, connector_id, clock())
     return Status(204, None)
 
@@ -82,6 +97,14 @@ def choices(request: Keyed, body: Body[Asked]) -> Any:
     """What a source has to choose from, such as tables or properties: asked of it now, and kept nowhere."""
     found = choosing.choose(request.auth.organization_id, body, clock())
     return {"items": [schemas.option(each) for each in found]}
+
+
+def _refuse_pushed(organization_id: UUID, connector_id: UUID) -> None:
+    if pushing.found(organization_id, connector_id) is not None:
+        raise Refused(
+            "read_only",
+            f"A push connector is only read here; change it at /v1/custom-connectors/{connector_id}.",
+        )
 
 
 def _shown(row: models.Connector) -> schemas.Connector:

@@ -29,6 +29,8 @@ _SAYS: Final = {
 }
 _ALWAYS: Final = (400, 401, 403, 422, 429, 503)
 _WITH_BODY: Final = (408, 413, 415)
+_STREAMS: Final = ("tail_push_connector",)
+"""Operations that answer server-sent events."""
 _SCHEME: Final = "ApiKey"
 
 _HEADERS: Final = {
@@ -55,6 +57,8 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
         if "requestBody" in operation:
             statuses += _WITH_BODY
         answers = operation["responses"]
+        if operation["operationId"] in _STREAMS:
+            answers[200]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         for status in sorted(statuses):
             answers[status] = {
                 "description": _SAYS[status],

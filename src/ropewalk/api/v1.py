@@ -21,6 +21,8 @@ from ropewalk.api import (
     imports,
     keys,
     organization,
+    pushed,
+    pushing,
     reading,
     refusals,
     runs,
@@ -121,7 +123,20 @@ def _make() -> Api:
         made.add_exception_handler(unavailable, _unavailable)
     made.add_decorator(reading.refuse_nul_in_path, mode="view")
     made.add_decorator(reading.known_parameters_only, mode="operation")
-    for module in (connectors, streams, runs, accounts, views, contacts, imports, fields, organization, keys):
+    for module in (
+        connectors,
+        pushing,
+        pushed,
+        streams,
+        runs,
+        accounts,
+        views,
+        contacts,
+        imports,
+        fields,
+        organization,
+        keys,
+    ):
         made.add_router("", module.router)
     return made
 

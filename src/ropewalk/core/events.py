@@ -110,7 +110,7 @@ class EventPlan:
             return Unreadable("account", _example(mapped, "accountKey"))
         if tally is not None:
             tally.spellings[moment.spelling] += 1
-        properties = self._remaining(record) if self._rest else _object(mapped.get("properties"))
+        properties = self._remaining(record) if self._rest else as_object(mapped.get("properties"))
         return Event(
             at=moment.at,
             source=self._source,
@@ -124,7 +124,7 @@ class EventPlan:
     def _remaining(self, record: dict[str, JSON]) -> dict[str, JSON]:
         rest: Any = record
         for path in self._taken:
-            rest = _without(rest, path)
+            rest = without(rest, path)
         return rest if isinstance(rest, dict) else {}
 
 
@@ -146,19 +146,20 @@ def names(key: str, wanted: str) -> bool:
     return key == wanted or key.casefold() == wanted.casefold()
 
 
-def _without(value: JSON, path: paths.Path) -> JSON:
+def without(value: JSON, path: paths.Path) -> JSON:
     """A copy without what stands at the path; an object that loses its last value goes too."""
     if not path or not isinstance(value, dict) or path[0] not in value:
         return value
     rest = {key: item for key, item in value.items() if key != path[0]}
     if len(path) > 1:
-        below = _without(value[path[0]], path[1:])
+        below = without(value[path[0]], path[1:])
         if below != {} or value[path[0]] == {}:
             rest[path[0]] = below
     return rest
 
 
-def _object(value: JSON) -> dict[str, JSON]:
+def as_object(value: JSON) -> dict[str, JSON]:
+    """As properties are kept, whatever was found there."""
     if isinstance(value, dict):
         return value
     return {} if value is None else {"value": value}

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.engine.clock import Clock
-from ropewalk.store import connectors, growth, people, status, workers
-from ropewalk.store.models import Connector, Organization, Run, Stream
-from ropewalk.store.status import ConnectorStatus, Issue, StreamStatus
+from ropewalk.store import connectors, growth, people, pushing, status, workers
+from ropewalk.store.models import Connector, Organization, PushConnector, Run, Stream
+from ropewalk.store.status import Issue, StreamStatus
 
 DAYS = 30
 ISSUES = 6
@@ -92,6 +92,7 @@ class Overview:
     contacts: int
     days: Sequence[Day]
     standings: Sequence[Standing]
+    pushed: Sequence[PushConnector]
     troubles: Sequence[Trouble]
     steps: Sequence[Step]
 
@@ -117,14 +118,16 @@ def of(organization: Organization, clock: Clock) -> Overview:
         for each in found
         for stream, of_stream in each.streams
     ]
+    pushed = pushing.listing(organization.id, include_inactive=True)
     accounts, days = _days(organization, now)
     return Overview(
         accounts,
         growth.contacts(organization.id),
         days,
         standings,
+        pushed,
         _troubles(standings),
-        [*_steps(organization.id, found, standings, now)],
+        [*_steps(organization.id, bool(found or pushed), standings, now)],
     )
 
 
@@ -173,12 +176,12 @@ def _troubles(standings: Sequence[Standing]) -> list[Trouble]:
 
 
 def _steps(
-    organization_id: UUID, found: Sequence[ConnectorStatus], standings: Sequence[Standing], now: datetime
+    organization_id: UUID, is_connected: bool, standings: Sequence[Standing], now: datetime
 ) -> Iterator[Step]:
     """What stands in the way comes first."""
     if not workers.alive(now):
         yield Step("no_worker")
-    if not found:
+    if not is_connected:
         yield Step("connect")
     of_state: dict[State, StepKind] = {
         "reconnect": "reconnect",

@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.transaction import atomic
-from pydantic import StrictBool, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from ropewalk.core import normalise
 from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import Conflict, MustFix, Problem, Refused
+from ropewalk.core.values import MISSING
 from ropewalk.engine import passwords, periodic, ranks, signin
 from ropewalk.engine.clock import Clock
-from ropewalk.store import audit, byhand, fields, keys, people
+from ropewalk.store import audit, byhand, fields, keys, people, pushing
 from ropewalk.store.models import ApiKey, Member, Organization, TrackedField, User
 from ropewalk.store.transactions import founding, moment, transaction
 
@@ -40,6 +41,9 @@ class OrganizationBody(Settings):
     name: StrictStr | None = None
     own_domains: list[StrictStr] | None = None
     time_zone: StrictStr | None = None
+    keep_events_days: StrictInt | None = Field(
+        default=None, description="Older pushed events are deleted; null: none are."
+    )
 
 
 class FieldBody(Settings):
@@ -107,9 +111,18 @@ def update_organization(
 ) -> Organization:
     given = check(OrganizationBody, body)
     with transaction(organization_id):
+        before = people.organization(organization_id).own_domains
+        keeps = "keep_events_days" in given.model_fields_set
         organization = people.update_organization(
-            organization_id, name=given.name, own_domains=given.own_domains, time_zone=given.time_zone
+            organization_id,
+            name=given.name,
+            own_domains=given.own_domains,
+            time_zone=given.time_zone,
+            keep_events_days=given.keep_events_days if keeps else MISSING,
         )
+        if organization.own_domains != before:
+            # Whose people are nobody's customers has changed.
+            pushing.key_anew(organization_id, now=clock.now())
         changed = given.model_dump(exclude_unset=True)
         audit.record(
             organization_id, actor, "organization.updated", organization_id, now=clock.now(), detail=changed

@@ -14,7 +14,7 @@ import msgspec
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import Cursor, Filter, page, place
-from ropewalk.engine import fieldevents, live
+from ropewalk.engine import fieldevents, live, pushedevents
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.eventsource import Answered, EventSource, Provider, Query
 from ropewalk.store import byhand, pages
@@ -47,7 +47,11 @@ class Timeline:
     next_cursor: str | None
 
 
-PROVIDERS: Final[Sequence[Provider]] = (live.of_organization, fieldevents.of_organization)
+PROVIDERS: Final[Sequence[Provider]] = (
+    live.of_organization,
+    pushedevents.of_organization,
+    fieldevents.of_organization,
+)
 """Whatever else has events is one more of these. Slow ones first: what is at hand is read while they are waited for."""
 
 

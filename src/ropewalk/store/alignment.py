@@ -43,6 +43,16 @@ def external_ids_of_others(organization_id: UUID, ids: Collection[str]) -> froze
     return frozenset(str(each) for each in found.values_list("external_customer_id", flat=True))
 
 
+def is_spelled_otherwise(account: Account) -> bool:
+    """Whether another account's external id differs from this one's only in case."""
+    others = Account.objects.filter(
+        organization_id=account.organization_id,
+        external_customer_id__iexact=account.external_customer_id,
+        deleted_at=None,
+    )
+    return account.external_customer_id is not None and others.exclude(id=account.id).exists()
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     account_id: UUID

@@ -16,7 +16,7 @@ from ropewalk.core.values import JSON
 from ropewalk.store import pages, secrets
 from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import Connector, Stream, WaitingContact
+from ropewalk.store.models import Connector, Grant, PushConnector, Stream, WaitingContact
 from ropewalk.store.pages import Listing
 from ropewalk.store.transactions import transaction
 
@@ -78,8 +78,10 @@ def named(organization_id: UUID, name: str) -> Connector | None:
 
 def listing(
     organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None
-) -> Listing[Connector]:
-    return pages.oldest_first(_connected(organization_id), limit=limit, cursor=cursor)
+) -> Listing[Connector | PushConnector]:
+    """Those that are pushed to, too, active or not."""
+    pushed = PushConnector.objects.filter(organization_id=organization_id)
+    return pages.oldest_first_of(_connected(organization_id), pushed, limit=limit, cursor=cursor)
 
 
 def every(organization_id: UUID) -> list[Connector]:
@@ -134,6 +136,7 @@ def delete(organization_id: UUID, connector_id: UUID, *, now: datetime) -> None:
             enabled=False, periodic=False, next_run_at=None, updated_at=now
         )
         secrets.erase(organization_id, connector_id=connector_id)
+        Grant.objects.filter(connector_id=connector_id).delete()
         WaitingContact.objects.filter(
             organization_id=organization_id, stream__connector_id=connector_id
         ).delete()
@@ -155,16 +158,17 @@ def _living(organization_id: UUID) -> QuerySet[Connector, Connector]:
     return Connector.objects.filter(organization_id=organization_id, deleted_at=None)
 
 
-def reserve(connector_id: UUID, *, per_minute: int, now: float) -> float:
-    """Takes the next free moment of a connector's request budget; answers the seconds to wait until then.
+def reserve(connector_id: UUID, *, per_minute: float, now: float, lane: str = "") -> float:
+    """Takes the next free moment of a connector's request budget; answers the seconds to wait until then. `lane` names
+    the budget, where requests of one sort have one of their own.
 
     One statement, so that all its streams and workers share the budget. Never inside a transaction."""
     slot = 60.0 / per_minute
     later = "greatest" if on_postgres() else "max"
-    parameters: list[Any] = [id_column(connector_id), now + slot, now, slot]
+    parameters: list[Any] = [id_column(connector_id), lane, now + slot, now, slot]
     free = rows_of(
-        "INSERT INTO ropewalk_budget (connector_id, next_at) VALUES (%s, %s)"
-        f" ON CONFLICT (connector_id) DO UPDATE SET next_at = {later}(ropewalk_budget.next_at, %s) + %s"
+        "INSERT INTO ropewalk_budget (connector_id, lane, next_at) VALUES (%s, %s, %s)"
+        f" ON CONFLICT (connector_id, lane) DO UPDATE SET next_at = {later}(ropewalk_budget.next_at, %s) + %s"
         " RETURNING next_at",
         parameters,
     )[0][0]

@@ -86,8 +86,12 @@ def get(organization_id: UUID, key_id: UUID) -> ApiKey:
     return found
 
 
-def is_live(organization_id: UUID, key_id: UUID) -> bool:
-    return ApiKey.objects.filter(organization_id=organization_id, id=key_id, revoked_at=None).exists()
+def is_live(organization_id: UUID, key_id: UUID, now: datetime | None = None) -> bool:
+    """Not revoked; with `now`, not expired either."""
+    found = ApiKey.objects.filter(organization_id=organization_id, id=key_id, revoked_at=None)
+    if now is not None:
+        found = found.exclude(expires_at__lte=now)
+    return found.exists()
 
 
 def listing(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | None = None) -> Listing[ApiKey]:

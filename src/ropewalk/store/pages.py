@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.values import JSON
 
 M = TypeVar("M", bound=Model)
+N = TypeVar("N", bound=Model)
 T = TypeVar("T")
 
 LIMIT = 50
@@ -51,22 +53,36 @@ def bounded(limit: int) -> int:
 
 
 def newest_first(found: QuerySet[M, M], *, limit: int, cursor: str | None) -> Listing[M]:
-    return _by_id(found, limit, cursor, newest=True)
+    return _by_id([found], limit, cursor, newest=True)
 
 
 def oldest_first(found: QuerySet[M, M], *, limit: int, cursor: str | None) -> Listing[M]:
-    return _by_id(found, limit, cursor, newest=False)
+    return _by_id([found], limit, cursor, newest=False)
 
 
-def _by_id(found: QuerySet[M, M], limit: int, cursor: str | None, *, newest: bool) -> Listing[M]:
+def oldest_first_of(
+    one: QuerySet[M, M], other: QuerySet[N, N], *, limit: int, cursor: str | None
+) -> Listing[M | N]:
+    """Of two tables whose keys are in one order; the list goes under the name of the first."""
+    return _by_id([one, other], limit, cursor, newest=False)
+
+
+def _by_id(
+    found: Sequence[QuerySet[Any, Any]], limit: int, cursor: str | None, *, newest: bool
+) -> Listing[Any]:
     size = bounded(limit)
+    after = {}
     if cursor is not None:
-        found = found.filter(**{"id__lt" if newest else "id__gt": _place(found, read_cursor(cursor))})
-    rows = list(found.order_by("-id" if newest else "id")[: size + 1])
+        after["id__lt" if newest else "id__gt"] = _place(found[0], read_cursor(cursor))
+    rows = [
+        row for each in found for row in each.filter(**after).order_by("-id" if newest else "id")[: size + 1]
+    ]
+    if len(found) > 1:
+        rows.sort(key=lambda row: row.pk, reverse=newest)
     if len(rows) <= size:
         return Listing(rows, None)
     last = rows[size - 1].pk
-    place: list[JSON] = [found.model._meta.db_table, last if isinstance(last, int) else str(last)]
+    place: list[JSON] = [found[0].model._meta.db_table, last if isinstance(last, int) else str(last)]
     return Listing(rows[:size], write_cursor(place))
 
 

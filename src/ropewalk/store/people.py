@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +15,7 @@ from django.db.models import F
 from ropewalk.core import normalise
 from ropewalk.core.drafts import Owners
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
+from ropewalk.core.values import MISSING, Missing
 from ropewalk.store import pages
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Member, Organization, User
@@ -66,14 +68,18 @@ def organization(organization_id: UUID) -> Organization:
     return found
 
 
+MOST_DAYS: Final = 36_500
+
+
 def update_organization(
     organization_id: UUID,
     *,
     name: str | None = None,
     own_domains: Sequence[str] | None = None,
     time_zone: str | None = None,
+    keep_events_days: int | None | Missing = MISSING,
 ) -> Organization:
-    """All problems at once."""
+    """All problems at once. `keep_events_days` None: for ever."""
     problems = []
     with transaction(organization_id):
         found = organization(organization_id)
@@ -99,10 +105,19 @@ def update_organization(
                 ZoneInfo(time_zone)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 problems.append(Problem("time_zone", f"{time_zone} is no time zone such as Europe/Berlin."))
+        if keep_events_days is not MISSING:
+            if keep_events_days is not None and not 1 <= keep_events_days <= MOST_DAYS:
+                message = f"Give 1 to {MOST_DAYS:,} days, or nothing to keep events for ever."
+                problems.append(Problem("keep_events_days", message))
+            found.keep_events_days = keep_events_days
         if problems:
             raise MustFix("invalid_organization", "The organization can't be saved like this.", problems)
         found.save()
     return found
+
+
+def keeping_events_for_a_time() -> list[Organization]:
+    return list(Organization.objects.filter(keep_events_days__isnull=False).order_by("id"))
 
 
 # ---- users and members ----

@@ -14,7 +14,7 @@ from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
 from ropewalk.engine import accounts, activity, timeline
 from ropewalk.engine.activity import Last
 from ropewalk.engine.operated import clock
-from ropewalk.store import byhand, contacts, streams
+from ropewalk.store import byhand, contacts, pushing, streams
 from ropewalk.store.models import Account, Contact
 from ropewalk.web import confirming, pages
 from ropewalk.web.access import Signed, open_to
@@ -48,7 +48,7 @@ def listing(request: Signed, account_id: UUID) -> HttpResponseBase:
     address = Address.of(request.GET, ("cursor", "seen"))
     cursor = address.get("cursor") or None
     found = contacts.listing(account.organization_id, account_id=account_id, cursor=cursor)
-    asks = bool(found.items) and bool(streams.of_events(account.organization_id))
+    asks = bool(found.items) and _has_events(account.organization_id)
     seen = _seen(account) if asks and address.get("seen") else None
     return pages.render(
         request,
@@ -63,6 +63,10 @@ def listing(request: Signed, account_id: UUID) -> HttpResponseBase:
             "first": address.to() if cursor else "",
         },
     )
+
+
+def _has_events(organization_id: UUID) -> bool:
+    return pushing.is_any(organization_id) or bool(streams.of_events(organization_id))
 
 
 def _seen(account: Account) -> Mapping[str, Last]:

@@ -1,4 +1,4 @@
-"""Settings → Organization: its name, its own domains, its time zone."""
+"""Settings → Organization: its name, its own domains, its time zone, and for how long it keeps pushed events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,19 @@ def organization(request: Signed) -> HttpResponseBase:
             choices=[Choice(each, each.replace("_", " ")) for each in _zones(own.time_zone)],
             help="In which days begin, and times are shown.",
         ),
-        values={"name": own.name, "own_domains": own.own_domains, "time_zone": own.time_zone},
+        Field(
+            "keep_events_days",
+            "Keep pushed events for",
+            "number",
+            placeholder="For ever",
+            help="Days. Older ones are deleted, with their files. Empty: none are.",
+        ),
+        values={
+            "name": own.name,
+            "own_domains": own.own_domains,
+            "time_zone": own.time_zone,
+            "keep_events_days": own.keep_events_days,
+        },
     )
     if request.method == "POST":
         body = form.read(request.POST)

@@ -16,10 +16,16 @@ class Organization(Shape):
     name: str
     own_domains: list[str]
     time_zone: str
+    keep_events_days: int | None = Field(description="Older pushed events are deleted; null: none are.")
 
 
 def organization(row: models.Organization) -> Organization:
-    return Organization(name=row.name, own_domains=row.own_domains, time_zone=row.time_zone)
+    return Organization(
+        name=row.name,
+        own_domains=row.own_domains,
+        time_zone=row.time_zone,
+        keep_events_days=row.keep_events_days,
+    )
 
 
 class Member(Shape):

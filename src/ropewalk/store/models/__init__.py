@@ -12,12 +12,14 @@ from ropewalk.store.models.audit import AuditEntry
 from ropewalk.store.models.connectors import (
     Budget,
     Connector,
+    Grant,
     Secret,
     Stream,
     StreamRecord,
     WaitingContact,
 )
 from ropewalk.store.models.people import ApiKey, Member, Organization, User
+from ropewalk.store.models.pushing import PushConnector
 from ropewalk.store.models.runs import LedgerRow, Run, RunState, Worker
 from ropewalk.store.models.views import SavedView
 
@@ -30,11 +32,13 @@ __all__ = [
     "Change",
     "Connector",
     "Contact",
+    "Grant",
     "Invitation",
     "LedgerRow",
     "MatchLink",
     "Member",
     "Organization",
+    "PushConnector",
     "ResetLink",
     "Run",
     "RunState",

@@ -9,10 +9,13 @@ from ropewalk.store.ids import new_id
 
 
 class Organization(models.Model):
+    """`keep_events_days`: pushed events older than that are deleted; null: none are."""
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=255)
     own_domains = models.JSONField(default=list)
     time_zone = models.CharField(max_length=64, default="UTC")
+    keep_events_days = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -1,0 +1,123 @@
+"""What goes again: erased without a trace, or expired, its identity kept; and what is read anew."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from uuid import UUID
+
+from ropewalk.core.pushed import content_digest, key_number, names_account
+from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
+from ropewalk.store.events.base import Reading, Removed, StoredEvent, micros
+from ropewalk.store.events.reading import Readable
+from ropewalk.store.events.tables import LISTED, EventRow, keys_column, keys_from, stored
+
+
+class Removable(Readable, Appendable):
+    @abstractmethod
+    def changing(self, organization_id: UUID) -> AbstractContextManager[None]:
+        """A transaction, while no other takes anything in for this organization."""
+
+    @abstractmethod
+    def drop(self, rows: Sequence[EventRow]) -> None: ...
+
+    @abstractmethod
+    def reread(self, rows: Sequence[tuple[EventRow, EventRow]]) -> None:
+        """Rows as they were and as they are to be; time, name, user and keys may differ."""
+
+    def erase_event(self, organization_id: UUID, connector_id: UUID, external_id: str) -> Removed:
+        with self.changing(organization_id):
+            no = self.number(organization_id, connector_id)
+            self.run("DELETE FROM expired WHERE connector = %s AND external_id = %s", [no, external_id])
+            found = self._events("WHERE e.connector = %s AND e.external_id = %s", no, external_id)
+            return self._remove(organization_id, found)
+
+    def erase_account(
+        self, organization_id: UUID, keys: Sequence[str], *, exact_id: bool = False, limit: int = 500
+    ) -> Removed:
+        numbers = [key_number(organization_id, key) for key in keys]
+        condition, listed = self.one_of("k.key", numbers)
+        after = (-(2**63), -1)
+        with self.changing(organization_id):
+            own = self.numbers(organization_id)
+            while True:
+                found = self._events(
+                    f"JOIN event_key k ON e.at = k.at AND e.seq = k.seq WHERE {condition} "
+                    "AND (k.at > %s OR (k.at = %s AND k.seq > %s)) ORDER BY k.at, k.seq LIMIT %s",
+                    listed, after[0], *after, limit,
+                )  # fmt: skip
+                named = {
+                    row.seq: row
+                    for row in found
+                    if row.connector in own and names_account(keys_from(row.keys), keys, exact_id=exact_id)
+                }
+                if named or len(found) < limit:
+                    return self._remove(organization_id, [*named.values()])
+                after = found[-1].at, found[-1].seq
+
+    def expire(self, organization_id: UUID, before: datetime, limit: int = 500) -> Removed:
+        with self.changing(organization_id):
+            condition, listed = self.one_of("e.connector", [*self.numbers(organization_id)])
+            found = self._events(f"WHERE {condition} AND e.at < %s LIMIT %s", listed, micros(before), limit)
+            self.many(
+                "INSERT INTO expired (connector, external_id, version, digest) VALUES (%s, %s, %s, %s)",
+                [(row.connector, row.external_id, row.version, content_digest(row.content)) for row in found],
+            )
+            if found:
+                self.run("UPDATE counter SET expired = 1 WHERE expired = 0")
+            return self._remove(organization_id, found)
+
+    def rekey(
+        self,
+        organization_id: UUID,
+        connector_id: UUID,
+        read: Callable[[StoredEvent], Reading],
+        after: int = 0,
+        limit: int = 500,
+    ) -> int | None:
+        with self.changing(organization_id):
+            known = self.numbers(organization_id, [connector_id])
+            rows = self._events(
+                "WHERE e.seq > %s AND e.connector = %s ORDER BY e.seq LIMIT %s",
+                after, next(iter(known), None), limit,
+            )  # fmt: skip
+            read_anew = [(row, _reread(row, read(stored(row, known)))) for row in rows]
+            changed = [(row, now) for row, now in read_anew if row != now]
+            self.drop_keys([key for row, _ in changed for key in _keys(organization_id, row)])
+            self.reread(changed)
+            self.add_keys([key for _, row in changed for key in _keys(organization_id, row)])
+        return rows[-1].seq if len(rows) == limit else None
+
+    def _events(self, condition: str, *parameters: object) -> list[EventRow]:
+        found = self.rows(f"SELECT {LISTED} FROM event e {condition}", parameters)
+        return [EventRow(*row) for row in found]
+
+    def _remove(self, organization_id: UUID, rows: Sequence[EventRow]) -> Removed:
+        if not rows:
+            return Removed(0)
+        identities = [(row.connector, row.external_id) for row in rows]
+        earlier = self.among("version", identities, "connector, external_id, upload")
+        uploads = {
+            upload for upload in (*(row.upload for row in rows), *(row[2] for row in earlier)) if upload
+        }
+        self.drop_keys([key for row in rows for key in _keys(organization_id, row)])
+        self.many("DELETE FROM version WHERE connector = %s AND external_id = %s", identities)
+        self.drop(rows)
+        events = Counter(row.connector for row in rows)
+        self.many(
+            "UPDATE connector SET events = events - %s WHERE no = %s",
+            [(count, no) for no, count in sorted(events.items())],
+        )
+        kept = self.kept_uploads(organization_id, sorted(uploads))
+        return Removed(len(rows), tuple(sorted(uploads - kept)))
+
+
+def _keys(organization_id: UUID, row: EventRow) -> list[KeyRow]:
+    return key_rows(organization_id, keys_from(row.keys), row.at, row.seq)
+
+
+def _reread(row: EventRow, now: Reading) -> EventRow:
+    return row._replace(at=now.at, name=now.name, who=now.user, keys=keys_column(now.keys))
