@@ -59,7 +59,7 @@ def run(asked: dict[str, Any]) -> int:
         cli.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as Python itself would end with it
         traceback.print_exc()
         return 1
     return 0

@@ -20,7 +20,7 @@ from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, requests, schedule, sync
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
-from ropewalk.store import retention, runs as store_runs, transactions, uploads, workers
+from ropewalk.store import retention, runs as store_runs, searchtexts, transactions, uploads, workers
 
 log = structlog.get_logger(__name__)
 
@@ -129,6 +129,7 @@ class Worker:
                     sweep(self._url, self._clock)
                 if now >= next_clearing and not retention.sweep(now):
                     uploads.clear(installation().data_dir, now)
+                    searchtexts.tidy()
                     next_clearing = now + CLEAR_EVERY
             except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))
