@@ -337,7 +337,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
 def test_names_are_told_apart(desk: Desk) -> None:
     names = [desk.hand(CUSTOMERS, name)["name"] for name in ("a.csv", "A.csv", "a.csv", "", "x\n/..")]
 
-    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "file.csv", ".."]
+    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "upload.csv", ".."]
     assert [each["name"] for each in desk.world.every("imports")] == names[::-1]
 
 

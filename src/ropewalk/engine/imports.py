@@ -84,7 +84,7 @@ def upload(organization_id: UUID, actor: Actor, name: str, chunks: Iterable[byte
 
 
 def _plain(name: str) -> str:
-    return _FOLDERS.sub("", _CONTROL.sub("", name)).strip()[-_NAME_CHARS:] or "file.csv"
+    return _FOLDERS.sub("", _CONTROL.sub("", name)).strip()[-_NAME_CHARS:] or "upload.csv"
 
 
 def _read(path: Path, format: Format, *, typed: bool) -> File:
