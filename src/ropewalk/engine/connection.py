@@ -26,7 +26,7 @@ from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.sources.base import HEADER, Needs, Source
-from ropewalk.store import secrets, streams, uploads
+from ropewalk.store import imported, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 
@@ -98,7 +98,7 @@ class _File:
     """What somebody has handed over: it has no secrets, and nothing of it is waited for."""
 
     def __init__(self, data_dir: Path, import_id: UUID) -> None:
-        self._opened = uploads.opened(data_dir, import_id)
+        self._opened = imported.opened(data_dir, import_id)
         self.file: BinaryIO
 
     def __enter__(self) -> Self:
