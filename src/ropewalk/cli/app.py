@@ -19,6 +19,7 @@ from ropewalk.cli import (
     events,
     exits,
     files,
+    imports,
     people,
     pushing,
     serve,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sync, data, contacts, events, pushing, files, people, admin, backup, demo):
+for room in (serve, sync, imports, data, contacts, events, pushing, files, people, admin, backup, demo):
     app.add_typer(room.commands)
 
 

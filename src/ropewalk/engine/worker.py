@@ -19,7 +19,8 @@ import structlog
 from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, requests, schedule, sync, upkeep
 from ropewalk.engine.clock import Clock
-from ropewalk.store import retention, runs as store_runs, transactions, workers
+from ropewalk.engine.operated import installation
+from ropewalk.store import imported, retention, runs as store_runs, searchtexts, transactions, workers
 from ropewalk.store.events.base import Busy
 
 log = structlog.get_logger(__name__)
@@ -128,6 +129,8 @@ class Worker:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
                 if now >= next_clearing and not retention.sweep(now):
+                    imported.clear(installation().data_dir, now)
+                    searchtexts.tidy()
                     next_clearing = now + CLEAR_EVERY
                 if now >= next_upkeep and not upkeep.sweep(self._clock):
                     next_upkeep = now + SWEEP_EVERY

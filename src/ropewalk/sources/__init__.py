@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ropewalk.sources import custom_api
+from ropewalk.sources import csv_file, custom_api, hubspot, posthog, stripe
 from ropewalk.sources.base import Source
 
-REGISTRY: Final[Mapping[str, Source]] = {source.slug: source for source in (custom_api.SOURCE,)}
+REGISTRY: Final[Mapping[str, Source]] = {
+    source.slug: source for source in (custom_api.SOURCE, hubspot.SOURCE, stripe.SOURCE, posthog.SOURCE)
+}
+"""What can be connected."""
+FILES: Final = csv_file.SOURCE
+"""Read like what is connected, but handed over."""
+
+
+def readable(slug: str) -> Source | None:
+    return FILES if slug == FILES.slug else REGISTRY.get(slug)

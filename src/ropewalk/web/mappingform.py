@@ -87,7 +87,11 @@ class MappingForm:
         found: Mapping[str, Any],
         rows: Iterable[Row] = (),
         required: Collection[str] = (),
+        *,
+        only_found: bool = False,
     ) -> None:
+        """`only_found`: there is nothing beside what was found, so no other path can be typed."""
+        self.only_found = only_found
         self.kind = kind
         self.required = required
         self.matching = matching
@@ -134,7 +138,7 @@ class MappingForm:
         """The other fields that were found, as fields of our own under their names."""
         for each in self.others[: MOST_ROWS - len(self.rows)]:
             name = field_name(each["path"], [row.target for row in self.rows])
-            self.rows.append(Row(each["path"], self._spelled(name)))
+            self.rows.append(Row(each["path"], self._spelled(name), each.get("transform", "")))
 
     def _spelled(self, name: str) -> str:
         """As a field of that name is spelled that is there already."""
@@ -160,7 +164,10 @@ class MappingForm:
             if each.target not in taken and each.target not in unused:
                 found.setdefault(each.target, each)
         order = [*dict.fromkeys((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))]
-        return sorted(found.values(), key=lambda each: order.index(each.target))
+        # Fields of our own, which only a source that has them suggests, come after.
+        return sorted(
+            found.values(), key=lambda each: order.index(each.target) if each.target in order else len(order)
+        )
 
     @property
     def missing(self) -> list[Missing]:
