@@ -2,7 +2,8 @@
 
 Threads stay few and keep their database connections; a request costs one only while Django works on it, however
 slowly its body came or its answer goes. Requests that ask other servers have threads of their own: they wait for
-seconds, and nobody else with them.
+seconds, and nobody else with them. So have files that are handed over: they are too large to be held here, so Django
+takes them as they come, once it knows from whom.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from ropewalk import operating, refusing
 from ropewalk.api.refusals import BODY_BYTES
-from ropewalk.core import errortable
+from ropewalk.core import errortable, limits
 from ropewalk.engine.operated import clock, installation
 from ropewalk.ingest.call import named
 from ropewalk.ingest.commit import Committer
 from ropewalk.ingest.door import Door, Surroundings
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
+from ropewalk.store.attachments import attachments
 from ropewalk.store.events.installed import events
-from ropewalk.store.uploads import uploads
 from ropewalk.tailing import Opening, Tails, is_tail
 
 Message = MutableMapping[str, Any]
@@ -48,8 +49,11 @@ log = structlog.get_logger(__name__)
 THREADS: Final = 8
 ASKING_THREADS: Final = 24
 INGEST_THREADS: Final = 4
+TAKING_THREADS: Final = 4
 WAITING: Final = 128
 BODY_SECONDS: Final = 30.0
+AROUND_A_FILE: Final = 64 * 1024
+"""What a form may have beside its file."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Root:
         self,
         django: Lane,
         asking: Lane,
+        taking: Lane,
         *,
         body_bytes: int,
         body_seconds: float = BODY_SECONDS,
@@ -77,6 +82,7 @@ class Root:
         self._ingest = ingest
         self._django = django
         self._asking = asking
+        self._taking = taking
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
         self._tails = tails or Tails()
@@ -94,14 +100,22 @@ class Root:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
 
+    def _lane_for(self, scope: Scope) -> Lane:
+        if hands_over(scope):
+            return self._taking
+        return self._asking if asks_others(scope["path"]) else self._django
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lane = self._asking if asks_others(scope["path"]) else self._django
+        lane = self._lane_for(scope)
         opening = Opening(scope) if is_tail(scope) else None
         if lane.under_way >= lane.at_once:
             await _answer(scope, send, refusing.unavailable(scope["path"], 1))
             return
         lane.under_way += 1
         try:
+            if hands_over(scope):
+                await self._take(scope, receive, send)
+                return
             try:
                 body = await asyncio.wait_for(self._read(scope, receive), self._body_seconds)
             except _Gone:
@@ -121,6 +135,30 @@ class Root:
             lane.under_way -= 1
         if opening is not None:
             await self._tails.go_on(opening, receive, _unbroken(send))
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = limits.CSV_BYTES + AROUND_A_FILE
+        size = _announced(scope)
+        if not 0 < size <= most:
+            refused = (
+                refusing.too_large(scope["path"], most)
+                if size
+                else refusing.answer(scope["path"], 411, "Say how long the file is (Content-Length).")
+            )
+            await _answer(scope, send, refused)
+            return
+        await self._taking.app(_plain(scope), self._arriving(receive), _unbroken(send))
+
+    def _arriving(self, receive: Receive) -> Receive:
+        """Raises, where Django waits for more, if nothing comes for long or the caller has hung up."""
+
+        async def arriving() -> Message:
+            message = await asyncio.wait_for(receive(), self._body_seconds)
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("the caller has hung up")
+            return message
+
+        return arriving
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """None where it is too large, which is known before the rest has come."""
@@ -152,6 +190,14 @@ def _is_known(scope: Scope) -> bool:
 def _host_is_known(host: bytes) -> bool:
     name, _ = split_domain_port(host.decode("latin-1"))
     return bool(name) and validate_host(name, settings.ALLOWED_HOSTS)
+
+
+def hands_over(scope: Scope) -> bool:
+    """Whether such a request brings a file."""
+    return scope["method"] == "POST" and scope["path"] in _TAKING_FILES
+
+
+_TAKING_FILES: Final = frozenset(("/app/accounts/import", "/v1/imports"))
 
 
 class _Gone(Exception):
@@ -237,9 +283,8 @@ def _make() -> App:
     wsgi: Any = get_wsgi_application()
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
-    root = Root(
-        _lane(wsgi, THREADS), _lane(wsgi, ASKING_THREADS), body_bytes=BODY_BYTES, ingest=Door(_surroundings())
-    )
+    lanes = (_lane(wsgi, threads) for threads in (THREADS, ASKING_THREADS, TAKING_THREADS))
+    root = Root(*lanes, body_bytes=BODY_BYTES, ingest=Door(_surroundings()))
     return behind_proxies(root, installation().trusted_proxies)
 
 
@@ -249,7 +294,7 @@ def _surroundings() -> Surroundings:
         threads=ThreadPoolExecutor(INGEST_THREADS, "ingest"),
         calls_a_minute=installation().ingest_calls_a_minute,
         committer=lambda loop: Committer(events(), loop),
-        uploads=uploads(),
+        attachments=attachments(),
         request_id=request_id,
         observe=operating.observe_ingest,
         headers=[

@@ -87,6 +87,10 @@ class Installation(BaseModel):
     smtp_url: SecretStr | None = Field(
         default=None, description="`smtp://user:password@host:port` for alerts."
     )
+    hubspot_client_id: str | None = Field(default=None, description="Of your own app at HubSpot, for OAuth.")
+    hubspot_client_secret: SecretStr | None = Field(default=None, description="Its secret.")
+    stripe_client_id: str | None = Field(default=None, description="Of your platform at Stripe, for OAuth.")
+    stripe_client_secret: SecretStr | None = Field(default=None, description="Its secret key.")
     proxy: SecretStr | None = Field(default=None, description="Proxy for all outgoing connections.")
     ca_bundle: Absolute | None = Field(
         default=None, description="Certificates to trust instead of the built-in ones."

@@ -52,6 +52,7 @@ def main() -> None:
     contact = accounts.create_contact(organization, actor, account.id, ada, clock)
     accounts.create_contact(organization, actor, account.id, {"email": PEOPLE[1], "name": PLANTED}, clock)
     _history(organization, account.id, ids, clock.now())
+    ids["import_id"] = _import(organization, actor, clock)
     ids |= _people(organization, made.owner, actor, clock)
     ids["push_connector_id"] = _pushed(organization, actor, clock)
     ids |= {
@@ -116,6 +117,20 @@ def _pushed(organization: UUID, actor: Any, clock: Any) -> UUID:
         [Refusal(organization, made.id, micros(now), external_id, [error]) for external_id, error in refused],
     )
     return made.id
+
+
+def _import(organization: UUID, actor: Any, clock: Any) -> UUID:
+    """A file as spreadsheets write it, with what people paste into them."""
+    from ropewalk.engine import imports
+
+    rows = [
+        ["Company", "Website", "Customer no.", "Plan", "Seats", "Partner", "Renewal", "Remarks about the account that nobody has read yet"],
+        *([f"Rope Works {number}", f"https://rope-{number}.example/", f"C-{number:04}", "gold" if number % 3 else "", str(number * 3), "true", "2027-03-01", PLANTED if number == 2 else "=SUM(A1:A9)"] for number in range(1, 60)),
+    ]  # fmt: skip
+    text = "".join(";".join('"' + value.replace('"', '""') + '"' for value in row) + "\r\n" for row in rows)
+    return imports.upload(
+        organization, actor, "Kundenliste Süd 2026.csv", [text.encode("cp1252")], clock
+    ).connector.id
 
 
 def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def push_event(
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, invitations, people, pushing, views
+    from ropewalk.engine import accounts, configure, imports, invitations, people, pushing, views
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.frozen import Frozen
     from ropewalk.store import fields, ledger, runs, streams
@@ -133,6 +133,8 @@ def make_world(name: str) -> World:
         organization, actor, {"name": "Gold", "list": {"field.planTier": "gold"}, "shared": True}, clock
     )
     contact = accounts.create_contact(organization, actor, account.id, {"email": "ada@acme.com"}, clock)
+    file = b"name,website\nAcme,acme.com\n"
+    handed = imports.upload(organization, actor, "customers.csv", [file], clock)
     field = next(each.field.name for each in fields.listing(organization) if each.field.name == "planTier")
     return World(
         organization,
@@ -152,6 +154,7 @@ def make_world(name: str) -> World:
             "token": token,
             "view_id": view.id,
             "key_id": key.id,
+            "import_id": handed.connector.id,
         },
     )
 

@@ -13,6 +13,7 @@ class Operation(NamedTuple):
     name: str
     scope: str
     takes_body: bool
+    """As JSON; a file is handed over as it is."""
 
     def __str__(self) -> str:
         return self.name
@@ -27,7 +28,13 @@ def schema() -> dict[str, Any]:
 
 def operations() -> list[Operation]:
     return [
-        Operation(method, path, each["operationId"], each["security"][0]["ApiKey"][0], "requestBody" in each)
+        Operation(
+            method,
+            path,
+            each["operationId"],
+            each["security"][0]["ApiKey"][0],
+            "application/json" in each.get("requestBody", {}).get("content", ()),
+        )
         for path, methods in schema()["paths"].items()
         for method, each in methods.items()
     ]

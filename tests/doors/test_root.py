@@ -66,7 +66,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 def bounded(at_once: int = 8, **more: Any) -> Root:
     lane = Lane(echo, at_once)
-    return Root(lane, lane, **{"body_bytes": 10, "body_seconds": 0.05, **more})
+    return Root(lane, lane, lane, **{"body_bytes": 10, "body_seconds": 0.05, **more})
 
 
 def part(body: bytes, more: bool = True) -> Message:
@@ -128,11 +128,75 @@ def test_more_callers_than_it_can_serve() -> None:
 
 def test_who_asks_others_keeps_nobody_else_waiting() -> None:
     """However many there are of them."""
-    root = Root(Lane(echo, 1), Lane(echo, 0), body_bytes=10)
+    root = Root(Lane(echo, 1), Lane(echo, 0), Lane(echo, 0), body_bytes=10)
 
     asked = {path: ask(root, scope(path))[0] for path in ("/v1/accounts", "/v1/accounts/1/events")}
 
     assert asked == {"/v1/accounts": 200, "/v1/accounts/1/events": 503}
+
+
+# ---- files that are handed over ----
+
+
+UPLOAD = "/v1/imports"
+
+
+def sizes(*parts: Message, **more: Any) -> tuple[int, Any]:
+    """What a door that reads a file as it comes has been given: the size of each part."""
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:
+        found, more = [], True
+        while more:
+            message = await receive()
+            found.append(len(message["body"]))
+            more = message["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(found).encode()})
+
+    full = Lane(echo, 0)
+    root = Root(full, full, Lane(reads, 1), body_bytes=10, body_seconds=0.05)
+    size = {"content_length": str(sum(len(each.get("body", b"")) for each in parts))}
+    status, _, body = ask(root, scope(UPLOAD, "POST", **{**size, **more}), *parts)
+    return status, json.loads(body)
+
+
+def test_a_file_is_handed_on_as_it_comes() -> None:
+    """However large a body may be otherwise."""
+    assert sizes(part(b"0" * 20), part(b"1" * 30), part(b"", more=False)) == (200, [20, 30, 0])
+
+
+def test_only_what_brings_a_file_may_be_as_large() -> None:
+    root = bounded()
+    refused = [
+        ask(root, scope(path, method, content_length="11"))[0]
+        for path, method in (
+            ("/v1/imports", "PUT"),
+            ("/v1/imports/1", "POST"),
+            ("/app/accounts/import/", "POST"),
+        )
+    ]
+
+    assert refused == [413, 413, 413]
+
+
+def test_a_file_beyond_its_limit_is_refused_before_it_comes() -> None:
+    from ropewalk.core.limits import CSV_BYTES
+
+    status, said = sizes(content_length=str(2 * CSV_BYTES))
+
+    assert (status, said["details"]["limit_bytes"]) == (413, CSV_BYTES + 64 * 1024)
+
+
+def test_a_file_says_how_long_it_is() -> None:
+    status, said = sizes(content_length="")
+
+    assert (status, said["error_code"]) == (411, "length_required")
+
+
+@pytest.mark.parametrize("then", [(), ({"type": "http.disconnect"},)], ids=["silent", "gone"])
+def test_a_file_that_comes_in_part_is_not_taken_for_a_whole_one(then: Any) -> None:
+    with pytest.raises(OSError):
+        sizes(part(b"0" * 20), *then, content_length="40")
 
 
 def test_every_operation_that_asks_others_is_known() -> None:

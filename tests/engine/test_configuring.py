@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ropewalk.sources import REGISTRY
 from tests.engine.world import Refused, World
 from tests.fakes import Fake, serve
 
@@ -54,7 +55,7 @@ def test_every_floor_of_a_body_is_checked_in_one_go(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"source": "excel"}, {"source": "Give one of custom_api."}),
+        ({"source": "excel"}, {"source": f"Give one of {', '.join(sorted(REGISTRY))}."}),
         ({"source": None}, {"source": "Give a text."}),
         (
             {"streams": {"orders": {}}},

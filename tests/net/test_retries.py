@@ -337,7 +337,7 @@ def test_the_budget_is_asked_before_every_request(client: Client, clock: Clock, 
     server = serve([Reply(503), Reply(302, b"", {"Location": "/end"}), Reply()])
     waits = iter([0.0, 2.0, 40.0])
 
-    with client.bind(ANYBODY, budget=lambda: next(waits)) as fetch:
+    with client.bind(ANYBODY, budget=lambda _: next(waits)) as fetch:
         fetch(Request("GET", server.url(), timeout_ms=1_000))
 
     assert (server.paths, clock.slept) == (["/", "/", "/end"], 0.375 + 42.0)
@@ -347,7 +347,7 @@ def test_a_budget_beyond_the_deadline_is_said(client: Client, clock: Clock, serv
     server = serve(Reply())
 
     with (
-        client.bind(ANYBODY, budget=lambda: 20.0, deadline=clock.at + 8) as fetch,
+        client.bind(ANYBODY, budget=lambda _: 20.0, deadline=clock.at + 8) as fetch,
         pytest.raises(RetryLater) as caught,
     ):
         fetch(Request("GET", server.url()))
@@ -368,3 +368,15 @@ def test_an_answer_without_a_body_names_its_status(
     assert caught.value.message == (
         f"{server.url('/v1')} answered {status} without a body, where records were expected; check the URL."
     )
+
+
+def test_an_answer_that_is_not_ready_is_asked_for_later(client: Client, clock: Clock, serve: Serve) -> None:
+    server = serve(Reply(body=b"[1]"))
+
+    with client.bind(ANYBODY, deadline=clock() + 1) as fetch:
+        assert fetch(Request("GET", server.url(), pause_ms=600)).body == b"[1]"
+        with pytest.raises(RetryLater) as late:
+            fetch(Request("GET", server.url(), pause_ms=600))
+
+    assert (round(clock.slept, 6), late.value.code) == (0.6, "timeout")
+    assert len(server.paths) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ropewalk.sources import REGISTRY
 from tests.doors.conftest import STREAM, World
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
@@ -36,7 +37,7 @@ def test_everybody_sees_how_connectors_stand_and_admins_what_to_do(
     assert (mine.count(">Set up<"), theirs.count(">Set up<")) == (2, 0)
     assert "Only admins and owners connect sources" in theirs
     assert re.search(r"<button[^>]* disabled[^>]*>.*Add a connector", theirs)
-    assert owner.get(f"{LIST}/gallery").content.decode().count("gallery-card") == 3
+    assert owner.get(f"{LIST}/gallery").content.decode().count("gallery-card") == len(REGISTRY) + 2
 
 
 def test_as_many_queries_for_three_connectors_as_for_one(
@@ -158,7 +159,7 @@ WRONG_FILES = [
     ("", "There is no connector in this file; give one, or a list of them."),
     ("a: [", "line 1"),
     ("- 7", "Give an object: a connector."),
-    ("source: salesforce\nname: X", "source: Give one of custom_api."),
+    ("source: salesforce\nname: X", f"source: Give one of {', '.join(sorted(REGISTRY))}."),
     ("source: custom_api\nname: X\nsettings: {auth: {type: baerer}}", "Give one of none, bearer, api_key, basic, oauth2_client_credentials."),
     ("source: custom_api\nname: X\nnmae: Y", "There is no such setting; did you mean name?"),
 ]  # fmt: skip

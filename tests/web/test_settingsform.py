@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.custom_api import SOURCE
-from ropewalk.web.settingsform import SettingsForm, drawn
+from ropewalk.web.settingsform import SettingsForm, drawn, setting_rows
 
 AUTHS: list[dict[str, Any]] = [
     {"type": "none"},
@@ -54,6 +54,9 @@ def sent(form: SettingsForm) -> QueryDict:
                 data[name] = "on"
         elif kind == "checks":
             data.setlist(name, bound.value)
+        elif kind == "rows":
+            for _, row in setting_rows(bound):
+                data.update({each.field.name: each.shown for each in row})
         elif kind == "headers":
             for place, row in enumerate(bound.value):
                 data[f"{name}.{place}.name"], data[f"{name}.{place}.value"] = row.name, row.value

@@ -22,7 +22,7 @@ _SAYS: Final = {
     408: "The body came too slowly.",
     409: "Not now, or not beside what is there already.",
     413: "The body is too large, see `details.limit_bytes`.",
-    415: "The body is of another type than JSON.",
+    415: "The body is of another type than the one that is taken here.",
     422: "The input failed validation; `details.errors` lists every problem with its path.",
     429: "The key has made its calls of this minute.",
     503: "Storage can't take it now; nothing was kept.",

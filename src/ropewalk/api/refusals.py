@@ -81,8 +81,8 @@ class NotJson(Refusal):
 
 
 class NotThisType(Refusal):
-    def __init__(self) -> None:
-        super().__init__(415, "Send JSON, with `Content-Type: application/json`.")
+    def __init__(self, message: str = "Send JSON, with `Content-Type: application/json`.") -> None:
+        super().__init__(415, message)
 
 
 class TooLarge(Refusal):

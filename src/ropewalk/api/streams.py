@@ -15,7 +15,7 @@ from ropewalk.core.checking import check
 from ropewalk.engine import configure, probe, requests, saving
 from ropewalk.engine.operated import clock
 from ropewalk.sources import REGISTRY
-from ropewalk.store import models, status, streams
+from ropewalk.store import connectors, models, status, streams
 
 router = Router(tags=["streams"])
 
@@ -36,7 +36,9 @@ StreamBody = Annotated[dict[str, Any], DocumentedBy(*_bodies())]
 
 @router.get("/connectors/{connector_id}/streams/{kind}", auth=read, response=schemas.Stream)
 def get_stream(request: Keyed, connector_id: UUID, kind: schemas.Kind) -> Any:
-    return _shown(streams.get(request.auth.organization_id, connector_id, kind))
+    organization_id = request.auth.organization_id
+    connectors.get(organization_id, connector_id)
+    return _shown(streams.get(organization_id, connector_id, kind))
 
 
 @router.put("/connectors/{connector_id}/streams/{kind}", auth=write, response=schemas.SavedStream)

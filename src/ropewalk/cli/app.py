@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from ropewalk import __version__
-from ropewalk.cli import admin, backup, contacts, data, demo, events, exits, files, people, serve, sync
+from ropewalk.cli import (
+    admin,
+    backup,
+    contacts,
+    data,
+    demo,
+    events,
+    exits,
+    files,
+    imports,
+    people,
+    serve,
+    sync,
+)
 from ropewalk.cli.opening import Called, WrongUsage
 from ropewalk.cli.output import Output
 from ropewalk.core.errors import RetryLater, RopewalkError
@@ -23,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sync, data, contacts, events, files, people, admin, backup, demo):
+for room in (serve, sync, imports, data, contacts, events, files, people, admin, backup, demo):
     app.add_typer(room.commands)
 
 

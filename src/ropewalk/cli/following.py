@@ -64,19 +64,20 @@ def dry_run(called: Called, organization_id: UUID, connector_name: str, kind: st
     connector = called.connector(organization_id, connector_name)
     _kinds(organization_id, connector, kind)
     asking = partial(ask, called, connector, kind, mode="dry_run", full=full)
-    with WorkerAtHand(called) as at_hand:
-        return _answer(called, follow(called, f"{connector.name} {kind}, dry", at_hand, asking))
+    return one(called, f"{connector.name} {kind}, dry", asking)
 
 
 def undo(called: Called, organization_id: UUID, run_id: UUID) -> int:
+    return one(
+        called,
+        f"undoing run {run_id}",
+        lambda: (requests.undo(organization_id, called.actor, run_id, called.clock), True),
+    )
+
+
+def one(called: Called, what: str, asking: Callable[[], tuple[Run, bool]]) -> int:
     with WorkerAtHand(called) as at_hand:
-        run = follow(
-            called,
-            f"undoing run {run_id}",
-            at_hand,
-            lambda: (requests.undo(organization_id, called.actor, run_id, called.clock), True),
-        )
-    return _answer(called, run)
+        return _answer(called, follow(called, what, at_hand, asking))
 
 
 def ask(

@@ -110,9 +110,20 @@ class ClientCredentials(_Settings):
     scope: Scope = Field("", title="Scope")
 
 
+class AuthorizationCode(_Settings):
+    """Access tokens that somebody has let us have at the vendor: kept, and renewed, by whoever opens the connection."""
+
+    secret: ClassVar[str | None] = None
+    type: Literal["oauth2_authorization_code"] = "oauth2_authorization_code"
+
+
 AuthSettings: TypeAlias = Annotated[
     NoAuth | Bearer | ApiKey | Basic | ClientCredentials, Field(discriminator="type")
 ]
+
+
+Proof: TypeAlias = AuthSettings | AuthorizationCode
+"""What settings of the Custom API may say, and what only a source of its own does."""
 
 
 class AuthOverride(_Settings):

@@ -13,6 +13,7 @@ CODES: Final[Mapping[int, str]] = {
     405: "method_not_allowed",
     408: "request_timeout",
     409: "conflict",
+    411: "length_required",
     413: "payload_too_large",
     415: "unsupported_media_type",
     422: "unprocessable_entity",

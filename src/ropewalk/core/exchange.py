@@ -11,7 +11,9 @@ from ropewalk.core.values import JSON
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3)."""
+    """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3).
+    `lane`: which of the source's request budgets it counts in, beside the one for all. `pause_ms`: it is sent that much
+    later, where the answer would not be ready before."""
 
     method: str
     url: str
@@ -20,6 +22,8 @@ class Request:
     body: JSON = None
     timeout_ms: int = 30_000
     credentials: bool = True
+    lane: str = ""
+    pause_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

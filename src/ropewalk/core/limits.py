@@ -54,6 +54,12 @@ KEPT_BYTES = 256 * 1024 * 1024
 # Contacts without an account (§2.4)
 WAITING_CONTACTS = 100_000
 
+# Imported files
+CSV_BYTES = 100 * 1024 * 1024
+CSV_COLUMNS = 1_000
+CSV_NAME_CHARS = 200
+CSV_DAYS = 7
+
 # Ledger and previews (§5.2, §5.5)
 LEDGER_ROWS_PER_REASON = 1_000
 LEDGER_ROWS_PER_OUTCOME = 1_000

@@ -49,7 +49,8 @@ def choose(organization_id: UUID, body: Mapping[str, Any], clock: Clock) -> Sequ
         name: Stored(value, tuple(needs.origins)) for name, value in given.items()
     }
     logs.know(given.values())
-    terms = connection.Terms(clock, asked.connector_id, clock.monotonic() + DEADLINE_SECONDS, retries=RETRIES)
+    at = (organization_id, asked.connector_id) if asked.connector_id else None
+    terms = connection.Terms(clock, at, clock.monotonic() + DEADLINE_SECONDS, retries=RETRIES)
     credentials = connection.credentials_for(needs, stored)
     with connection.bind(source, settings, credentials, terms) as fetch:
         return wanted.fetch(settings, fetch)

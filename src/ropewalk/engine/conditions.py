@@ -53,7 +53,7 @@ def can_sync(organization_id: UUID, connector: Connector, stream: Stream) -> Non
 def stream_of(organization_id: UUID, run: Run) -> tuple[Connector, Stream]:
     if run.stream_id is None:
         raise NotFound("stream")
-    connector = connectors.get(organization_id, run.connector_id)
+    connector = connectors.of_run(organization_id, run.connector_id)
     return connector, streams.get(organization_id, run.connector_id, run.kind)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Protocol, Self, cast
 from uuid import UUID
 
 from ropewalk.core import limits
@@ -18,12 +19,13 @@ from ropewalk.engine import logs
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.granting import Granted
 from ropewalk.engine.operated import installation
 from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.sources.base import HEADER, Needs, Source
-from ropewalk.store import connectors, secrets, streams
+from ropewalk.store import connectors, secrets, streams, uploads
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
 from ropewalk.store.transactions import own_connection
@@ -35,10 +37,10 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`connector_id` None: of a connector that isn't there yet. `deadline` is a time of `clock.monotonic`."""
+    """`connector`: ids of organization and connector; None: of one that isn't there yet. `deadline` is a time of `clock.monotonic`."""
 
     clock: Clock
-    connector_id: UUID | None = None
+    connector: tuple[UUID, UUID] | None = None
     deadline: float | None = None
     cancelled: Callable[[], bool] = _never
     retries: int = limits.RETRIES
@@ -76,18 +78,53 @@ def client(clock: Clock) -> Client:
     )
 
 
-def _http(credentials: Credentials, settings: Any, terms: Terms) -> Bound:
-    return client(terms.clock).bind(
+def _http(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:
+    wire, at = client(terms.clock), terms.connector
+    if at is not None and credentials.auth.type == "oauth2_authorization_code":
+        granted = Granted(source, settings, *at, terms.clock, wire.exchange, terms.cancelled)
+        credentials = replace(credentials, granted=granted)
+    return wire.bind(
         credentials,
-        budget=None if terms.connector_id is None else budget(terms.connector_id, settings, terms.clock),
+        budget=None if at is None else budget(at[1], source.budgets(settings), terms.clock),
         deadline=terms.deadline,
         cancelled=terms.cancelled,
         retries=terms.retries,
+        wait_header=source.wait_header,
     )
 
 
-CLIENTS: Final[Mapping[str, Callable[[Credentials, Any, Terms], Bound]]] = {"http": _http}
-"""By the name that a source's declaration gives: (credentials, connector settings, terms) -> what its readers receive."""
+class _File:
+    """What somebody has handed over: it has no secrets, and nothing of it is waited for."""
+
+    def __init__(self, data_dir: Path, import_id: UUID) -> None:
+        self._opened = uploads.opened(data_dir, import_id)
+        self.file: BinaryIO
+
+    def __enter__(self) -> Self:
+        self.file = self._opened.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Reading goes on for a page at the most."""
+
+
+def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:  # noqa: ARG001
+    return _File(installation().data_dir, cast(tuple[UUID, UUID], terms.connector)[1])
+
+
+CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {
+    "http": _http,
+    "file": _file,
+}
+"""By the name that a declaration gives: (source, connector settings, credentials, terms) -> what its readers receive."""
 
 
 def bind(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:
@@ -95,7 +132,7 @@ def bind(source: Source, settings: Any, credentials: Credentials, terms: Terms) 
     if command := to_install(source):
         message = f"{source.name} needs what this installation doesn't have yet: {command}"
         raise MustFix("extra_missing", message)
-    return CLIENTS[source.client](credentials, settings, terms)
+    return CLIENTS[source.client](source, settings, credentials, terms)
 
 
 def to_install(source: Source) -> str:
@@ -134,7 +171,7 @@ def open_fetch(
     """For a run: waits and retries as long as product.md §5.4 lets it."""
     stored = saved_secrets(connector.organization_id, connector.id, kind)
     credentials = credentials_for(frozen.needs(), stored)
-    terms = Terms(clock, connector.id, cancelled=stop)
+    terms = Terms(clock, (connector.organization_id, connector.id), cancelled=stop)
     with bind(frozen.source, frozen.connector, credentials, terms) as fetch:
         opened = Opened(fetch)
         opened.redactor()
@@ -160,6 +197,9 @@ def credentials_for(needs: Needs, stored: Mapping[str, Stored]) -> Credentials:
     """Each secret goes to the origins it was entered for; together they go only where all of them may."""
     named = {name: stored[name] for name in needs.names() if name in stored}
     bound = [frozenset(one.origins) for one in named.values()]
+    if needs.auth.type == "oauth2_authorization_code":
+        # What somebody has let us have is good for where its source goes, and nowhere else.
+        bound.append(needs.origins)
     credentials = Credentials(
         auth=needs.auth,
         secrets={name: one.value for name, one in named.items() if not name.startswith(HEADER)},
@@ -172,14 +212,20 @@ def credentials_for(needs: Needs, stored: Mapping[str, Stored]) -> Credentials:
     return credentials
 
 
-def budget(connector_id: UUID, settings: Any, clock: Clock) -> Callable[[], float] | None:
-    """What a connector's settings allow, over all its streams and all workers."""
-    per_minute = getattr(settings, "requests_per_minute", None)
-    if not per_minute:
+def budget(connector_id: UUID, budgets: Mapping[str, float], clock: Clock) -> Callable[[str], float] | None:
+    """Requests a minute, over all streams of a connector and all workers; a lane's come out of both its own and all's."""
+    if not budgets:
         return None
 
-    def reserve() -> float:
+    def reserve(lane: str) -> float:
+        now = clock.now().timestamp()
         with own_connection():
-            return connectors.reserve(connector_id, per_minute=per_minute, now=clock.now().timestamp())
+            return max(
+                (
+                    connectors.reserve(connector_id, per_minute=budgets[each], now=now, lane=each)
+                    for each in {"", lane} & budgets.keys()
+                ),
+                default=0.0,
+            )
 
     return reserve

@@ -19,6 +19,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import HEADER, Kind
 from ropewalk.sources.endpoint import Kept
 from ropewalk.store import audit, connectors, secrets, streams
+from ropewalk.store.grants import PREFIX as GRANTED
 from ropewalk.store.models import Connector, Stream
 from ropewalk.store.transactions import moment
 
@@ -96,7 +97,7 @@ def _described(
     if not connector.enabled:
         described["enabled"] = False
     described["settings"] = _written(source.settings.model_validate(connector.settings))
-    if stored := kept.get((connector.id, None)):
+    if stored := [name for name in kept.get((connector.id, None), []) if not name.startswith(GRANTED)]:
         described["secrets"] = {secret: outside(secret) for secret in stored}
     written = {}
     for stream in its:

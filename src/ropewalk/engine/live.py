@@ -127,7 +127,8 @@ class LiveReading:
     def _read(self) -> None:
         way = self._way
         frozen = way.frozen
-        terms = connection.Terms(way.clock, way.connector.id, self._deadline, retries=RETRIES)
+        at = (way.connector.organization_id, way.connector.id)
+        terms = connection.Terms(way.clock, at, self._deadline, retries=RETRIES)
         with connection.bind(frozen.source, frozen.connector, way.credentials, terms) as fetch:
             opened = connection.Opened(fetch)
             try:

@@ -137,7 +137,8 @@ def _tested(
 def _asking(subject: Subject, clock: Clock) -> Iterator[Any]:
     logs.know(subject.secrets())
     deadline = clock.monotonic() + DEADLINE_SECONDS
-    terms = connection.Terms(clock, subject.connector_id, deadline, retries=RETRIES)
+    at = (subject.organization_id, subject.connector_id) if subject.connector_id else None
+    terms = connection.Terms(clock, at, deadline, retries=RETRIES)
     with connection.bind(subject.source, subject.settings, subject.credentials(), terms) as fetch:
         yield fetch
         logs.know(fetch.secrets())

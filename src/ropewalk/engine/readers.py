@@ -1,4 +1,4 @@
-"""Where a run's records come from: the API, the rows that an earlier run left out, or contacts whose account has
+"""Where a run's records come from: the source, the rows that an earlier run left out, or contacts whose account has
 appeared."""
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Reader(Protocol):
 
 
 def reader(run: Run, stream_id: UUID, frozen: Frozen, clock: Clock, stop: Callable[[], bool]) -> Reader:
-    if run.trigger != "retry":
-        return FromApi(run, frozen, clock, stop)
-    return FromWaiting(run, stream_id, frozen) if run.of_run is None else FromLedger(run)
+    if run.trigger == "retry":
+        return FromWaiting(run, stream_id, frozen) if run.of_run is None else FromLedger(run)
+    return FromSource(run, frozen, clock, stop)
 
 
-class FromApi:
+class FromSource:
     keeps_place = True
 
     def __init__(self, run: Run, frozen: Frozen, clock: Clock, stop: Callable[[], bool]) -> None:
@@ -56,7 +56,7 @@ class FromApi:
     @contextmanager
     def open(self, progress: Progress) -> Iterator[Reading]:
         run, frozen = self._run, self._frozen
-        connector = connectors.get(run.organization_id, run.connector_id)
+        connector = connectors.of_run(run.organization_id, run.connector_id)
         window = Window(progress.opening.since)
         with connection.open_fetch(connector, run.kind, frozen, self._clock, stop=self._stop) as opened:
             pages = frozen.reading.read(
@@ -65,7 +65,7 @@ class FromApi:
             yield Reading(pages, opened.redactor, opened.fetch.close)
 
     def settle(self, rows: int) -> None:
-        """The API keeps no account of it."""
+        """The source keeps no account of it."""
 
 
 class FromLedger:

@@ -33,7 +33,7 @@ from ropewalk.store import (
     waiting,
     workers,
 )
-from ropewalk.store.models import Run, Stream
+from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.transactions import transaction
 
 log = structlog.get_logger(__name__)
@@ -67,11 +67,14 @@ def request_run(
     *,
     full: bool = False,
     mode: Mode = "sync",
+    imported: bool = False,
 ) -> tuple[Run, bool]:
     """A new run and True, or the one of its mode that is under way and False. A dry run is in nobody's way, and
-    nobody in its."""
+    nobody in its. `imported`: of a file, not of a connector."""
+    find = connectors.get_import if imported else connectors.get
     with transaction(organization_id):
-        run, created = _make(organization_id, actor, connector_id, kind, clock, full=full, mode=mode)
+        connector = find(organization_id, connector_id)
+        run, created = _make(connector, actor, kind, clock, full=full, mode=mode)
     if created:
         _enqueue(run, clock)
     return run, created
@@ -83,9 +86,8 @@ def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run 
     with transaction(stream.organization_id):
         if not streams.take_due(stream, next_run_at=next_run_at):
             return None
-        run, created = _make(
-            stream.organization_id, SYSTEM, stream.connector_id, stream.kind, clock, trigger="periodic"
-        )
+        connector = connectors.get(stream.organization_id, stream.connector_id)
+        run, created = _make(connector, SYSTEM, stream.kind, clock, trigger="periodic")
         if not created:
             raise Conflict("A run of this stream is under way.")
     _enqueue(run, clock)
@@ -93,9 +95,8 @@ def start_scheduled(stream: Stream, next_run_at: datetime, clock: Clock) -> Run 
 
 
 def _make(
-    organization_id: UUID,
+    connector: Connector,
     actor: Actor,
-    connector_id: UUID,
     kind: str,
     clock: Clock,
     *,
@@ -103,11 +104,11 @@ def _make(
     mode: Mode = "sync",
     trigger: str = "manual",
 ) -> tuple[Run, bool]:
-    connector = connectors.get(organization_id, connector_id)
+    organization_id = connector.organization_id
     if kind == "events":
         message = "An event stream is read live, when an account's events are looked at; it has no runs."
         raise MustFix("no_runs", message, [Problem("", message)])
-    stream = streams.get(organization_id, connector_id, kind)
+    stream = streams.get(organization_id, connector.id, kind)
     if mode == "sync":
         conditions.can_sync(organization_id, connector, stream)
         _make_way(organization_id, stream.id, clock)
@@ -297,7 +298,7 @@ def take_waiting(clock: Clock, organization_id: UUID | None = None) -> list[Run]
 def _make_taking(organization_id: UUID, stream_id: UUID, clock: Clock) -> tuple[Run, bool]:
     with transaction(organization_id):
         stream = streams.by_id(organization_id, stream_id)
-        connector = connectors.get(organization_id, stream.connector_id)
+        connector = connectors.of_run(organization_id, stream.connector_id)
         conditions.enabled(connector, stream)
         run, created = runs.create(
             organization_id,

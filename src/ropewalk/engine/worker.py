@@ -19,7 +19,8 @@ import structlog
 from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, requests, schedule, sync
 from ropewalk.engine.clock import Clock
-from ropewalk.store import retention, runs as store_runs, transactions, workers
+from ropewalk.engine.operated import installation
+from ropewalk.store import retention, runs as store_runs, transactions, uploads, workers
 
 log = structlog.get_logger(__name__)
 
@@ -127,6 +128,7 @@ class Worker:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
                 if now >= next_clearing and not retention.sweep(now):
+                    uploads.clear(installation().data_dir, now)
                     next_clearing = now + CLEAR_EVERY
             except (*transactions.UNAVAILABLE, RetryLater) as error:
                 log.warning("sweep_failed", error=str(error))

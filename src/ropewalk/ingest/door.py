@@ -27,9 +27,9 @@ from ropewalk.ingest.commit import Answer as Committed, Committer, Entry, Verdic
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.ingest.uploading import UPLOAD_BODY_BYTES, Uploaded, Uploading
 from ropewalk.store.admission import Connector, Key
+from ropewalk.store.attachments import Attachments
 from ropewalk.store.events.base import Refusal as Rejected
 from ropewalk.store.transactions import UNAVAILABLE
-from ropewalk.store.uploads import Uploads
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -91,7 +91,7 @@ class Surroundings:
     threads: Executor
     calls_a_minute: int
     committer: Callable[[asyncio.AbstractEventLoop], Committer]
-    uploads: Uploads
+    attachments: Attachments
     request_id: Callable[[str], str]
     observe: Callable[[str, int, float], None] = lambda *_: None
     headers: Headers = ()
@@ -303,7 +303,7 @@ class Door:
         return await self._in_thread(uploading.end)
 
     async def _put(self, key: Key, uploaded: Uploaded) -> None:
-        put = self._around.uploads.put
+        put = self._around.attachments.put
         try:
             await self._in_thread(lambda: put(key.organization_id, uploaded.digest, uploaded.file))
         except OSError as error:

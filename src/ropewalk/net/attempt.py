@@ -37,6 +37,7 @@ class Line:
     remaining: Callable[[], float]
     cancelled: Callable[[], bool]
     now: Callable[[], float]
+    wait_header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,14 @@ def _next(hop: _Hop, answer: Answer, credentials: Credentials, token: str | None
     return _Hop(method, target, body, trusted=False, left_behind=left)
 
 
+def _wait(answer: Answer, line: Line) -> float | None:
+    """Seconds that the answer asks for."""
+    told = retry.retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), line.now())
+    if told is None and answer.status == 429 and line.wait_header:
+        return retry.milliseconds(answer.headers.get(line.wait_header.lower()))
+    return told
+
+
 def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, redactor: Redactor) -> Reached:
     url = failures.shown(hop.target, redactor)
     if 200 <= answer.status < 300:
@@ -167,7 +176,7 @@ def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, redactor: 
         answer.status,
         url,
         failures.start(answer.body, redactor) if isinstance(answer.body, bytes) else "",
-        after=retry.retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), line.now()),
+        after=_wait(answer, line),
         retried=answer.status in retry.RETRIED_STATUSES,
         hint=hint,
     )

@@ -6,16 +6,16 @@ import logging
 import random as chance
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from ropewalk import __version__
 from ropewalk.core import limits
-from ropewalk.core.errors import Cancelled, RetryLater
+from ropewalk.core.errors import Cancelled, MustFix, RetryLater
 from ropewalk.core.exchange import Request, Response
 from ropewalk.core.redact import Redactor
-from ropewalk.net import failures, retry
+from ropewalk.net import failures, oauth, retry
 from ropewalk.net.ahead import Ahead
 from ropewalk.net.attempt import Line, Reached, attempt, target_of
 from ropewalk.net.credentials import Credentials
@@ -28,6 +28,7 @@ from ropewalk.net.transfer import Proxy, Wire
 log = logging.getLogger(__name__)
 
 _GLANCE_SECONDS = 0.5
+_WITH_TOKENS = ("oauth2_client_credentials", "oauth2_authorization_code")
 
 
 def _never() -> bool:
@@ -69,16 +70,35 @@ class Client:
         self,
         credentials: Credentials,
         *,
-        budget: Callable[[], float] | None = None,
+        budget: Callable[[str], float] | None = None,
         deadline: float | None = None,
         cancelled: Callable[[], bool] = _never,
         retries: int = limits.RETRIES,
+        wait_header: str = "",
     ) -> BoundFetch:
-        """`budget` reserves the next slot and answers the seconds until then; `deadline` is a time of `clock`.
+        """`budget` reserves the next slot of a lane and answers the seconds until then; `deadline` is a time of `clock`.
+        `wait_header`: of a 429 without Retry-After, the one that says how many milliseconds to wait.
 
-        `budget` and `cancelled` are also called from background threads.
+        `budget`, `cancelled` and the credentials' `granted` are also called from background threads.
         """
-        return BoundFetch(self, credentials, budget, deadline, cancelled, retries)
+        return BoundFetch(self, credentials, budget, deadline, cancelled, retries, wait_header)
+
+    def exchange(self, url: str, form: Mapping[str, str], seconds: float) -> dict[str, Any]:
+        """One try at a vendor's token endpoint (net.oauth). Nothing of it is kept here."""
+        until = self.clock() + seconds
+
+        def remaining() -> float:
+            return until - self.clock()
+
+        line = Line(
+            wire=self.wire,
+            addresses=lambda host, port: self.lookup.addresses(host, port, remaining(), _never),
+            reserve=lambda: None,
+            remaining=remaining,
+            cancelled=_never,
+            now=self.now,
+        )
+        return oauth.exchange(url, form, line, seconds)
 
     def close(self) -> None:
         self.wire.close()
@@ -99,10 +119,11 @@ class BoundFetch:
         self,
         client: Client,
         credentials: Credentials,
-        budget: Callable[[], float] | None,
+        budget: Callable[[str], float] | None,
         deadline: float | None,
         cancelled: Callable[[], bool],
         retries: int,
+        wait_header: str,
     ) -> None:
         self._client = client
         self._credentials = credentials
@@ -110,12 +131,16 @@ class BoundFetch:
         self._deadline = deadline
         self._asked_to_stop = cancelled
         self._retries = retries
+        self._wait_header = wait_header
+        self._granted: set[str] = set()
         self._closed = False
         self._redacts: tuple[tuple[str, ...], Redactor] | None = None
         self._ahead = Ahead(self._answer)
         self._files: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
     def __call__(self, request: Request) -> Response:
+        if request.pause_ms:
+            self._pause(request)
         future = self._ahead.take(request)
         return self._answer(request) if future is None else future.result()
 
@@ -124,7 +149,8 @@ class BoundFetch:
 
     def secrets(self) -> tuple[str, ...]:
         """Every value that must not be written down; access tokens come and go while requests are made."""
-        return (*self._credentials.values(), *self._client.tokens.values(), *self._client.proxy_secrets)
+        fetched = (*self._client.tokens.values(), *sorted(self._granted))
+        return (*self._credentials.values(), *fetched, *self._client.proxy_secrets)
 
     def close(self) -> None:
         self._closed = True
@@ -160,18 +186,30 @@ class BoundFetch:
 
     def _authenticated(self, request: Request) -> Reached:
         """One try; a refused access token is fetched anew once, which doesn't count as another."""
-        auth = self._credentials.auth
-        if auth.type != "oauth2_client_credentials" or not request.credentials:
-            return attempt(request, self._credentials, None, self._line(request), self._redactor())
+        line = self._line(request)
+        if not request.credentials or self._credentials.auth.type not in _WITH_TOKENS:
+            return attempt(request, self._credentials, None, line, self._redactor())
         self._credentials.require(target_of(request))
-        line, seconds = self._line(request), request.timeout_ms / 1_000
-        token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=None)
+        token = self._token(request, line, stale=None)
         try:
             return attempt(request, self._credentials, token, line, self._redactor())
         except TokenRefused:
             pass
-        token = self._client.tokens.get(auth, self._credentials, line, seconds, stale=token)
+        token = self._token(request, line, stale=token)
         return attempt(request, self._credentials, token, line, self._redactor())
+
+    def _token(self, request: Request, line: Line, *, stale: str | None) -> str:
+        """An access token; one that equals `stale` was refused."""
+        auth, granted = self._credentials.auth, self._credentials.granted
+        if auth.type == "oauth2_client_credentials":
+            return self._client.tokens.get(
+                auth, self._credentials, line, request.timeout_ms / 1_000, stale=stale
+            )
+        if granted is None:
+            raise MustFix("authentication_failed", "Nobody has connected this connector at its vendor yet.")
+        token = granted(stale)
+        self._granted.add(token)
+        return token
 
     def _line(self, request: Request) -> Line:
         seconds = request.timeout_ms / 1_000
@@ -182,10 +220,11 @@ class BoundFetch:
         return Line(
             wire=self._client.wire,
             addresses=addresses,
-            reserve=self._reserve,
+            reserve=lambda: self._reserve(request.lane),
             remaining=self._remaining,
             cancelled=self._cancelled,
             now=self._client.now,
+            wait_header=self._wait_header,
         )
 
     def _response(self, reached: Reached) -> Response:
@@ -202,16 +241,22 @@ class BoundFetch:
             self._redacts = (secrets, Redactor(secrets))
         return self._redacts[1]
 
-    def _reserve(self) -> None:
+    def _reserve(self, lane: str) -> None:
         if self._budget is None:
             return
-        seconds = self._budget()
+        seconds = self._budget(lane)
         if seconds > 0 and seconds >= self._remaining():
             raise RetryLater(
                 "budget_used_up",
                 f"The connector's requests-per-minute budget is used up for another {seconds:.0f} s.",
                 after=seconds,
             )
+        self._wait(seconds)
+
+    def _pause(self, request: Request) -> None:
+        seconds = request.pause_ms / 1_000
+        if seconds >= self._remaining():
+            raise failures.not_ready(failures.shown(target_of(request), self._redactor()))
         self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ropewalk.core.auth import AuthSettings
+from ropewalk.core.auth import Proof
 from ropewalk.core.errors import MustFix
 from ropewalk.core.origins import origin
 from ropewalk.net.origin import Target
@@ -22,13 +22,15 @@ _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 class Credentials:
     """`secrets` by name (`token`, `password`, `client_secret`); `headers` are the custom ones whose values are secret.
 
-    Both are sent to `origins` and nowhere else. For client credentials, the token URL's origin is one of them.
+    Both are sent to `origins` and nowhere else. For client credentials, the token URL's origin is one of them. `granted`
+    answers the access token that somebody has let us have, another one than the one it is given.
     """
 
-    auth: AuthSettings
+    auth: Proof
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     origins: frozenset[str] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    granted: Callable[[str | None], str] | None = field(default=None, repr=False)
 
     def secret(self) -> str:
         """The one that `auth` needs."""
@@ -47,7 +49,7 @@ class Credentials:
 
     def require(self, target: Target) -> None:
         """Raises `MustFix` unless the secrets, if there are any, were entered for the target's origin."""
-        if self.auth.secret is None and not self.headers:
+        if self.auth.secret is None and not self.headers and self.auth.type != "oauth2_authorization_code":
             return
         if self.auth.secret is not None:
             # One that is missing is bound to no origin either, but that is not what has to be mended.
@@ -66,7 +68,7 @@ class Credentials:
             return "Authorization", f"Bearer {self.secret()}"
         if auth.type == "basic":
             return "Authorization", f"Basic {basic(auth.username, self.secret())}"
-        if auth.type == "oauth2_client_credentials" and token is not None:
+        if auth.type in ("oauth2_client_credentials", "oauth2_authorization_code") and token is not None:
             return "Authorization", f"Bearer {token}"
         if auth.type == "api_key" and auth.place == "header":
             return auth.name, self.secret()

@@ -96,6 +96,10 @@ def empty(status: int, url: str) -> MustFix:
     )
 
 
+def not_ready(url: str) -> RetryLater:
+    return RetryLater("timeout", f"{url} was still working on its answer when the time was up.")
+
+
 def exhausted(error: RetryLater, tries: int) -> RetryLater:
     if tries == 1:
         return error

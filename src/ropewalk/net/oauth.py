@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from ropewalk.core.auth import ClientCredentials
@@ -102,23 +103,32 @@ class Tokens:
         return self._read(answer, failures.shown(target, redactor), redactor)
 
     def _read(self, answer: Answer, url: str, redactor: Redactor) -> _Token:
-        try:
-            found = json.loads(answer.body) if isinstance(answer.body, bytes) else None
-        except ValueError:
-            found = None
-        value = found.get("access_token") if isinstance(found, dict) else None
-        if not isinstance(found, dict) or not isinstance(value, str) or not value or not value.isprintable():
-            keys = f" but {', '.join(sorted(map(str, found))[:10])}" if isinstance(found, dict) else ""
-            raise MustFix(
-                "token_unusable",
-                f"The token URL {url} answered {answer.status} without an access_token{redactor.quote(keys)}; check that it is "
-                "the API's token endpoint.",
-            )
-        kind = found.get("token_type", "bearer")
-        if str(kind).lower() != "bearer":
-            raise MustFix("token_unusable", f"The token URL {url} gives tokens of another type than bearer.")
+        found = _object(answer)
+        value = _access_token(found, answer.status, url, redactor)
         self._learned([value])
         return _Token(value, self._clock() + _lifetime(found.get("expires_in")) - EARLY_SECONDS)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        found = json.loads(answer.body) if isinstance(answer.body, bytes) else None
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _access_token(found: dict[str, Any], status: int, url: str, redactor: Redactor) -> str:
+    value = found.get("access_token")
+    if not isinstance(value, str) or not value or not value.isprintable():
+        keys = f" but {', '.join(sorted(map(str, found))[:10])}" if found else ""
+        raise MustFix(
+            "token_unusable",
+            f"The token URL {url} answered {status} without an access_token{redactor.quote(keys)}; check that it is "
+            "the API's token endpoint.",
+        )
+    if str(found.get("token_type", "bearer")).lower() != "bearer":
+        raise MustFix("token_unusable", f"The token URL {url} gives tokens of another type than bearer.")
+    return value
 
 
 def _ask(
@@ -133,11 +143,23 @@ def _ask(
     form = {"grant_type": "client_credentials"}
     if auth.scope:
         form["scope"] = auth.scope
-    headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")]
+    headers = []
     if in_body:
         form |= {"client_id": auth.client_id, "client_secret": credentials.secret()}
     else:
         headers.append(("Authorization", f"Basic {basic_form(auth.client_id, credentials.secret())}"))
+    return _post(target, form, headers, line, seconds, redactor)
+
+
+def _post(
+    target: Target,
+    form: Mapping[str, str],
+    more: Sequence[tuple[str, str]],
+    line: Line,
+    seconds: float,
+    redactor: Redactor,
+) -> Answer:
+    headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded"), *more]
     addresses = line.addresses(target.spelled, target.port)
     if target.user_info:
         raise MustFix("invalid_url", f"{target.origin}: a URL holds no user name and no password.")
@@ -151,6 +173,21 @@ def _ask(
         return line.wire.send(exchange, allowed, line.cancelled)
     except Broken as error:
         raise failures.broken(error, failures.shown(target, redactor), redactor, allowed) from None
+
+
+def exchange(url: str, form: Mapping[str, str], line: Line, seconds: float) -> dict[str, Any]:
+    """What a vendor's token endpoint answers to a code or a refresh token; `access_token` is in it."""
+    secret = [
+        form[name] for name in ("client_secret", "code", "code_verifier", "refresh_token") if name in form
+    ]
+    redactor, target = Redactor(secret), parse(url)
+    answer = _post(target, form, (), line, seconds, redactor)
+    shown = failures.shown(target, redactor)
+    if not 200 <= answer.status < 300:
+        raise _refused(answer, shown, redactor, line)
+    found = _object(answer)
+    _access_token(found, answer.status, shown, redactor)
+    return found
 
 
 def _refused(answer: Answer, url: str, redactor: Redactor, line: Line) -> RopewalkError:

@@ -33,6 +33,11 @@ def retry_after(value: str | None, date: str | None, now: float) -> float | None
     return max(0.0, until - (now if sent is None else sent))
 
 
+def milliseconds(value: str | None) -> float | None:
+    """Seconds, of a header that counts in thousandths."""
+    return float(value) / 1_000 if value is not None and _SECONDS.match(value) else None
+
+
 def _timestamp(value: str) -> float | None:
     try:
         moment: datetime = parsedate_to_datetime(value)

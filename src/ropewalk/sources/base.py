@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 from pydantic import BaseModel
 
-from ropewalk.core.auth import AuthSettings, NoAuth
+from ropewalk.core.auth import NoAuth, Proof
 from ropewalk.core.exchange import Request
 from ropewalk.core.fieldtypes import FieldType
 from ropewalk.core.paging import Ending
@@ -64,7 +64,7 @@ class Needs:
     """What a stream has to be sent with, and the only `origins` it may go to: the secret of its `auth`, the secret
     `headers`, and `secrets` that the source's client takes."""
 
-    auth: AuthSettings = field(default_factory=NoAuth)
+    auth: Proof = field(default_factory=NoAuth)
     origins: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     secrets: tuple[str, ...] = ()
@@ -124,6 +124,20 @@ class Extra:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """How a vendor is asked for access tokens (authorization code). `way`: the `type` of the connector's auth by which it
+    is chosen. Whoever runs this installation brings the app: its client id and secret stand in the connector, or in
+    ROPEWALK_<SLUG>_CLIENT_ID and _SECRET. `parameters` go along when somebody is asked for their yes."""
+
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...]
+    way: str = "oauth"
+    pkce: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StreamKind:
     """One kind of data that a source gives: its settings, and how they are read.
 
@@ -156,6 +170,10 @@ class StreamKind:
         return found
 
 
+def _no_budget(_: Any) -> Mapping[str, float]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connection)."""
@@ -168,6 +186,11 @@ class Source:
     needs: Callable[[Any, Any], Needs]
     secrets: Mapping[str, Secret]
     choices: Mapping[str, Choices] = field(default_factory=dict)
+    oauth: OAuthApp | None = None
+    budgets: Callable[[Any], Mapping[str, float]] = _no_budget
+    """(connector settings) -> requests a minute, by the lane that requests name; under "" those of all."""
+    wait_header: str = ""
+    """Of a 429 without Retry-After: the header that says for how many milliseconds to wait."""
     client: str = "http"
     extra: Extra | None = None
     begins: Mapping[str, Any] = field(default_factory=dict)

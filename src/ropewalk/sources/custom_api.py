@@ -176,5 +176,6 @@ SOURCE = Source(
         "password": Secret("Password"),
         "client_secret": Secret("Client secret"),
     },
+    budgets=lambda settings: {"": settings.requests_per_minute} if settings.requests_per_minute else {},
     begins={"auth": {"type": "bearer"}},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from pydantic import (
@@ -216,6 +216,13 @@ class Endpoint(Settings):
     @abstractmethod
     def parameters(self, window: Window) -> dict[str, JSON]:
         """What requests carry beside paging's parameters."""
+
+    lane: ClassVar[str] = ""
+    """Of its requests' budget (`core.exchange.Request`)."""
+
+    @property
+    def most_pages(self) -> int | None:
+        return self.pagination.max_pages
 
     @property
     def plain(self) -> frozenset[str]:

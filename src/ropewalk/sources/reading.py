@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 from ropewalk.core import limits, links, paths
@@ -29,26 +29,33 @@ _TRUE = frozenset({"true", "yes", "y", "1"})
 _FALSE = frozenset({"false", "no", "n", "0"})
 
 
+class Asks(Protocol):
+    """Turns what the pager asks for into requests, and answers into what it wants to hear, beside their records."""
+
+    def request(self, ask: Ask) -> Request: ...
+
+    def hear(
+        self, request: Request, response: Response, number: int
+    ) -> tuple[Facts, Iterable[RawRecord]]: ...
+
+
 def read(
     endpoint: Endpoint, auth: AuthSettings, window: Window, fetch: Fetch, state: Mapping[str, Any] | None
 ) -> Iterator[Page]:
     """Pages from where `state` says to the end, the last with its ending; a state that had one gives that again."""
-    pager = Pager(
-        endpoint.pagination,
-        window.max_records,
-        endpoint.pagination.max_pages if window.max_pages is None else window.max_pages,
-        state,
-    )
-    asking = Asking(endpoint, auth, window)
+    most = endpoint.most_pages if window.max_pages is None else window.max_pages
+    pager = Pager(endpoint.pagination, window.max_records, most, state)
+    yield from walk(Asking(endpoint, auth, window), pager, fetch, state)
+
+
+def walk(asks: Asks, pager: Pager, fetch: Fetch, state: Mapping[str, Any] | None) -> Iterator[Page]:
     while (ask := pager.ask()) is not None:
-        request = asking.request(ask)
-        response = fetch(request)
-        found = _split(endpoint, response, pager.run_pages + 1)
-        take = pager.receive(asking.facts(request, response, found))
+        request = asks.request(ask)
+        facts, records = asks.hear(request, fetch(request), pager.run_pages + 1)
+        take = pager.receive(facts)
         if upcoming := pager.ahead(limits.CONCURRENT_PAGES):
-            fetch.ahead([asking.request(each) for each in upcoming])
-        records: Iterable[RawRecord] = found.records
-        if take.count < found.count:
+            fetch.ahead([asks.request(each) for each in upcoming])
+        if take.count < facts.count:
             records = _Part(records, take.skip, take.count)
         yield Page(pager.run_pages, records, take.count, pager.state(), pager.total, pager.ending)
     if state is not None and state["ending"]:
@@ -105,6 +112,7 @@ class Asking:
             body=body,
             timeout_ms=self._endpoint.timeout_ms,
             credentials=origin(url) == self._origin,
+            lane=self._endpoint.lane,
         )
 
     def _admit(self, url: str) -> None:
@@ -116,7 +124,12 @@ class Asking:
             )
             raise MustFix("next_page_elsewhere", message, [Problem("pagination.allowed_origins", message)])
 
-    def facts(self, request: Request, response: Response, found: Split) -> Facts:
+    def hear(self, request: Request, response: Response, number: int) -> tuple[Facts, Iterable[RawRecord]]:
+        endpoint = self._endpoint
+        found = split_page(response, endpoint.url, endpoint.records_path, _wanted(endpoint), number)
+        return self._facts(request, response, found), found.records
+
+    def _facts(self, request: Request, response: Response, found: Split) -> Facts:
         cursor = found.found.get("cursor", MISSING)
         asked = _with_params(request)
         return Facts(
@@ -177,13 +190,16 @@ class Asking:
         return name == self._key_param or name.lower() in _ECHOED
 
 
-def _split(endpoint: Endpoint, response: Response, number: int) -> Split:
-    where = f"Page {number}: {_shown(endpoint.url)} answered {response.status}"
+def split_page(
+    response: Response, url: str, records_path: str, wanted: Mapping[str, Path], number: int
+) -> Split:
+    """The records of a page, and what stands at the paths `wanted`; or what is wrong with it."""
+    where = f"Page {number}: {_shown(url)} answered {response.status}"
     if not 200 <= response.status < 300:
         raise _refusal(response, f"{where}. It said: “{beginning(response.body)}”")
     content_type = response.headers.get("content-type", "")
     try:
-        return split(response.body, content_type, paths.parse(endpoint.records_path), _wanted(endpoint))
+        return split(response.body, content_type, paths.parse(records_path), dict(wanted))
     except MustFix as error:
         problems = [Problem(each.path, f"{where}. {each.message}") for each in error.problems]
         raise MustFix(error.code, f"{where}. {error.message}", problems) from None

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from ropewalk.core import limits
+from ropewalk.core import csvfiles, limits
 from ropewalk.store import changes
 from ropewalk.store.database import batches
 from ropewalk.store.models import (
     Attempts,
     AuditEntry,
     Change,
+    Connector,
     Invitation,
     LedgerRow,
     Organization,
@@ -51,8 +52,16 @@ def sweep(now: datetime) -> int:
     done += _delete(AuditEntry.objects.filter(at__lt=now - timedelta(days=AUDIT_DAYS)))
     done += _delete(Attempts.objects.filter(ends__lt=now.timestamp()))
     done += _delete(ResetLink.objects.filter(expires_at__lt=now))
+    done += _delete(_never_imported(now))
     done += _delete(Invitation.objects.filter(expires_at__lt=now - timedelta(days=INVITATION_DAYS)))
     return done + _drop_changes(now - timedelta(days=CHANGE_DAYS))
+
+
+def _never_imported(now: datetime) -> QuerySet[Connector, Connector]:
+    """Files that somebody handed over, and nothing was done with."""
+    old = now - timedelta(days=limits.CSV_DAYS)
+    found = Connector.objects.filter(source=csvfiles.SLUG, created_at__lt=old)
+    return found.exclude(Exists(Run.objects.filter(connector_id=OuterRef("pk"))))
 
 
 def _past() -> Q:

@@ -96,6 +96,13 @@ def open_run(organization_id: UUID, stream_id: UUID, mode: str | None = None) ->
     return (found.filter(mode=mode) if mode else found).order_by("id").first()
 
 
+def last_of(organization_id: UUID, connector_ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """The newest run of each connector that has one."""
+    mine = Run.objects.filter(organization_id=organization_id, connector_id__in=connector_ids)
+    place = Window(RowNumber(), partition_by=F("connector_id"), order_by=F("id").desc())
+    return {run.connector_id: run for run in mine.annotate(place=place).filter(place=1)}
+
+
 def listing(
     organization_id: UUID,
     *,

@@ -20,6 +20,7 @@ from ropewalk.store.models import Account, StreamRecord
 from ropewalk.store.pages import Listing, bad_cursor, bounded, read_cursor, write_cursor
 
 DEFAULT_SORT = "-created_at"
+ALWAYS_THERE = ("created_at", "updated_at")
 _BATCH = 1_000
 
 
@@ -43,10 +44,15 @@ class Wanted:
 
     def order(self) -> list[Any]:
         if self.by == "created_at":
-            return ["-id" if self.down else "id"]
+            return self.in_order()
         if self.down:
             return [F("sort_key").desc(nulls_last=True), "-id"]
         return [F("sort_key").asc(nulls_last=True), "id"]
+
+    def in_order(self) -> list[str]:
+        """Among accounts that have the value, or none of which has: as indexes have them."""
+        names = ["id"] if self.by == "created_at" else ["sort_key", "id"]
+        return [f"-{name}" if self.down else name for name in names]
 
 
 def accounts(
@@ -64,10 +70,10 @@ def accounts(
     size = bounded(limit)
     wanted = Wanted(q, sort, tuple(where), gone_at_source, deleted)
     found, types = _selected(organization_id, wanted)
+    after: Place | None = None
     if cursor is not None:
-        of_number = types.get(wanted.by) == "number"
-        found = found.filter(_after(read_cursor(cursor), sort, wanted.down, of_number=of_number))
-    return _page(found, wanted, size)
+        after = _place(read_cursor(cursor), sort, of_number=types.get(wanted.by) == "number")
+    return _page(found, wanted, size, after)
 
 
 def every(organization_id: UUID, wanted: Wanted) -> Iterator[list[Account]]:
@@ -154,7 +160,11 @@ def _searched(text: str) -> Q:
     )
 
 
-def _after(place: Any, sort: str, down: bool, *, of_number: bool) -> Q:
+Place = tuple[Any, UUID]
+"""The sort key and the id of the last account of the page before."""
+
+
+def _place(place: Any, sort: str, *, of_number: bool) -> Place:
     try:
         of_sort, value, last = place
         last = UUID(last)
@@ -168,11 +178,7 @@ def _after(place: Any, sort: str, down: bool, *, of_number: bool) -> Q:
             value = _number(value) if of_number else _text(value)
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise bad_cursor() from None
-    side = "lt" if down else "gt"
-    further = Q(**{f"id__{side}": last})
-    if value is None:
-        return Q(sort_key=None) & further
-    return Q(**{f"sort_key__{side}": value}) | (Q(sort_key=value) & further) | Q(sort_key=None)
+    return value, last
 
 
 def _number(value: Any) -> float:
@@ -187,9 +193,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _page(found: QuerySet[Account, Account], wanted: Wanted, size: int) -> Listing[Account]:
+def _page(
+    found: QuerySet[Account, Account], wanted: Wanted, size: int, after: Place | None
+) -> Listing[Account]:
     # First the ids alone: sorting a million accounts must not carry their fields along.
-    keys = list(found.order_by(*wanted.order()).values_list("id", "sort_key")[: size + 1])  # type: ignore[misc]
+    keys = _keys(found, wanted, size + 1, after)
     rows = Account.objects.in_bulk([account_id for account_id, _ in keys[:size]])
     items = [rows[account_id] for account_id, _ in keys[:size] if account_id in rows]
     if len(keys) <= size:
@@ -200,3 +208,23 @@ def _page(found: QuerySet[Account, Account], wanted: Wanted, size: int) -> Listi
     elif isinstance(value, UUID):
         value = str(value)
     return Listing(items, write_cursor([wanted.sort, value, str(last)]))
+
+
+def _keys(
+    found: QuerySet[Account, Account], wanted: Wanted, most: int, after: Place | None
+) -> list[tuple[UUID, Any]]:
+    """Accounts with the value, and those without it, each asked for in an order that an index can have."""
+    side = "lt" if wanted.down else "gt"
+    value, last = after or (None, None)
+    filled, empty = found.filter(sort_key__isnull=False), found.filter(sort_key=None)  # type: ignore[misc]
+    if after is not None:
+        # The first condition says nothing more than the second, but where to begin.
+        begins = {f"sort_key__{side}e": value}
+        further = Q(**{f"sort_key__{side}": value}) | Q(**{f"id__{side}": last})
+        filled = filled.filter(further, **begins) if value is not None else filled.none()
+        empty = empty.filter(**{f"id__{side}": last}) if value is None else empty
+    keys: list[tuple[UUID, Any]] = []
+    for part in (filled, empty):
+        if len(keys) < most and (part is filled or wanted.by not in ALWAYS_THERE):
+            keys += part.order_by(*wanted.in_order()).values_list("id", "sort_key")[: most - len(keys)]  # type: ignore[misc]
+    return keys

@@ -76,7 +76,7 @@ def put(
     """`reset`: the next run is a full one that heeds nothing of before. `values` are other columns to set."""
     _check(values)
     with transaction(organization_id):
-        connectors.get(organization_id, connector_id)
+        connectors.of_run(organization_id, connector_id)
         found = _mine(organization_id).filter(connector_id=connector_id, kind=kind).first()
         if found is None:
             found = Stream(

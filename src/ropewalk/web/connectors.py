@@ -18,7 +18,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
 from ropewalk.store import connectors, pushing, status, streams
 from ropewalk.store.models import Connector
-from ropewalk.web import pages, sample, standings
+from ropewalk.web import authorizing, pages, sample, standings
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import Field
 from ropewalk.web.settingsform import SettingsForm, drawn
@@ -136,6 +136,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             "parts": form.parts("name", *named, "secrets"),
             "folded": form.parts(*named, folded=True),
             "tested": tested,
+            "authorizing": authorizing.standing(source, connector),
             "curl": sample.curl(tested),
             "first_kind": found.streams[0][0].kind if found.streams else "",
         },

@@ -33,12 +33,14 @@ Kind = Literal[
     "switch",
     "date",
     "headers",
+    "rows",
 ]
 Empty = Literal["null", "left out", "text"]
 
 _ON: Final = ("checkbox", "switch")
 _NEVER_SHOWN: Final = ("password", "secret", "secret_lines")
 MOST_HEADERS: Final = 40
+MOST_ROWS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Field:
     """Says whether there are further settings; it is none itself."""
     folded: bool = False
     """Stands under “Advanced settings”."""
+    columns: Sequence[Field] = ()
+    """Of `rows`: what stands in each."""
 
     @property
     def place(self) -> str:
@@ -239,6 +243,8 @@ def _value(asked: Field, sent: QueryDict) -> Any:
         return sent.getlist(asked.name)
     if asked.kind == "headers":
         return headers(asked.name, sent)
+    if asked.kind == "rows":
+        return _rows(asked, sent)
     text = sent.get(asked.name, "")
     if asked.kind in _NEVER_SHOWN:
         return text or None
@@ -251,6 +257,20 @@ def _value(asked: Field, sent: QueryDict) -> Any:
         case "json":
             return _json(text) if text else None
     return text or None
+
+
+def _rows(asked: Field, sent: QueryDict) -> list[dict[str, Any]]:
+    """Of each row what was entered; one where nothing was that stands in it by itself is none."""
+    found = []
+    for place in range(MOST_ROWS):
+        row = {}
+        for column in asked.columns:
+            value = _value(dataclasses.replace(column, name=f"{asked.name}.{place}.{column.name}"), sent)
+            if value not in (None, False):
+                row[column.name] = value
+        if any(value != column.default for column in asked.columns if (value := row.get(column.name))):
+            found.append(row)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,5 +36,6 @@ PATHS: Final = {
     "sort-down": "M12 5v14M6 13l6 6 6-6",
     "sort-up": "M12 19V5M6 11l6-6 6 6",
     "switch": "M8 4L4 8l4 4M4 8h16M16 12l4 4-4 4M20 16H4",
+    "upload": "M12 15V4M7 8.500l5-5 5 5M4 20h16",
     "x": "M6 6l12 12M18 6L6 18",
 }  # fmt: skip

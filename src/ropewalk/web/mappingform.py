@@ -87,7 +87,11 @@ class MappingForm:
         found: Mapping[str, Any],
         rows: Iterable[Row] = (),
         required: Collection[str] = (),
+        *,
+        only_found: bool = False,
     ) -> None:
+        """`only_found`: there is nothing beside what was found, so no other path can be typed."""
+        self.only_found = only_found
         self.kind = kind
         self.required = required
         self.matching = matching
@@ -160,7 +164,10 @@ class MappingForm:
             if each.target not in taken and each.target not in unused:
                 found.setdefault(each.target, each)
         order = [*dict.fromkeys((*BUILT_IN, *INGEST_ONLY, *CONTACT_TARGETS, *EVENT_TARGETS))]
-        return sorted(found.values(), key=lambda each: order.index(each.target))
+        # Fields of our own, which only a source that has them suggests, come after.
+        return sorted(
+            found.values(), key=lambda each: order.index(each.target) if each.target in order else len(order)
+        )
 
     @property
     def missing(self) -> list[Missing]:

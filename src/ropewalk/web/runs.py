@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from django.urls import reverse
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.engine import conditions, report
@@ -140,7 +141,15 @@ def about(run: Run) -> dict[str, Any]:
         "title": runtexts.title(run),
         "connector": named.get(run.connector_id, ""),
         "has_stream": not gone,
+        "is_import": runtexts.is_import(run),
+        "settings_path": _settings_path(run),
     }
+
+
+def _settings_path(run: Run) -> str:
+    if runtexts.is_import(run):
+        return f"{reverse('import', kwargs={'import_id': run.connector_id})}?kind={run.kind}"
+    return reverse("stream", kwargs={"connector_id": run.connector_id, "kind": run.kind})
 
 
 def _facts(run: Run, now: datetime) -> Sequence[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ropewalk.core import csvfiles
 from ropewalk.store.models import Run
 
 _VERDICTS: Final = {
@@ -65,7 +66,11 @@ def title(run: Run) -> str:
         return f"{kind} undo"
     if run.trigger == "retry":
         return f"{kind} retry" if run.of_run else f"{kind} that waited"
-    return f"{kind} sync"
+    return f"{kind} {'import' if is_import(run) else 'sync'}"
+
+
+def is_import(run: Run) -> bool:
+    return bool(run.settings.get("source") == csvfiles.SLUG)
 
 
 def badge(run: Run) -> tuple[str, str]:

@@ -4,7 +4,7 @@ and what it may be. A setting that is new in a class is on the page without anot
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -19,6 +19,7 @@ from ropewalk.web.forms import Bound, Choice, Field, Form, HeaderRow, put
 
 _SWITCH: Final = ":given"
 _BLANK_HEADERS: Final = 2
+_BLANK_ROWS: Final = 2
 _ELSEWHERE: Final = frozenset(("mapping", "plain_headers"))
 """Drawn by somebody else: mappings have a page's part of their own, plain headers stand among the headers."""
 
@@ -105,6 +106,24 @@ def wrong_in(parts: Iterable[Bound | Group]) -> bool:
     )
 
 
+def setting_rows(bound: Bound) -> list[tuple[int, list[Bound]]]:
+    """Each with its inputs, and room for more."""
+    blank: list[dict[str, Any]] = [{}] * _BLANK_ROWS
+    return [
+        (
+            place,
+            [
+                Bound(
+                    replace(column, name=f"{bound.field.name}.{place}.{column.name}"),
+                    row.get(column.name, column.default),
+                )
+                for column in bound.field.columns
+            ],
+        )
+        for place, row in enumerate([*(bound.value or []), *blank])
+    ]
+
+
 def header_rows(bound: Bound) -> list[tuple[int, HeaderRow]]:
     """With room for more."""
     return list(enumerate([*(bound.value or []), *[HeaderRow()] * _BLANK_HEADERS]))
@@ -170,7 +189,8 @@ class _Drawing:
     def setting(self, name: str, info: FieldInfo, at: str, when: tuple[str, str] | None) -> Iterator[Field]:
         path = at + (info.alias or name)
         kind, nullable = _bare(info.annotation)
-        asked = _Asked(path, name, info, when, nullable, name in self.folded)
+        folded = name in self.folded or bool(_said_of(info).get("folded"))
+        asked = _Asked(path, name, info, when, nullable, folded)
         members = _members(kind)
         if members:
             yield from self.union(asked, members)
@@ -184,8 +204,21 @@ class _Drawing:
             yield switch
             yield from self.model(kind, f"{path}.", (switch.name, "on"))
         else:
-            offered = self.offered.get(choices_of(info))
-            yield _plain(asked, kind) if offered is None else _chosen_from(asked, kind, offered)
+            yield self.plain(asked, kind)
+
+    def plain(self, asked: _Asked, kind: Any) -> Field:
+        if (offered := self.offered.get(choices_of(asked.info))) is not None:
+            return _chosen_from(asked, kind, offered)
+        if (row := row_of(kind)) is not None:
+            columns = [
+                self.plain(
+                    _Asked(name, name, info, None, _bare(info.annotation)[1], folded=False),
+                    _bare(info.annotation)[0],
+                )
+                for name, info in row.model_fields.items()
+            ]
+            return asked.field("rows", columns=columns)
+        return _plain(asked, kind)
 
     def union(self, asked: _Asked, members: Mapping[str, type[BaseModel]]) -> Iterator[Field]:
         """A choice, and for each of what can be chosen its own settings."""
@@ -268,13 +301,40 @@ def _asked_for(model: type[BaseModel]) -> Iterator[str]:
             yield from _secrets_of(member)
 
 
+def _said_of(info: FieldInfo) -> Mapping[str, Any]:
+    """What a setting says of its input: `choices`, `free`, `folded`, `input`."""
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+
+
 def choices_of(info: FieldInfo) -> str:
-    extra = info.json_schema_extra
-    return str(extra.get("choices", "")) if isinstance(extra, dict) else ""
+    return str(_said_of(info).get("choices", ""))
+
+
+def row_of(kind: Any) -> type[BaseModel] | None:
+    """Of a list whose items are settings of their own, without further ones below: their class."""
+    arguments = get_args(kind)
+    inner = _bare(arguments[0])[0] if get_origin(kind) is list and arguments else None
+    if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        return None
+    parts = [_bare(info.annotation)[0] for info in inner.model_fields.values()]
+    flat = all(each in (str, int, float, bool) or get_origin(each) is Literal for each in parts)
+    return inner if flat else None
+
+
+def choices_named(model: type[BaseModel]) -> Iterator[str]:
+    """What the settings of a class are chosen from, those of its rows included."""
+    for info in model.model_fields.values():
+        if name := choices_of(info):
+            yield name
+        if (row := row_of(_bare(info.annotation)[0])) is not None:
+            yield from choices_named(row)
 
 
 def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
+    """`free`: what is offered may be written over."""
     choices = [Choice(each.value, each.label or each.value, group=each.group) for each in offered]
+    if _said_of(asked.info).get("free"):
+        return asked.field("text", choices=choices)
     if get_origin(kind) is list or kind is list:
         return asked.field("checks", choices=choices)
     if asked.nullable or not asked.info.is_required():
@@ -283,9 +343,7 @@ def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
 
 
 def _plain(asked: _Asked, kind: Any) -> Field:
-    if isinstance(asked.info.json_schema_extra, dict) and (
-        drawn_as := asked.info.json_schema_extra.get("input")
-    ):
+    if drawn_as := _said_of(asked.info).get("input"):
         return asked.field(drawn_as)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is bool:
@@ -301,6 +359,8 @@ def _plain(asked: _Asked, kind: Any) -> Field:
         return asked.field("headers")
     if origin is list or kind is list:
         inner, _ = _bare(arguments[0]) if arguments else (str, False)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return asked.field("json")
         if get_origin(inner) is Literal:
             return asked.field(
                 "checks",

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
-from pydantic.fields import FieldInfo
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.core.mapping import BUILT_IN
@@ -21,7 +20,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
-from ropewalk.web import pages, sample, settingsform
+from ropewalk.web import authorizing, pages, sample, settingsform
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.streamform import StreamForm
@@ -127,6 +126,8 @@ class _SetUp:
                 self._test()
             case "choose":
                 self._choose(about)
+            case "authorize" if self.connector is None and self.source.oauth is not None:
+                return self._authorize(self.source.oauth.way)
             case "take":
                 self._take([about])
             case "use":
@@ -209,6 +210,22 @@ class _SetUp:
         self.found["choices"] = {**(self.found.get("choices") or {}), name: told}
         self.form = self._form()
         self.form.read(self.request.POST)
+
+    def _authorize(self, way: str) -> HttpResponseBase:
+        """Keeps the connector, whose stream is set up once its vendor has let us in."""
+        self.form["settings.auth.type"].value = way
+        secrets = self._body().pop("secrets", {})
+        body = {**self.about_connector, "source": self.source.slug, "secrets": secrets}
+        try:
+            made = configure.create_connector(self.organization_id, self.request.access.actor, body, clock())
+        except (MustFix, Conflict) as error:
+            self._refuse(error)
+            return self._page()
+        if getattr(self.request, "htmx", False):
+            path = reverse("authorize", kwargs={"connector_id": made.id})
+            return pages.to_path(self.request, f"{path}?kind={self.kind}")
+        # A form may not lead to another site: there it is one more click.
+        return pages.to(self.request, "stream", connector_id=made.id, kind=self.kind)
 
     def _goes_without_saying(self, name: str, part: Mapping[str, Any]) -> bool:
         """What a sample was read with; and a single page, where nothing leads on."""
@@ -306,6 +323,7 @@ class _SetUp:
             "source": self.source,
             "kind": self.kind,
             "kinds": self._kinds(),
+            "finds_out": self.reading.first_request is not None,
             "connector": self.connector,
             "stream": self.stream,
             "elsewhere": self._elsewhere(),
@@ -317,6 +335,7 @@ class _SetUp:
             "is_tested": is_tested,
             "may_map": is_tested or self.stream is not None,
             "choices": self._choices(),
+            "authorizing": authorizing.standing(self.source, self.connector),
             "to_install": to_install(self.source),
             "warnings": self.status.warnings if self.status else [],
             "steps": self._steps(is_tested),
@@ -327,12 +346,9 @@ class _SetUp:
 
     def _choices(self) -> list[tuple[str, str]]:
         """What this stream's settings are chosen from."""
-        wanted = {settingsform.choices_of(info) for info in self._settings_asked()}
-        return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
-
-    def _settings_asked(self) -> list[FieldInfo]:
         models = [self.reading.settings, *([self.source.settings] if self.connector is None else [])]
-        return [info for model in models for info in model.model_fields.values()]
+        wanted = {name for model in models for name in settingsform.choices_named(model)}
+        return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
 
     def _kinds(self) -> list[tuple[str, str, str]]:
         def href(kind: str) -> str:

@@ -78,11 +78,12 @@ class StreamForm(SettingsForm):
 
     @property
     def connect(self) -> list[Bound | Group]:
-        of_connector = (f"settings.{name}" for name in self._source.settings.model_fields)
-        return [
-            *self.parts(*self._first, *of_connector, "secrets"),
-            *self.parts("name"),
-        ]
+        of_connector = (*(f"settings.{name}" for name in self._source.settings.model_fields), "secrets")
+        # A source is let in first; an endpoint is what it is all about.
+        first = (
+            (of_connector, self._first) if self._kind.first_request is None else (self._first, of_connector)
+        )
+        return self.parts(*first[0], *first[1], "name")
 
     @property
     def advanced(self) -> list[Bound | Group]:

@@ -132,6 +132,11 @@ def header_rows(bound: Any) -> Any:
 
 
 @register.filter
+def setting_rows(bound: Any) -> Any:
+    return settingsform.setting_rows(bound)
+
+
+@register.filter
 def sources_for(mapping: Any, row: Any) -> Any:
     return mapping.source_choices(row)
 

@@ -49,6 +49,7 @@ from ropewalk.api.schemas.connectors import (
     stream,
 )
 from ropewalk.api.schemas.events import Timeline, timeline
+from ropewalk.api.schemas.imports import Import, Sample, SyncedKind, imported
 from ropewalk.api.schemas.people import (
     ApiKey,
     AuditEntry,
@@ -112,6 +113,7 @@ __all__ = [
     "Erased",
     "Failure",
     "GoneAtSource",
+    "Import",
     "Invitation",
     "IsSet",
     "Issue",
@@ -136,6 +138,7 @@ __all__ = [
     "ResetLink",
     "Role",
     "Run",
+    "Sample",
     "SavedStream",
     "Schedule",
     "ScopeName",
@@ -145,6 +148,7 @@ __all__ = [
     "Stream",
     "StreamState",
     "Suggestion",
+    "SyncedKind",
     "Test",
     "TestError",
     "Time",
@@ -158,6 +162,7 @@ __all__ = [
     "connector",
     "contact",
     "field",
+    "imported",
     "invitation",
     "ledger_row",
     "listed_connector",

@@ -12,8 +12,9 @@ from ropewalk.api.schemas.base import IsSet, Kind, Shape, Time, left_out
 from ropewalk.api.schemas.runs import Run, run
 from ropewalk.engine import connection
 from ropewalk.sources import base as sources
-from ropewalk.sources.base import Source
+from ropewalk.sources.base import HEADER, Source
 from ropewalk.store import models
+from ropewalk.store.grants import PREFIX as GRANTED
 from ropewalk.store.status import StreamStatus
 
 
@@ -138,8 +139,8 @@ def stream(row: models.Stream, status: StreamStatus) -> Stream:
 
 
 def _secrets(names: Sequence[str]) -> dict[str, IsSet]:
-    # Values of headers are shown among the headers.
-    return {name: IsSet() for name in names if not name.startswith("header:")}
+    # Values of headers are shown among the headers; what was granted is no secret that anybody enters.
+    return {name: IsSet() for name in names if not name.startswith((HEADER, GRANTED))}
 
 
 def connector(

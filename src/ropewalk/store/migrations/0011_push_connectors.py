@@ -5,7 +5,7 @@ import ropewalk.store.ids
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ropewalk", "0009_who_moved_to_another_account")]
+    dependencies = [("ropewalk", "0010_sort_accounts_by_name")]
 
     operations = [
         migrations.AddField("organization", "keep_events_days", models.PositiveIntegerField(null=True)),

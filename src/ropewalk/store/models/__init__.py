@@ -12,6 +12,7 @@ from ropewalk.store.models.audit import AuditEntry
 from ropewalk.store.models.connectors import (
     Budget,
     Connector,
+    Grant,
     Secret,
     Stream,
     StreamRecord,
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "Connector",
     "Contact",
+    "Grant",
     "Invitation",
     "LedgerRow",
     "MatchLink",

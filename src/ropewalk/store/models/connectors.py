@@ -106,10 +106,30 @@ class Secret(models.Model):
 
 
 class Budget(models.Model):
-    """When the next request of a connector may start, in seconds since 1970."""
+    """When the next request of a connector may start, in seconds since 1970. `lane`: of requests that have a budget of
+    their own; empty: of all."""
+
+    id = models.BigAutoField(primary_key=True)
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, db_index=False)
+    lane = models.CharField(max_length=32, default="", blank=True)
+    next_at = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connector", "lane"], name="one_budget_a_lane")]
+
+
+class Grant(models.Model):
+    """What somebody has let a connector do at its vendor. Its tokens are secrets. `version` counts the tokens that it has
+    had; whoever renews them holds `renewed_until`, and meanwhile nobody else does."""
 
     connector = models.OneToOneField(Connector, primary_key=True, on_delete=models.CASCADE)
-    next_at = models.FloatField(default=0.0)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, db_index=False, db_constraint=False
+    )
+    expires_at = models.DateTimeField(null=True)
+    renewed_until = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+    granted_at = models.DateTimeField()
 
 
 class StreamRecord(models.Model):

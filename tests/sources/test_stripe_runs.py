@@ -1,0 +1,133 @@
+"""Stripe's customers as accounts: through the API, the engine and the net, over real HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import Serving
+from tests.engine.world import Refused, World, brief, complete, failed
+from tests.fakes.stripe import KEY, Stripe, customer, item, subscription
+from tests.web.conftest import Browser
+from tests.web.sent import Sent
+
+MAPPING = [
+    {"from": "id", "to": "externalCustomerId"},
+    {"from": "__derived.email_domain", "to": "companyDomain"},
+    {"from": "name", "to": "companyName"},
+    {"from": "__derived.mrr_amount", "to": "mrr"},
+    {"from": "__derived.subscription_status", "to": "subscriptionStatus"},
+]
+
+
+def connect(world: World, url: str, key: str = KEY, **stream: Any) -> str:
+    body = {
+        "source": "stripe",
+        "name": "Stripe",
+        "settings": {"api_url": url},
+        "secrets": {"token": key},
+        "streams": {"accounts": {"matching": "domain_and_external_id", "mapping": MAPPING, **stream}},
+    }
+    return str(world.post("connectors", body)["connector_id"])
+
+
+@pytest.mark.django_db
+def test_more_than_ten_thousand_end_complete_and_cost_little_again(world: World, serving: Serving) -> None:
+    stripe = Stripe([customer(number) for number in range(1, 10_051)])
+    connector = connect(world, serving(stripe))
+
+    first = world.sync(connector)
+    again = world.sync(connector)
+    stripe.customers.pop()
+    stripe.customers[0]["name"] = "Renamed"
+    third = world.sync(connector)
+
+    assert brief(first) == complete(created=10_050)
+    assert brief(again) == complete(unchanged=10_050)
+    assert brief(third) == complete(updated=1, unchanged=10_048)
+    assert first["pages"] == 101
+    # Always from the first to the last: Stripe can't be asked what has changed.
+    assert len(stripe.seen) == 303
+    gone = world.every("accounts", gone_at_source="true")
+    assert [each["externalCustomerId"] for each in gone] == ["cus_10050"]
+
+
+@pytest.mark.django_db
+def test_who_is_left_out_is_counted_and_not_processed(world: World, serving: Serving) -> None:
+    stripe = Stripe(
+        [
+            customer(1, subscriptions=[subscription(1, 1, item(4_900, 3))]),
+            customer(2, metadata={"plan": "pro"}),
+            customer(3, subscriptions=[subscription(3, 1)], delinquent=True),
+        ]
+    )
+    filters = {"has_active_subscription": "yes", "delinquent": "no"}
+    connector = connect(world, serving(stripe), filters=filters)
+
+    dry = world.dry_run(connector)
+    run = world.sync(connector)
+
+    assert brief(dry) == brief(run) == complete(created=1)
+    assert dry["filtered"] == run["filtered"] == {"has_active_subscription": 1, "delinquent": 1}
+    assert run["counts"]["processed"] == 1
+    assert world.rows(run) == []
+    assert world.accounts() == [
+        {
+            "companyName": "Company 1",
+            "companyDomain": "company-1.example",
+            "externalCustomerId": "cus_00001",
+            "mrr": 147.0,
+            "subscriptionStatus": "active",
+        }
+    ]
+
+
+@pytest.mark.django_db
+def test_a_busy_stripe_is_asked_again_and_a_wrong_key_is_not(world: World, serving: Serving) -> None:
+    stripe = Stripe([customer(1)], busy=3)
+    url = serving(stripe)
+    connector = connect(world, url)
+
+    run = world.sync(connector)
+    world.reconfigure(connector, secrets={"token": "rk_test_of_nobody"})
+    refused = world.sync(connector)
+
+    assert brief(run) == complete(created=1)
+    assert len(stripe.seen) == 5
+    assert brief(refused) == failed("authentication_failed")
+    assert "rk_test_of_nobody" not in str(refused)
+
+
+@pytest.mark.django_db
+def test_the_key_goes_where_it_was_entered_for(world: World, serving: Serving) -> None:
+    connector = connect(world, serving(Stripe([customer(1)])))
+    elsewhere, url = serving.recorder()
+
+    with pytest.raises(Refused) as refused:
+        world.reconfigure(connector, settings={"api_url": url})
+
+    assert [path for path, _ in refused.value.problems] == ["secrets.token"]
+    assert elsewhere.seen == []
+
+
+@pytest.mark.django_db
+def test_the_guided_set_up_from_the_gallery_to_synced_accounts(world: World, serving: Serving) -> None:
+    stripe = Stripe([customer(1, subscriptions=[subscription(1, 1)], metadata={"plan": "pro"}), customer(2)])
+    url = serving(stripe)
+    browser = Browser("olga@acme.example")
+    assert "source=stripe" in browser.get("/app/settings/connectors/gallery").content.decode()
+
+    page = Sent(browser, "/app/settings/connectors/new?source=stripe")
+    said = {"settings__api_url": url, "secrets__token": KEY}
+    page.do("test", **said)
+    assert "The test passed" in page.html
+    assert "__derived.mrr_amount" in page.html
+    page.do("use:all", **said, matching="domain_and_external_id")
+    page.do("save", **said)
+    [connector] = world.every("connectors")
+    run = world.sync(connector["connector_id"])
+
+    assert page.status == 302
+    assert brief(run)["created"] == 2
+    assert [each["companyDomain"] for each in world.listed()] == ["company-2.example", "company-1.example"]
