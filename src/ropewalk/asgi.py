@@ -34,8 +34,8 @@ from ropewalk.ingest.call import named
 from ropewalk.ingest.commit import Committer
 from ropewalk.ingest.door import Door, Surroundings
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
-from ropewalk.store.attachments import attachments
 from ropewalk.store.events.installed import events
+from ropewalk.store.uploads import uploads
 from ropewalk.tailing import Opening, Tails, is_tail
 
 Message = MutableMapping[str, Any]
@@ -48,8 +48,8 @@ log = structlog.get_logger(__name__)
 
 THREADS: Final = 8
 ASKING_THREADS: Final = 24
-INGEST_THREADS: Final = 4
 TAKING_THREADS: Final = 4
+INGEST_THREADS: Final = 4
 WAITING: Final = 128
 BODY_SECONDS: Final = 30.0
 AROUND_A_FILE: Final = 64 * 1024
@@ -181,6 +181,14 @@ def asks_others(path: str) -> bool:
     return path.endswith(("/events", "/test")) and not path.startswith("/v1/events")
 
 
+def hands_over(scope: Scope) -> bool:
+    """Whether such a request brings a file."""
+    return scope["method"] == "POST" and scope["path"] in _TAKING_FILES
+
+
+_TAKING_FILES: Final = frozenset(("/app/accounts/import", "/v1/imports"))
+
+
 def _is_known(scope: Scope) -> bool:
     """Whether it is for a host name of ours; the edge of Django answers where it isn't."""
     return _host_is_known(next((value for name, value in scope["headers"] if name == b"host"), b""))
@@ -190,14 +198,6 @@ def _is_known(scope: Scope) -> bool:
 def _host_is_known(host: bytes) -> bool:
     name, _ = split_domain_port(host.decode("latin-1"))
     return bool(name) and validate_host(name, settings.ALLOWED_HOSTS)
-
-
-def hands_over(scope: Scope) -> bool:
-    """Whether such a request brings a file."""
-    return scope["method"] == "POST" and scope["path"] in _TAKING_FILES
-
-
-_TAKING_FILES: Final = frozenset(("/app/accounts/import", "/v1/imports"))
 
 
 class _Gone(Exception):
@@ -294,7 +294,7 @@ def _surroundings() -> Surroundings:
         threads=ThreadPoolExecutor(INGEST_THREADS, "ingest"),
         calls_a_minute=installation().ingest_calls_a_minute,
         committer=lambda loop: Committer(events(), loop),
-        attachments=attachments(),
+        uploads=uploads(),
         request_id=request_id,
         observe=operating.ingest.observe,
         headers=[(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")],

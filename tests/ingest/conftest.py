@@ -146,12 +146,12 @@ class Made:
         from ropewalk.engine.clock import SystemClock
         from ropewalk.ingest.commit import Committer
         from ropewalk.ingest.door import Door, Surroundings
-        from ropewalk.store.attachments import FolderAttachments
         from ropewalk.store.events.installed import events
+        from ropewalk.store.uploads import FolderUploads
 
         around: dict[str, Any] = {
             "clock": SystemClock(), "threads": self.threads, "calls_a_minute": 1_000_000,
-            "committer": lambda loop: Committer(events(), loop), "attachments": FolderAttachments(self.folder),
+            "committer": lambda loop: Committer(events(), loop), "uploads": FolderUploads(self.folder),
             "request_id": lambda given: given or "made",
         }  # fmt: skip
         made = Door(Surroundings(**{**around, **more}))

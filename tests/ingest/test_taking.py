@@ -220,7 +220,7 @@ FORM = "multipart/form-data; boundary=B"
 
 class TestUploads:
     def test_a_file_and_what_is_said_of_it(self, made: Made, push: Caller) -> None:
-        from ropewalk.store.attachments import FolderAttachments
+        from ropewalk.store.uploads import FolderUploads
 
         parts = [
             ("kind", b"issue"),
@@ -240,7 +240,7 @@ class TestUploads:
             "file": {"name": "a.pdf", "content_type": "application/pdf", "bytes": 4, "sha256": digest},
         }  # fmt: skip
         assert (stored.upload, stored.metadata) == (digest, {"a": "b"})
-        assert b"".join(FolderAttachments(made.folder).read(made.organization, digest)) == b"%PDF"
+        assert b"".join(FolderUploads(made.folder).read(made.organization, digest)) == b"%PDF"
 
     def test_a_page_is_named_by_its_file(self, push: Caller) -> None:
         assert push("/typed/upload", form(name="Übersicht.pdf"), content_type=FORM).status == 202

@@ -28,9 +28,9 @@ from ropewalk.ingest.deadlines import Deadlines
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.ingest.uploading import UPLOAD_BODY_BYTES, Uploaded, Uploading
 from ropewalk.store.admission import Connector, Key
-from ropewalk.store.attachments import Attachments
 from ropewalk.store.events.base import Refusal as Rejected
 from ropewalk.store.transactions import UNAVAILABLE
+from ropewalk.store.uploads import Uploads
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -92,7 +92,7 @@ class Surroundings:
     threads: Executor
     calls_a_minute: int
     committer: Callable[[asyncio.AbstractEventLoop], Committer]
-    attachments: Attachments
+    uploads: Uploads
     request_id: Callable[[str], str]
     observe: Callable[[str, int, float], None] = lambda *_: None
     headers: Headers = ()
@@ -299,7 +299,7 @@ class Door:
         return await self._in_thread(uploading.end)
 
     async def _put(self, key: Key, uploaded: Uploaded) -> None:
-        put = self._around.attachments.put
+        put = self._around.uploads.put
         try:
             await self._in_thread(lambda: put(key.organization_id, uploaded.digest, uploaded.file))
         except OSError as error:
