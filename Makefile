@@ -41,6 +41,15 @@ setup: .venv/.ready-dev
 	@tools/setup requirements-dev.lock
 	@touch $@ .venv/.ready
 
+# GPL: it is started as a process of its own, and is no dependency of ours.
+.PHONY: localstripe
+localstripe: .venv-localstripe/.ready
+.venv-localstripe/.ready: tests/fakes/localstripe/requirements.txt
+	@$(PYTHON) -m venv .venv-localstripe
+	@.venv-localstripe/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+test: .venv-localstripe/.ready
+
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
 	@status=0; \
@@ -108,4 +117,4 @@ lock:
 	$(compile) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-localstripe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -96,6 +96,18 @@ class Shell:
     def __call__(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         return self.loaded.run(arguments, self.folder, self._environ(), given)
 
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """On the same installation."""
+        environ = self._environ() | {"DJANGO_SETTINGS_MODULE": "ropewalk.settings"}
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def json(self, *arguments: str) -> Any:
         return json.loads(self("--json", *arguments).stdout)
 
