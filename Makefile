@@ -22,7 +22,8 @@ help:
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
 	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
-	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
+	@echo 'make kills    kill -9 at 100 moments of long runs, and 100 of a server that is pushed to, half of them on each'
+	@echo '              database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
 	@echo 'make screenshots  every page, wide and narrow, light and dark, into screenshots/ (needs Chromium)'
 	@echo 'make format   puts the style right'
@@ -40,6 +41,15 @@ setup: .venv/.ready-dev
 .venv/.ready-dev: pyproject.toml requirements-dev.lock tools/setup
 	@tools/setup requirements-dev.lock
 	@touch $@ .venv/.ready
+
+# GPL: it is started as a process of its own, and is no dependency of ours.
+.PHONY: localstripe
+localstripe: .venv-localstripe/.ready
+.venv-localstripe/.ready: tests/fakes/localstripe/requirements.txt
+	@$(PYTHON) -m venv .venv-localstripe
+	@.venv-localstripe/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+test: .venv-localstripe/.ready
 
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
@@ -76,6 +86,8 @@ kills: .venv/.ready-dev
 	$$pytest tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
 	$$pytest --db postgres tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
 	$$pytest --db postgres tests/e2e/leases_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest tests/e2e/pushed_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/pushed_at_length.py $(ARGS) & pids="$$pids $$!"; \
 	for pid in $$pids; do wait $$pid || status=$$?; done; \
 	exit $$status
 
@@ -108,4 +120,4 @@ lock:
 	$(compile) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-localstripe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,10 +13,10 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Refused as NotAllowed
-from ropewalk.engine import batches, imports, people, requests
+from ropewalk.engine import accounts, batches, imports, people, requests
 from ropewalk.engine.operated import installation
 from ropewalk.sources import REGISTRY
-from ropewalk.store import retention, uploads
+from ropewalk.store import imported, retention
 from ropewalk.store.models import Connector
 from tests.engine.world import Flags, Refused, World, brief, complete, failed
 
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_a_file_is_said_and_nothing_is_kept(desk: Desk) -> No
         ("line 2, value 3", said.format(2)),
         ("line 4, value 3", said.format(4)),
     ]
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
     assert desk.world.every("imports") == []
 
 
@@ -264,7 +264,7 @@ def test_a_file_that_is_too_large_is_refused_as_it_comes(desk: Desk, monkeypatch
         desk.hand("a,b\n" + "1,2\n" * 250)
 
     assert refused.value.problems[0][0] == "file"
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
 
 
 def test_only_a_file_is_taken(desk: Desk) -> None:
@@ -337,7 +337,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
 def test_names_are_told_apart(desk: Desk) -> None:
     names = [desk.hand(CUSTOMERS, name)["name"] for name in ("a.csv", "A.csv", "a.csv", "", "x\n/..")]
 
-    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "file.csv", ".."]
+    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "upload.csv", ".."]
     assert [each["name"] for each in desk.world.every("imports")] == names[::-1]
 
 
@@ -346,11 +346,11 @@ def test_a_file_is_kept_for_a_week(desk: Desk) -> None:
     run = desk.run(one)
     desk.world.clock.advance(days=7, seconds=-1)
     now = desk.world.clock.now()
-    assert (uploads.clear(installation().data_dir, now), retention.sweep(now)) == (0, 0)
+    assert (imported.clear(installation().data_dir, now), retention.sweep(now)) == (0, 0)
 
     now += timedelta(seconds=2)
 
-    assert (uploads.clear(installation().data_dir, now), retention.sweep(now)) == (2, 1)
+    assert (imported.clear(installation().data_dir, now), retention.sweep(now)) == (2, 1)
     assert [(each["import_id"], each["is_kept"]) for each in desk.world.every("imports")] == [
         (one["import_id"], False)
     ]
@@ -364,7 +364,7 @@ def test_a_file_is_kept_for_a_week(desk: Desk) -> None:
 def test_a_run_whose_file_is_gone_fails_and_says_so(desk: Desk) -> None:
     one = desk.hand(CUSTOMERS)
     run = desk.start(one)
-    uploads.erase(installation().data_dir, UUID(one["import_id"]))
+    imported.erase(installation().data_dir, UUID(one["import_id"]))
 
     assert brief(desk.world.carry_out(run)) == failed("file_gone")
 
@@ -377,7 +377,7 @@ def test_deleting_an_import_leaves_what_it_brought(desk: Desk) -> None:
 
     assert desk.world.accounts() == [ADA, BO, CEM]
     assert desk.world.every("imports") == []
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
     assert brief(desk.world.undo(run)) == complete(updated=3)
 
 
@@ -386,7 +386,18 @@ def test_the_verbs_ask_for_a_rank_themselves(desk: Desk) -> None:
     made = people.add_user(world.org, world.owner, "mo@acme.example", "member", world.clock)
     member = Actor("user", str(made.member.user_id), "mo@acme.example")
     one = UUID(desk.hand(CUSTOMERS)["import_id"])
+    account = UUID(world.post("accounts", {"companyName": "Acme"})["account_id"])
+    contact = UUID(
+        world.post("contacts", {"account_id": str(account), "email": "a@acme.example"})["contact_id"]
+    )
     for verb in (
+        lambda: accounts.create_account(world.org, member, {"companyName": "B"}, world.clock),
+        lambda: accounts.edit_account(world.org, member, account, {"companyName": "B"}, world.clock),
+        lambda: accounts.delete_account(world.org, member, account, world.clock),
+        lambda: accounts.restore_account(world.org, member, account, world.clock),
+        lambda: accounts.create_contact(world.org, member, account, {"email": "b@acme.example"}, world.clock),
+        lambda: accounts.edit_contact(world.org, member, contact, {"name": "B"}, world.clock),
+        lambda: accounts.delete_contact(world.org, member, contact, world.clock),
         lambda: imports.upload(world.org, member, "a.csv", [b"a"], world.clock),
         lambda: imports.read_again(world.org, member, one, {}, world.clock),
         lambda: imports.start(world.org, member, one, {}, world.clock),

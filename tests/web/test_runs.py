@@ -355,7 +355,7 @@ def test_as_many_queries_for_three_runs_as_for_one(
 
     change(world, **ENDED)
     paths = {
-        f"/app/settings/connectors/{world.ids['connector_id']}/": 13,
+        f"/app/settings/connectors/{world.ids['connector_id']}/": 12,
         f"/app/settings/connectors/runs/{world.ids['run_id']}/": 16,
         "/app/settings/connectors/runs/": 5,
     }

@@ -35,7 +35,9 @@ def connect(request: Signed) -> HttpResponseBase:
     source = REGISTRY.get(request.GET.get("source", next(iter(REGISTRY))))
     if source is None:
         raise NotFound("source")
-    return _SetUp(request, source, _kind(source, request.GET.get("kind", "accounts"))).answer()
+    return _SetUp(
+        request, source, _kind(source, request.GET.get("kind") or next(iter(source.kinds)))
+    ).answer()
 
 
 @open_to("admin", "GET", "POST")
@@ -72,8 +74,8 @@ class _SetUp:
         self.resets = self.withheld = False
         self.focus = ""
         self.mapping = self._mapping()
-        if self.stream is not None:
-            self.mapping.rows = MappingForm.saved(self.stream.settings.get("mapping", ()))
+        mapped = self.reading.mapping if self.stream is None else self.stream.settings.get("mapping", ())
+        self.mapping.rows = MappingForm.saved(mapped)
 
     def _there(self) -> tuple[Stream | None, status.StreamStatus | None]:
         if self.connector is None:
