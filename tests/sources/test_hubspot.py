@@ -122,7 +122,8 @@ def test_25_000_have_changed_and_12_000_of_them_at_one_instant(world: World, hub
     # Two that were moved had been read, and were read again.
     assert run["counts"]["processed"] == 25_002
     assert all("after" not in each for each in hub.searches)
-    assert len(hub.searches) < 1.1 * 25_000 / 200
+    # 125 are the least there can be.
+    assert len(hub.searches) <= 130
 
 
 class Moving:
