@@ -22,7 +22,8 @@ help:
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
 	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
-	@echo 'make kills    kill -9 at 100 moments of long runs, half of them on each database (KILLS=50 SEED=1)'
+	@echo 'make kills    kill -9 at 100 moments of long runs, and 100 of a server that is pushed to, half of them on each'
+	@echo '              database (KILLS=50 SEED=1)'
 	@echo 'make lint     style, types, and which room may import which'
 	@echo 'make screenshots  every page, wide and narrow, light and dark, into screenshots/ (needs Chromium)'
 	@echo 'make format   puts the style right'
@@ -85,6 +86,8 @@ kills: .venv/.ready-dev
 	$$pytest tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
 	$$pytest --db postgres tests/e2e/at_length.py $(ARGS) & pids="$$pids $$!"; \
 	$$pytest --db postgres tests/e2e/leases_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest tests/e2e/pushed_at_length.py $(ARGS) & pids="$$pids $$!"; \
+	$$pytest --db postgres tests/e2e/pushed_at_length.py $(ARGS) & pids="$$pids $$!"; \
 	for pid in $$pids; do wait $$pid || status=$$?; done; \
 	exit $$status
 

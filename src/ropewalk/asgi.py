@@ -296,11 +296,8 @@ def _surroundings() -> Surroundings:
         committer=lambda loop: Committer(events(), loop),
         uploads=uploads(),
         request_id=request_id,
-        observe=operating.observe_ingest,
-        headers=[
-            *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
-            (b"cache-control", b"no-store"),
-        ],
+        observe=operating.ingest.observe,
+        headers=[(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")],
     )
 
 

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any, Final
-from uuid import uuid4
 
 import structlog
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -20,6 +19,7 @@ from django_htmx.middleware import HtmxMiddleware
 from ropewalk import operating, refusing
 from ropewalk.core import errortable
 from ropewalk.core.errors import RopewalkError
+from ropewalk.store.ids import new_name
 from ropewalk.store.transactions import UNAVAILABLE
 from ropewalk.web import refusals
 
@@ -48,7 +48,7 @@ _TRANSPORT: Final = "max-age=31536000"
 
 def request_id(given: str) -> str:
     """A caller's own id joins its log and ours, if it can't do harm there."""
-    return given if _GOOD_ID.fullmatch(given) else uuid4().hex
+    return given if given and _GOOD_ID.fullmatch(given) else new_name().replace("-", "")
 
 
 class Edge:

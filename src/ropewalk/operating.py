@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from functools import cache
+from itertools import accumulate
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from ropewalk import __version__
@@ -40,17 +46,37 @@ def observe(request: HttpRequest, status: int, seconds: float) -> None:
     _durations.labels(method, route).observe(seconds)
 
 
-def observe_ingest(call: str, status: int, seconds: float) -> None:
-    """Thousands a second: what is counted is looked up once."""
-    count, duration = _ingest(call, status)
-    count.inc()
-    duration.observe(seconds)
+class _Ingest(Collector):
+    """Calls of the ingest door by this process: thousands a second, so that counting one is an addition."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, int], int] = {}
+        self._durations = [0] * (len(_SECONDS) + 1)
+        self._seconds = 0.0
+
+    def observe(self, call: str, status: int, seconds: float) -> None:
+        self._answers[call, status] = self._answers.get((call, status), 0) + 1
+        self._durations[bisect_left(_SECONDS, seconds)] += 1
+        self._seconds += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        answers = CounterMetricFamily(
+            "ropewalk_ingest_requests",
+            "Answers of the ingest door by this process.",
+            labels=("call", "status"),
+        )
+        for (call, status), count in sorted(self._answers.items()):
+            answers.add_metric((f"ingest{call}", str(status)), count)
+        yield answers
+        bounds = [*map(str, _SECONDS), "+Inf"]
+        buckets = [*zip(bounds, map(float, accumulate(self._durations)), strict=True)]
+        yield HistogramMetricFamily(
+            "ropewalk_ingest_request_seconds", "How long they took.", buckets=buckets, sum_value=self._seconds
+        )
 
 
-@cache
-def _ingest(call: str, status: int) -> tuple[Counter, Histogram]:
-    route = f"/v1/custom-connectors/<connector_id>/ingest{call}"
-    return _requests.labels("POST", route, str(status)), _durations.labels("POST", route)
+ingest = _Ingest()
+http.register(ingest)
 
 
 def healthz(_: HttpRequest) -> HttpResponse:

@@ -149,6 +149,16 @@ class Installation:
         with closing(sqlite3.connect(self.data / "ropewalk.sqlite", timeout=30)) as file, file:
             return file.execute(statement).fetchall()
 
+    def events(self, query: str) -> list[tuple[Any, ...]]:
+        """What the event store says."""
+        if url := self.environ.get("ROPEWALK_DATABASE_URL"):
+            with psycopg.connect(
+                url, autocommit=True, options="-c search_path=ropewalk_events"
+            ) as connection:
+                return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        with closing(sqlite3.connect(self.data / "events.sqlite", timeout=30)) as file, file:
+            return file.execute(query).fetchall()
+
     def half_a_minute_passes(self) -> None:
         """For every heartbeat there is: that of a worker which is gone is then too old to count."""
         if "ROPEWALK_DATABASE_URL" in self.environ:

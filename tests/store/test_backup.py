@@ -54,6 +54,28 @@ def fresh(tmp_path: Path) -> Place:
     return Place(tmp_path / "fresh")
 
 
+def test_pushed_events_and_their_files_are_in_it(used: Place, fresh: Place, tmp_path: Path) -> None:
+    events, file = "events.sqlite", Path("uploads", "0a", "cb", "cb94")
+    with closing(sqlite3.connect(used.record.with_name(events))) as opened:
+        opened.execute("CREATE TABLE ropewalk_secret (ciphertext BLOB)")
+        opened.execute("INSERT INTO ropewalk_secret VALUES (x'01')")
+        opened.commit()
+    there = used.record.parent / file
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"%PDF")
+    there.with_name(".cb95.7").write_bytes(b"a draft")
+    back_up(used.record, used.jobs, tmp_path / "copy")
+    fresh.key_file.write_bytes(used.key_file.read_bytes())
+    fresh.restore(tmp_path / "copy")
+
+    assert rows(fresh.record.with_name(events)) == [(b"\x01",)]
+    restored = [each for each in (fresh.record.parent / "uploads").rglob("*") if each.is_file()]
+    assert [(each.relative_to(fresh.record.parent), each.read_bytes()) for each in restored] == [
+        (file, b"%PDF")
+    ]
+    assert stat.S_IMODE(restored[0].stat().st_mode) == 0o600
+
+
 def test_what_is_committed_is_in_it_and_nobody_waits(used: Place, fresh: Place, tmp_path: Path) -> None:
     copy = tmp_path / "copies" / "monday"
     with closing(sqlite3.connect(used.record, timeout=0)) as writer:

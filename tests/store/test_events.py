@@ -340,6 +340,11 @@ class TestWhatGoes:
         assert store.erase_account(whose[0], ["id:1"]).uploads == ("three", "two")
         assert not store.has_upload(whose[0], "two")
 
+        gone: list[str] = []
+        push(store, whose, draft("d", upload="two"))
+        store.discard(whose[0], ["three", "two"], lambda organization, digests: gone.extend(digests))
+        assert gone == ["three"]
+
     def test_reading_anew_in_portions(self, store: EventStore, whose: tuple[UUID, UUID]) -> None:
         from ropewalk.core.items import Reading
         from ropewalk.core.times import micros

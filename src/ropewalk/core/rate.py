@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     times: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """`reset` is the number of seconds until a new stretch begins; `taken` counts what was refused, too."""
 
     limit: int

@@ -28,7 +28,7 @@ def of_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clo
         removed = events().erase_account(organization_id, keys, exact_id=exact)
         if not removed.events:
             break
-        uploads().delete(organization_id, removed.uploads)
+        events().discard(organization_id, removed.uploads, uploads().delete)
         erased += removed.events
     return erased
 
@@ -39,7 +39,7 @@ def one(organization_id: UUID, actor: Actor, source: str, external_id: str, cloc
         raise NotFound("event")
     _note(organization_id, actor, external_id[:64], clock, {"source": source, "external_id": external_id})
     removed = events().erase_event(organization_id, connector.id, external_id)
-    uploads().delete(organization_id, removed.uploads)
+    events().discard(organization_id, removed.uploads, uploads().delete)
     return removed.events
 
 

@@ -35,7 +35,7 @@ def _expire(clock: Clock) -> bool:
         before = clock.now() - timedelta(days=organization.keep_events_days or 0)
         removed = events().expire(organization.id, before)
         if removed.events:
-            uploads().delete(organization.id, removed.uploads)
+            events().discard(organization.id, removed.uploads, uploads().delete)
             return True
     return False
 

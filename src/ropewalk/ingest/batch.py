@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from uuid_utils import uuid7
 
 from ropewalk.core import items, limits
 from ropewalk.core.errors import Problem
@@ -17,6 +16,7 @@ from ropewalk.ingest import refusals
 from ropewalk.ingest.call import Call
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.net import encoding
+from ropewalk.store.ids import new_name
 
 _CORRUPT: Final = "The body isn't what its Content-Encoding says, or it was cut off."
 _encode = msgspec.json.Encoder().encode
@@ -33,10 +33,6 @@ class Prepared:
     @property
     def count(self) -> int:
         return len(self.drafts) + len(self.wrong)
-
-
-def new_id() -> str:
-    return str(uuid7())
 
 
 def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
@@ -60,7 +56,7 @@ def checked(
 ) -> Prepared:
     prepared = Prepared([], size=sum(map(len, raws)))
     take = prepared.drafts.append
-    for place, found in enumerate(items.drafts(raws, form, terms, arrived, new_id, upload)):
+    for place, found in enumerate(items.drafts(raws, form, terms, arrived, new_name, upload)):
         if isinstance(found, Draft):
             take(found)
         else:

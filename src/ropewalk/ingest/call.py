@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -28,6 +29,22 @@ def named(path: str) -> re.Match[str] | None:
     return _PATH.fullmatch(path) if path.startswith(PREFIX) else None
 
 
+@lru_cache(10_000)
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+@lru_cache(1_000)
+def _types(content_type: bytes) -> tuple[str, str]:
+    """The media type, and the charset if one is named."""
+    text = content_type.decode("latin-1")
+    charset = re.search(r'charset\s*=\s*"?([^\s";]+)', text, re.IGNORECASE)
+    return text.partition(";")[0].strip().lower(), charset[1].lower() if charset else ""
+
+
 @dataclass(slots=True)
 class Call:
     connector: str
@@ -47,10 +64,7 @@ class Call:
 
     @property
     def connector_id(self) -> UUID | None:
-        try:
-            return UUID(self.connector) if len(self.connector) == 36 else None
-        except ValueError:
-            return None
+        return _uuid(self.connector)
 
     @property
     def key(self) -> str:
@@ -69,11 +83,7 @@ class Call:
 
     @property
     def media_type(self) -> str:
-        return self._content_type.partition(";")[0].strip().lower()
-
-    @property
-    def _content_type(self) -> str:
-        return self.headers.get(b"content-type", b"").decode("latin-1")
+        return _types(self.headers.get(b"content-type", b""))[0]
 
     @property
     def is_lines(self) -> bool:
@@ -100,8 +110,8 @@ class Call:
             also = ", `text/plain`" if self.form == "text" else ""
             message = f"Send JSON, with `Content-Type: application/json`{also} or `application/x-ndjson`."
             raise Refusal(415, message)
-        charset = re.search(r'charset\s*=\s*"?([^\s";]+)', self._content_type, re.IGNORECASE)
-        if charset and charset[1].lower() not in _UTF8:
+        _, charset = _types(self.headers.get(b"content-type", b""))
+        if charset and charset not in _UTF8:
             raise Refusal(415, "Send UTF-8.")
         if self.encoding not in _ENCODINGS:
             raise Refusal(415, "Send the body as it is, or with `Content-Encoding: gzip` or `zstd`.")

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import structlog
 
-from ropewalk.core import errortable, limits, times
+from ropewalk.core import limits, times
 from ropewalk.core.items import Terms, not_accepted
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
@@ -24,6 +24,7 @@ from ropewalk.ingest.batch import Prepared
 from ropewalk.ingest.call import Call
 from ropewalk.ingest.callers import Callers
 from ropewalk.ingest.commit import Answer as Committed, Committer, Entry, Verdict
+from ropewalk.ingest.deadlines import Deadlines
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.ingest.uploading import UPLOAD_BODY_BYTES, Uploaded, Uploading
 from ropewalk.store.admission import Connector, Key
@@ -106,6 +107,7 @@ class Door:
         self._committer: Committer | None = None
         self._headers = [(b"content-type", b"application/json"), *around.headers]
         self._held = 0
+        self._deadlines = Deadlines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: re.Match[str]) -> None:
         began = self._around.clock.monotonic()
@@ -245,18 +247,15 @@ class Door:
         self._hold(body, call.announced_bytes)
         last: bytes
         pieces = bytearray()
-        try:
-            async with asyncio.timeout(self._around.body_seconds):
-                while True:
-                    last, more = await body.piece()
-                    if not more:
-                        break
-                    pieces += last
-                    if len(pieces) > limit:
-                        raise refusals.too_large(limit)
-                    self._hold(body, len(pieces))
-        except TimeoutError:
-            raise Refusal(408, errortable.TOO_SLOW) from None
+        with self._deadlines.of(self._around.body_seconds):
+            while True:
+                last, more = await body.piece()
+                if not more:
+                    break
+                pieces += last
+                if len(pieces) > limit:
+                    raise refusals.too_large(limit)
+                self._hold(body, len(pieces))
         if len(pieces) + len(last) > limit:
             raise refusals.too_large(limit)
         return bytes(pieces) + last if pieces else last
@@ -289,17 +288,14 @@ class Door:
             raise refusals.too_large(limits.UPLOAD_BYTES)
         uploading = body.uploading = Uploading(call.headers.get(b"content-type", b"").decode("latin-1"))
         total, more = 0, True
-        try:
-            async with asyncio.timeout(self._around.upload_seconds):
-                while more:
-                    piece, more = await body.piece()
-                    total += len(piece)
-                    if total > UPLOAD_BODY_BYTES:
-                        raise refusals.too_large(limits.UPLOAD_BYTES)
-                    if piece:
-                        await self._in_thread(partial(uploading.feed, piece))
-        except TimeoutError:
-            raise Refusal(408, errortable.TOO_SLOW) from None
+        with self._deadlines.of(self._around.upload_seconds):
+            while more:
+                piece, more = await body.piece()
+                total += len(piece)
+                if total > UPLOAD_BODY_BYTES:
+                    raise refusals.too_large(limits.UPLOAD_BYTES)
+                if piece:
+                    await self._in_thread(partial(uploading.feed, piece))
         return await self._in_thread(uploading.end)
 
     async def _put(self, key: Key, uploaded: Uploaded) -> None:

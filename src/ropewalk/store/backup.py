@@ -9,17 +9,20 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from cryptography.fernet import InvalidToken
 
 from ropewalk.core.errors import Conflict, MustFix
-from ropewalk.store import keyring
+from ropewalk.store import keyring, uploads
 from ropewalk.store.disk import sync
+from ropewalk.store.events import sqlite
 
 RECORD = "ropewalk.sqlite"
 JOBS = "jobs.sqlite"
+EVENTS = sqlite.FILE
+UPLOADS = uploads.FOLDER
 
 
 def back_up(record: Path, jobs: Path, folder: Path) -> int:
@@ -31,24 +34,28 @@ def back_up(record: Path, jobs: Path, folder: Path) -> int:
     draft.mkdir(mode=0o700)
     try:
         # The jobs first: a run that has no job yet gets one, but a job without its run would have nothing to do.
-        for source, name in ((jobs, JOBS), (record, RECORD)):
+        # Events before their files: whoever has a file in the copy's events has had it for longer.
+        for source, name in ((jobs, JOBS), (record, RECORD), (jobs.with_name(EVENTS), EVENTS)):
             if source.exists():
                 _copy(source, draft / name)
+        _copy_folder(jobs.with_name(UPLOADS), draft / UPLOADS)
         sync(draft)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     sync(folder.parent)
-    return sum(each.stat().st_size for each in folder.iterdir())
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
 
 
 def restore(folder: Path, record: Path, jobs: Path, given_keys: Sequence[str], key_file: Path) -> None:
     """Only where there is no data yet, only what is whole, and only beside the key that opens its credentials."""
-    if there := [str(each) for each in (record, jobs) if each.exists()]:
+    events, files = jobs.with_name(EVENTS), jobs.with_name(UPLOADS)
+    if there := [str(each) for each in (record, jobs, events, files) if each.exists()]:
         raise Conflict(f"There is data already: {', '.join(there)}. Move it away, or choose another --data.")
     _require_whole(folder)
     _require_key(folder / RECORD, given_keys, key_file)
-    for source, target in ((folder / JOBS, jobs), (folder / RECORD, record)):
+    _copy_folder(folder / UPLOADS, files)
+    for source, target in ((folder / EVENTS, events), (folder / JOBS, jobs), (folder / RECORD, record)):
         if source.exists():
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = target.with_name(f".{target.name}.{os.getpid()}")
@@ -70,6 +77,18 @@ def _copy(source: Path, target: Path) -> None:
     sync(target)
 
 
+def _copy_folder(source: Path, target: Path) -> None:
+    for file in sorted(source.rglob("*")):
+        # A draft of one that is just coming begins with a dot.
+        if file.is_file() and not file.name.startswith("."):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copyfile(file, copy)
+                copy.chmod(0o600)
+                sync(copy)
+
+
 def _opened(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
 
@@ -79,7 +98,7 @@ def _require_whole(folder: Path) -> None:
         raise MustFix(
             "no_backup", f"There is no {RECORD} in {folder}. Name a folder that `ropewalk backup` made."
         )
-    for name in (RECORD, JOBS):
+    for name in (RECORD, JOBS, EVENTS):
         if (folder / name).exists() and not _is_whole(folder / name):
             raise MustFix("backup_damaged", f"{folder / name} is damaged. Take another backup.")
 

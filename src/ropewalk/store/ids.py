@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from uuid_utils import uuid7 as _uuid7
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def new_name() -> str:
+    """The same as a text, at a tenth of the time."""
+    return str(_uuid7())
 
 
 def made_at(key: UUID) -> int:

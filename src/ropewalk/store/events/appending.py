@@ -251,6 +251,8 @@ class _Appending:
 
 
 def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
+    if len(drafts) == 1:
+        return drafts
     latest = {each.external_id: each for each in drafts}
     return drafts if len(latest) == len(drafts) else latest.values()
 

@@ -192,6 +192,12 @@ class EventStore(Protocol):
     def expire(self, organization_id: UUID, before: datetime, limit: int = 500) -> Removed:
         """At most `limit` events whose time is before that: again until it answers 0."""
 
+    def discard(
+        self, organization_id: UUID, uploads: Sequence[str], delete: Callable[[UUID, Sequence[str]], None]
+    ) -> None:
+        """Has files deleted that nobody has come to need meanwhile. Nothing is taken in until they are: whoever brings
+        one of them again sees that it is gone."""
+
     def rekey(
         self,
         organization_id: UUID,

@@ -93,6 +93,13 @@ class Removable(Readable, Appendable):
             self.add_keys([key for _, row in changed for key in _keys(organization_id, row)])
         return rows[-1].seq if len(rows) == limit else None
 
+    def discard(
+        self, organization_id: UUID, uploads: Sequence[str], delete: Callable[[UUID, Sequence[str]], None]
+    ) -> None:
+        if uploads:
+            with self.changing(organization_id):
+                delete(organization_id, sorted({*uploads} - self.kept_uploads(organization_id, uploads)))
+
     def _events(self, condition: str, *parameters: object) -> list[EventRow]:
         found = self.rows(f"SELECT {LISTED} FROM event e {condition}", parameters)
         return [EventRow(*row) for row in found]

@@ -25,7 +25,7 @@ FILE: Final = "events.sqlite"
 _VERSION: Final = 1
 _CACHE_KIB: Final = 32_768
 _CHECKPOINT_PAGES: Final = 4_000
-_AT_ONCE: Final = (500, 50, 5, 1)
+_AT_ONCE: Final = tuple(2**power for power in range(9, -1, -1))
 """Rows of one statement. Python's lock changes hands once for each, and the web server waits for it, too."""
 
 _event = """
