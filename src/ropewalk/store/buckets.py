@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 from ropewalk.core.errors import MustFix
 
-if TYPE_CHECKING:
+try:
+    import obstore
     from obstore.store import S3Store
+except ImportError:
+    obstore = None  # type: ignore[assignment]
 
 _MISSING = "Uploads in S3-compatible storage need a library that isn't installed: pip install 'ropewalk[s3]'."
 
@@ -21,8 +24,6 @@ class BucketUploads:
         self._store = _opened(url)
 
     def put(self, organization_id: UUID, digest: str, file: Path) -> None:
-        import obstore
-
         if not self.has(organization_id, digest):
             try:
                 obstore.put(self._store, _place(organization_id, digest), file)
@@ -30,8 +31,6 @@ class BucketUploads:
                 raise OSError(str(error)) from error
 
     def has(self, organization_id: UUID, digest: str) -> bool:
-        import obstore
-
         try:
             obstore.head(self._store, _place(organization_id, digest))
         except FileNotFoundError:
@@ -41,14 +40,10 @@ class BucketUploads:
         return True
 
     def read(self, organization_id: UUID, digest: str) -> Iterator[bytes]:
-        import obstore
-
         for piece in obstore.get(self._store, _place(organization_id, digest)):
             yield bytes(piece)
 
     def delete(self, organization_id: UUID, digests: Sequence[str]) -> None:
-        import obstore
-
         for digest in digests:
             try:
                 obstore.delete(self._store, _place(organization_id, digest))
@@ -64,11 +59,8 @@ def _place(organization_id: UUID, digest: str) -> str:
 
 def _opened(url: str) -> S3Store:
     """`s3://KEY:SECRET@HOST:PORT/BUCKET/PREFIX?region=…&tls=false`; what isn't there is AWS's, or its environment's."""
-    try:
-        from obstore.store import S3Store
-    except ImportError:
-        raise MustFix("library_missing", _MISSING) from None
-
+    if obstore is None:
+        raise MustFix("library_missing", _MISSING)
     parts = urlsplit(url)
     bucket, _, prefix = parts.path.strip("/").partition("/")
     said = {name: values[-1] for name, values in parse_qs(parts.query).items()}
