@@ -98,7 +98,6 @@ def _posthog(visitor: Visit, url: str) -> list[str]:
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     wrong += fits(visitor)
     page.set_viewport_size({"width": 1440, "height": 900})
-    hand.click("Use all suggestions")
     hand.click("Save Endpoint")
     expect(page.get_by_text("Saved. Events are read whenever")).to_be_visible(timeout=SHOWN)
     return wrong

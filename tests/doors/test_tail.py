@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -120,14 +120,29 @@ def open_world(transactional_db: None) -> World:
 
 
 @pytest.fixture
-def root() -> Callable[..., Root]:
+def root() -> Iterator[Callable[..., Root]]:
+    """With two threads for Django; whatever connection its threads have opened is closed again."""
     from django.core.wsgi import get_wsgi_application
 
-    def made(**options: Any) -> Root:
-        lane = _lane(get_wsgi_application(), 2)
-        return Root(lane, Lane(lane.app, 0), body_bytes=100, tails=Tails(pause=0.02, **options))
+    pools = []
 
-    return made
+    def made(**options: Any) -> Root:
+        lane, tails = _lane(get_wsgi_application(), 2), Tails(pause=0.02, **options)
+        pools.extend([lane.app.executor, tails._threads])  # type: ignore[attr-defined]
+        return Root(lane, Lane(lane.app, 0), body_bytes=100, tails=tails)
+
+    yield made
+    both = threading.Barrier(2)
+    for pool in pools:
+        list(pool.map(lambda _: (both.wait(10), close_connections()), range(2)))
+
+
+def close_connections() -> None:
+    from ropewalk.store import transactions
+    from ropewalk.store.events.installed import events
+
+    transactions.close()
+    events().close()
 
 
 def listening(
@@ -137,9 +152,15 @@ def listening(
     there = [Caller() for _ in range(callers)]
     of = scope(world.path(PATH), authorization=f"Bearer {key}")
 
+    def act() -> None:
+        try:
+            acting(there)
+        finally:
+            close_connections()
+
     async def together() -> None:
         tails = [asyncio.create_task(root({**of}, each.receive, each.send)) for each in there]  # type: ignore[arg-type]
-        await asyncio.to_thread(acting, there)
+        await asyncio.to_thread(act)
         await asyncio.wait_for(asyncio.gather(*tails), 10)
 
     asyncio.run(together())

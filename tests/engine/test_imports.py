@@ -13,7 +13,7 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Refused as NotAllowed
-from ropewalk.engine import batches, imports, people, requests
+from ropewalk.engine import accounts, batches, imports, people, requests
 from ropewalk.engine.operated import installation
 from ropewalk.sources import REGISTRY
 from ropewalk.store import imported, retention
@@ -386,7 +386,18 @@ def test_the_verbs_ask_for_a_rank_themselves(desk: Desk) -> None:
     made = people.add_user(world.org, world.owner, "mo@acme.example", "member", world.clock)
     member = Actor("user", str(made.member.user_id), "mo@acme.example")
     one = UUID(desk.hand(CUSTOMERS)["import_id"])
+    account = UUID(world.post("accounts", {"companyName": "Acme"})["account_id"])
+    contact = UUID(
+        world.post("contacts", {"account_id": str(account), "email": "a@acme.example"})["contact_id"]
+    )
     for verb in (
+        lambda: accounts.create_account(world.org, member, {"companyName": "B"}, world.clock),
+        lambda: accounts.edit_account(world.org, member, account, {"companyName": "B"}, world.clock),
+        lambda: accounts.delete_account(world.org, member, account, world.clock),
+        lambda: accounts.restore_account(world.org, member, account, world.clock),
+        lambda: accounts.create_contact(world.org, member, account, {"email": "b@acme.example"}, world.clock),
+        lambda: accounts.edit_contact(world.org, member, contact, {"name": "B"}, world.clock),
+        lambda: accounts.delete_contact(world.org, member, contact, world.clock),
         lambda: imports.upload(world.org, member, "a.csv", [b"a"], world.clock),
         lambda: imports.read_again(world.org, member, one, {}, world.clock),
         lambda: imports.start(world.org, member, one, {}, world.clock),

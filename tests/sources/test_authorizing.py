@@ -109,7 +109,15 @@ def test_no_token_is_shown_or_exported(world: World, hub: HubSpot, browser: Brow
     page = browser.get(f"{CONNECTORS}/{connector}/connection").content.decode()
     file = export.export(world.org, world.owner, world.clock).text()
 
-    assert world.get(f"connectors/{connector}")["secrets"] == {}
+    shown = world.get(f"connectors/{connector}")
+
+    assert (shown["secrets"], shown["authorization"]) == (
+        {},
+        {
+            "granted": True,
+            "page": f"https://ropewalk.example/app/settings/connectors/{connector}/authorize",
+        },
+    )
     assert "Connected with HubSpot" in page
     assert "-of-hubspot" not in page + file
     assert "TOKEN" not in file

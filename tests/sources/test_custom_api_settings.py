@@ -7,7 +7,7 @@ import pytest
 
 from ropewalk.core.checking import check as load
 from ropewalk.core.errors import MustFix
-from ropewalk.sources import REGISTRY, custom_api
+from ropewalk.sources import custom_api
 from ropewalk.sources.base import Window
 from ropewalk.sources.custom_api import (
     AccountStream,
@@ -432,10 +432,6 @@ def test_a_changed_page_size_drops_the_place() -> None:
     old = stream(pagination=PAGED)
     assert keeps_place(old, stream(pagination=PAGED | {"max_pages": 5}))
     assert not keeps_place(old, stream(pagination=PAGED | {"page_size": 51}))
-
-
-def test_the_registry() -> None:
-    assert REGISTRY == {"custom_api": custom_api.SOURCE}
 
 
 def test_every_setting_has_a_title_for_the_form() -> None:

@@ -131,7 +131,6 @@ def test_the_guided_set_up_draws_it_and_offers_what_there_is(world: World, servi
     assert page.fields["account"] == ["person.properties.domain"]
     page.do("test", **said, account="person.properties.domain")
     assert "The test passed" in page.html
-    page.do("use:all", **said)
     page.do("save", **said)
     [connector] = world.every("connectors")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -29,14 +29,24 @@ LOOKS_AT_ONCE: Final = 10
 _MARK: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
+Heard = tuple[type[StoredEvent] | type[Rejection], int]
+
+
 @dataclass(slots=True)
 class Listener:
-    """Somebody who follows one connector."""
+    """Somebody who follows one connector. Numbers are given out before what has them is committed, and PostgreSQL may
+    commit a later one first: so each look begins where the one before the last ended, and what was heard is not told
+    again."""
 
     organization_id: UUID
     key_id: UUID
     connector_id: UUID
     mark: Mark
+    _before: Mark = field(init=False)
+    _heard: set[Heard] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._before = self.mark
 
     def look(self) -> str:
         """What has come since the last look. Raises as a call would where the key is revoked by now."""
@@ -46,14 +56,25 @@ class Listener:
         return "".join(self._told(connector))
 
     def _told(self, connector: PushConnector) -> Iterator[str]:
+        begun, self._before = self._before, self.mark
         for _ in range(LOOKS_AT_ONCE):
-            news = arrivals.since(connector, self.mark)
-            self.mark = news.mark
-            yield from (self._event(each, connector) for each in news.found)
+            news = arrivals.since(connector, begun)
+            begun = self.mark = news.mark
+            for each in news.found:
+                heard = (type(each), each.number)
+                if heard not in self._heard:
+                    self._heard.add(heard)
+                    yield self._event(each, connector)
             if not news.more:
+                self._heard = {heard for heard in self._heard if self._may_come_again(heard)}
                 return
-        self.mark = arrivals.now(connector)
+        self.mark = self._before = arrivals.now(connector)
+        self._heard.clear()
         yield self._written("skipped", {"message": "More came than can be followed; this goes on from now."})
+
+    def _may_come_again(self, heard: Heard) -> bool:
+        kind, number = heard
+        return number > (self._before.event if kind is StoredEvent else self._before.rejection)
 
     def _event(self, each: StoredEvent | Rejection, connector: PushConnector) -> str:
         if isinstance(each, StoredEvent):

@@ -11,6 +11,7 @@ from ropewalk.core.actors import Actor
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.engine import ranks
 from ropewalk.engine.clock import Clock
 from ropewalk.store import audit, byhand, contacts
 from ropewalk.store.models import Account, Contact
@@ -48,7 +49,7 @@ def create_account(
 ) -> Account:
     """`unread`: what a form could not read into the body; with it, nothing is saved, and all problems are told."""
     now = clock.now()
-    with transaction(organization_id), _all_problems(AccountBody, body, unread) as given:
+    with _by_an_admin(organization_id, actor), _all_problems(AccountBody, body, unread) as given:
         account = byhand.create(organization_id, _values(given), actor=_author(actor), now=now)
         audit.record(
             organization_id,
@@ -71,7 +72,7 @@ def edit_account(
     unread: Sequence[Problem] = (),
 ) -> Account:
     """Sets what is given, null clears; what is left out stays. `unread` as above."""
-    with transaction(organization_id), _all_problems(AccountBody, body, unread) as given:
+    with _by_an_admin(organization_id, actor), _all_problems(AccountBody, body, unread) as given:
         account = byhand.edit(
             organization_id, account_id, _values(given), actor=_author(actor), now=clock.now()
         )
@@ -88,7 +89,7 @@ def edit_account(
 
 def delete_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clock) -> None:
     """Its keys stay behind: syncs skip it as `deleted_here` until it is restored."""
-    with transaction(organization_id):
+    with _by_an_admin(organization_id, actor):
         name = str(byhand.get(organization_id, account_id))
         byhand.delete(organization_id, account_id, actor=_author(actor), now=clock.now())
         audit.record(
@@ -97,7 +98,7 @@ def delete_account(organization_id: UUID, actor: Actor, account_id: UUID, clock:
 
 
 def restore_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clock) -> Account:
-    with transaction(organization_id):
+    with _by_an_admin(organization_id, actor):
         account = byhand.restore(organization_id, account_id, actor=_author(actor), now=clock.now())
         audit.record(
             organization_id,
@@ -120,7 +121,7 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
 def create_contact(
     organization_id: UUID, actor: Actor, account_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Contact:
-    with transaction(organization_id), _all_problems(ContactBody, body) as given:
+    with _by_an_admin(organization_id, actor), _all_problems(ContactBody, body) as given:
         contact = contacts.create(organization_id, account_id, given, actor=_author(actor), now=clock.now())
         _note_contact(organization_id, actor, "contact.created", contact, clock)
     return contact
@@ -129,14 +130,14 @@ def create_contact(
 def edit_contact(
     organization_id: UUID, actor: Actor, contact_id: UUID, body: Mapping[str, Any], clock: Clock
 ) -> Contact:
-    with transaction(organization_id), _all_problems(ContactBody, body) as given:
+    with _by_an_admin(organization_id, actor), _all_problems(ContactBody, body) as given:
         contact = contacts.edit(organization_id, contact_id, given, actor=_author(actor), now=clock.now())
         _note_contact(organization_id, actor, "contact.edited", contact, clock, {"fields": sorted(given)})
     return contact
 
 
 def delete_contact(organization_id: UUID, actor: Actor, contact_id: UUID, clock: Clock) -> None:
-    with transaction(organization_id):
+    with _by_an_admin(organization_id, actor):
         contact = contacts.get(organization_id, contact_id)
         _note_contact(organization_id, actor, "contact.deleted", contact, clock)
         contacts.delete(organization_id, contact_id, actor=_author(actor), now=clock.now())
@@ -187,6 +188,13 @@ def _shape_problems(model: type[Settings], body: Mapping[str, Any]) -> list[Prob
 
 
 # ---- who, and the audit log ----
+
+
+@contextmanager
+def _by_an_admin(organization_id: UUID, actor: Actor) -> Iterator[None]:
+    ranks.require_admin(organization_id, actor)
+    with transaction(organization_id):
+        yield
 
 
 def _author(actor: Actor) -> Any:

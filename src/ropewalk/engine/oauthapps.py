@@ -12,9 +12,11 @@ from ropewalk.core.errors import MustFix
 from ropewalk.engine import logs
 from ropewalk.engine.operated import installation
 from ropewalk.installation import PREFIX
+from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import OAuthApp, Source
 from ropewalk.store import secrets
 from ropewalk.store.grants import Tokens
+from ropewalk.store.models import Connector
 
 CALLBACK: Final = "/app/settings/connectors/oauth"
 CLIENT_SECRET: Final = "client_secret"
@@ -34,6 +36,18 @@ class App:
 def callback_url() -> str:
     """Where vendors send people back to: it has to be registered there exactly so."""
     return installation().link(CALLBACK)
+
+
+def page_of(connector_id: UUID) -> str:
+    """Where an admin is sent off from to their vendor."""
+    return installation().link(f"/app/settings/connectors/{connector_id}/authorize")
+
+
+def is_by_oauth(connector: Connector) -> bool:
+    source = REGISTRY.get(connector.source)
+    if source is None or source.oauth is None:
+        return False
+    return is_chosen(source, source.settings.model_validate(connector.settings))
 
 
 def is_chosen(source: Source, settings: Any) -> bool:

@@ -26,6 +26,7 @@ State = Literal[
     "failed",
     "suspicious",
     "truncated",
+    "cancelled",
     "untested",
     "waiting",
     "live",
@@ -148,6 +149,8 @@ def state(connector: Connector, stream: Stream, found: StreamStatus) -> State:
         return "paused"
     if run.status == "failed":
         return "failed"
+    if run.status == "cancelled":
+        return "cancelled"
     if run.verdict in ("suspicious", "truncated") and run.accepted_at is None:
         return "suspicious" if run.verdict == "suspicious" else "truncated"
     return "healthy"

@@ -166,6 +166,12 @@ class StreamKind:
     """Settings that have to be said before a test can be made; None: all that are the source's own."""
 
     @property
+    def mapping(self) -> list[Mapping[str, Any]]:
+        """What is mapped where nothing is said: by a source whose answers are its own."""
+        entries = self.settings.model_fields["mapping"].get_default(call_default_factory=True)
+        return [each.model_dump(mode="json", by_alias=True) for each in entries]
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Targets that a mapping can't do without, beside those of its kind."""
         found: tuple[str, ...] = getattr(self.settings, "REQUIRED", ())

@@ -34,6 +34,8 @@ from ropewalk.sources.listing import Listing
 from ropewalk.sources.streams import Accounts, Contacts, Synced
 
 LIST_PAGE = 100
+_ARCHIVED_PAGES = 10
+"""Deleted objects are counted, and only so far: a portal may have thrown away a hundred thousand."""
 _LONGEST_QUERY = 4_000
 """Characters of property names in a URL; beyond, they go into the body of a search."""
 _TYPES: Mapping[str, FieldType] = {
@@ -183,8 +185,8 @@ class Portal:
 
     def _archived(self, of: Objects, fetch: Fetch) -> int:
         """How many have been deleted at HubSpot lately; it keeps them for a while."""
-        listing = self._list(of, ["hs_object_id"], archived=True)
-        return sum(page.count for page in reading.read(listing, Bearer(), Window(), fetch, None))
+        listing, window = self._list(of, ["hs_object_id"], archived=True), Window(max_pages=_ARCHIVED_PAGES)
+        return sum(page.count for page in reading.read(listing, Bearer(), window, fetch, None))
 
     def _added(self, of: Objects, stream: Any, window: Window) -> tuple[str, ...]:
         """What is mapped of that which HubSpot doesn't say by itself; for a sample, all of it."""

@@ -87,17 +87,18 @@ def customer_of(record: bytes) -> Customer:
 
 def derived(customer: Customer) -> dict[str, Any]:
     """Of one whose subscriptions weren't asked for, only what needs none."""
-    email, balance, currency = customer.email, customer.balance, _code(customer.currency)
+    balance, currency = customer.balance, _code(customer.currency)
     found: dict[str, Any] = {
-        "email_domain": normalise.domain(email.rpartition("@")[2])
-        if isinstance(email, str) and "@" in email
-        else None,
+        "email_domain": _domain(customer.email),
         "currency": currency,
         "balance_amount": amount(balance, currency) if _is_whole(balance) else None,
     }
     subscriptions = listed(customer.subscriptions)
     if subscriptions is None:
         return found
+    if not subscriptions:
+        # Of most customers there is nothing more to be said.
+        return found | _NOTHING
     revenue = Revenue.of(subscriptions, customer.discount)
     revenue.left_out |= _is_cut(customer.subscriptions)
     currency = found["currency"] = currency or revenue.first_currency
@@ -108,6 +109,14 @@ def derived(customer: Customer) -> dict[str, Any]:
         "mrr_amount": amount(monthly, currency),
         "mrr_is_partial": revenue.left_out or any(other != currency for other in revenue.by_currency),
     }
+
+
+_NOTHING: Final = {"subscription_status": None, "mrr": 0, "mrr_amount": 0.0, "mrr_is_partial": False}
+
+
+def _domain(email: JSON) -> str | None:
+    name, at, domain = email.rpartition("@") if isinstance(email, str) else ("", "", "")
+    return normalise.domain(domain) if at and name else None
 
 
 def has_active_subscription(customer: Customer) -> bool:
@@ -239,8 +248,6 @@ def _coupon(discount: JSON) -> dict[str, Any] | None:
 
 def _state(subscriptions: Sequence[Mapping[str, Any]]) -> str | None:
     """The best of them; Stripe lists none that have been cancelled."""
-    if not subscriptions:
-        return None
     there = {each.get("status") for each in subscriptions}
     known = next((state for state in _STATES if state in there), None)
     return known or next((each for each in sorted(filter(None, map(str, there)))), None)

@@ -74,8 +74,8 @@ class _SetUp:
         self.resets = self.withheld = False
         self.focus = ""
         self.mapping = self._mapping()
-        if self.stream is not None:
-            self.mapping.rows = MappingForm.saved(self.stream.settings.get("mapping", ()))
+        mapped = self.reading.mapping if self.stream is None else self.stream.settings.get("mapping", ())
+        self.mapping.rows = MappingForm.saved(mapped)
 
     def _there(self) -> tuple[Stream | None, status.StreamStatus | None]:
         if self.connector is None:

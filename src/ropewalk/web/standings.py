@@ -18,6 +18,7 @@ BADGES: Final[dict[State, tuple[str, str]]] = {
     "off": ("quiet", "Off"),
     "paused": ("warn", "Paused"),
     "truncated": ("warn", "Truncated"),
+    "cancelled": ("quiet", "Cancelled"),
     "suspicious": ("warn", "Suspicious"),
     "failed": ("bad", "Failed"),
     "reconnect": ("bad", "Reconnect"),

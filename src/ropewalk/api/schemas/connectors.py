@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field
 
 from ropewalk.api.schemas.base import IsSet, Kind, Shape, Time, left_out
 from ropewalk.api.schemas.runs import Run, run
-from ropewalk.engine import connection
+from ropewalk.engine import connection, oauthapps
 from ropewalk.sources import base as sources
 from ropewalk.sources.base import HEADER, Source
 from ropewalk.store import models
-from ropewalk.store.grants import PREFIX as GRANTED
+from ropewalk.store.grants import ACCESS, PREFIX as GRANTED
 from ropewalk.store.status import StreamStatus
 
 
@@ -95,6 +95,13 @@ class SavedStream(Shape):
     baseline_reset: bool = Field(description="Whether the next run is a full one because of this change.")
 
 
+class Authorization(Shape):
+    """Of a connector that is let in by somebody's yes at its vendor."""
+
+    granted: bool
+    page: str = Field(description="Where an admin is asked for that yes, in the browser.")
+
+
 class Connector(Shape):
     connector_id: UUID
     source: str
@@ -103,6 +110,7 @@ class Connector(Shape):
     secrets: dict[str, IsSet]
     streams: dict[str, Stream]
     enabled: bool
+    authorization: Authorization | None = left_out()
     created_at: Time
     updated_at: Time
 
@@ -143,6 +151,12 @@ def _secrets(names: Sequence[str]) -> dict[str, IsSet]:
     return {name: IsSet() for name in names if not name.startswith((HEADER, GRANTED))}
 
 
+def _authorization(row: models.Connector, secrets: Sequence[str]) -> Authorization | None:
+    if not oauthapps.is_by_oauth(row):
+        return None
+    return Authorization(granted=ACCESS in secrets, page=oauthapps.page_of(row.id))
+
+
 def connector(
     row: models.Connector,
     secrets: Sequence[str],
@@ -156,6 +170,7 @@ def connector(
         secrets=_secrets(secrets),
         streams={each.kind: stream(each, status) for each, status in streams},
         enabled=row.enabled,
+        authorization=_authorization(row, secrets),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
