@@ -51,6 +51,14 @@ localstripe: .venv-localstripe/.ready
 	@touch $@
 test: .venv-localstripe/.ready
 
+.PHONY: moto
+moto: .venv-moto/.ready
+.venv-moto/.ready: tests/fakes/moto/requirements.txt
+	@$(PYTHON) -m venv .venv-moto
+	@.venv-moto/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+test: .venv-moto/.ready
+
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev
 	@status=0; \
@@ -120,4 +128,4 @@ lock:
 	$(compile) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-bench .venv-localstripe .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-localstripe .venv-moto .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
