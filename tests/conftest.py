@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_here)
 
 
-SHARED = ("chromium", "small")
+SHARED = ("chromium", "of", "small")
 """Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
 
 

@@ -13,12 +13,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def started(module: str, *arguments: str) -> Iterator[str]:
-    """Runs `python -m MODULE`, whose first line of output is its URL. What it said is in the error if it fails."""
+def started(module: str, *arguments: str, python: str = sys.executable) -> Iterator[str]:
+    """Runs `python -m MODULE`, or a file, whose first line of output is its URL. What it said is in the error if it fails."""
+    what = [module] if module.endswith(".py") else ["-m", module]
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", module, *arguments],
+            [python, "-W", "ignore", *what, *arguments],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
