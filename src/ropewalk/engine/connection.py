@@ -15,7 +15,7 @@ from uuid import UUID
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
 from ropewalk.core.redact import Redactor
-from ropewalk.engine import logs
+from ropewalk.engine import logs, warehouses
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.frozen import Frozen
@@ -123,6 +123,8 @@ def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms)
 CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {
     "http": _http,
     "file": _file,
+    "bigquery_jobs": warehouses.bigquery,
+    "snowflake_sql": warehouses.snowflake,
 }
 """By the name that a declaration gives: (source, connector settings, credentials, terms) -> what its readers receive."""
 
