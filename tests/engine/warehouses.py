@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from tests.engine.world import World
 from tests.fakes import warehouses
+
+if TYPE_CHECKING:
+    from tests.engine.world import World
 
 MAPPING = [
     {"from": "id", "to": "externalCustomerId"},
@@ -22,17 +24,6 @@ EVENTS = [
     {"from": "account", "to": "accountKey"},
     {"from": "who", "to": "userId"},
 ]
-
-
-class Warehouse(Protocol):
-    source: str
-    url: str
-
-    def execute(self, *statements: str) -> None: ...
-    def settings(self) -> dict[str, Any]: ...
-    def secrets(self) -> dict[str, str]: ...
-    def field(self, name: str) -> str:
-        """A column's name as it comes back."""
 
 
 @dataclass

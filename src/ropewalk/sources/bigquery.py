@@ -16,7 +16,15 @@ from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source,
 from ropewalk.sources.warehouse import choosing, happened, reading
 from ropewalk.sources.warehouse.dialect import Dialect
 from ropewalk.sources.warehouse.functions import BIGQUERY
-from ropewalk.sources.warehouse.settings import Happened, QueriedAccounts, QueriedContacts
+from ropewalk.sources.warehouse.settings import (
+    Happened,
+    QueriedAccounts,
+    QueriedContacts,
+    Sql,
+    Tables,
+    query_field,
+    tables_field,
+)
 
 ENDPOINT: Final = "https://bigquery.googleapis.com"
 _GIB: Final = 1024**3
@@ -91,16 +99,25 @@ class Connector(Settings):
     )
 
 
+_NOTE = "A DATETIME is read as UTC."
+
+
 class Accounts(QueriedAccounts):
     DIALECT = DIALECT
+
+    query: Sql = query_field(_NOTE)
 
 
 class Contacts(QueriedContacts):
     DIALECT = DIALECT
 
+    query: Sql = query_field(_NOTE)
+
 
 class Events(Happened):
     DIALECT = DIALECT
+
+    tables: Tables = tables_field(_NOTE)
 
 
 def may_read(connector: Connector, home: str, path: tuple[str, ...]) -> str:

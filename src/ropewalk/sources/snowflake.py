@@ -15,7 +15,15 @@ from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source,
 from ropewalk.sources.warehouse import choosing, happened, reading
 from ropewalk.sources.warehouse.dialect import Dialect
 from ropewalk.sources.warehouse.functions import SNOWFLAKE
-from ropewalk.sources.warehouse.settings import Happened, QueriedAccounts, QueriedContacts
+from ropewalk.sources.warehouse.settings import (
+    Happened,
+    QueriedAccounts,
+    QueriedContacts,
+    Sql,
+    Tables,
+    query_field,
+    tables_field,
+)
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\*?")
 
@@ -100,16 +108,25 @@ class Connector(Settings):
         return self.endpoint or f"https://{host}.snowflakecomputing.com"
 
 
+_NOTE = "A TIMESTAMP_NTZ is read as UTC."
+
+
 class Accounts(QueriedAccounts):
     DIALECT = DIALECT
+
+    query: Sql = query_field(_NOTE)
 
 
 class Contacts(QueriedContacts):
     DIALECT = DIALECT
 
+    query: Sql = query_field(_NOTE)
+
 
 class Events(Happened):
     DIALECT = DIALECT
+
+    tables: Tables = tables_field(_NOTE)
 
 
 def may_read(connector: Connector, home: str, path: tuple[str, ...]) -> str:  # noqa: ARG001

@@ -26,18 +26,29 @@ TABLE_COLUMN = "_table"
 _NAMED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]{0,99})\s*=\s*(\S.*)", re.DOTALL)
 
 
+Sql = Annotated[str, Field(max_length=sql.SQL_CHARS)]
+
+
+def query_field(note: str) -> Any:
+    """`note`: what is to be said of this warehouse's values."""
+    about = (
+        f"One SELECT. {sql.PLACEHOLDER} in it stands for the time of the last successful run, so that only what changed "
+        f"since is read. {note}"
+    )
+    return Field(
+        title="Query",
+        description=about.strip(),
+        json_schema_extra={"input": "code"},
+        examples=["SELECT id, name, domain FROM crm.customers WHERE updated_at >= $LAST_SYNC_TIMESTAMP"],
+    )
+
+
 class Queried(Synced):
     """One SELECT; what it gives are the records."""
 
     DIALECT: ClassVar[Dialect]
 
-    query: Annotated[str, Field(max_length=sql.SQL_CHARS)] = Field(
-        title="Query",
-        description=f"One SELECT. {sql.PLACEHOLDER} in it stands for the time of the last successful run, so that only what changed "
-        "since is read.",
-        json_schema_extra={"input": "code"},
-        examples=["SELECT id, name, domain FROM crm.customers WHERE updated_at >= $LAST_SYNC_TIMESTAMP"],
-    )
+    query: Sql = query_field("")
     overlap: Annotated[
         int,
         Field(strict=True),
@@ -74,19 +85,28 @@ class QueriedContacts(Queried, Contacts):
     pass
 
 
+Tables = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(min_length=1, max_length=MOST_TABLES)]
+
+
+def tables_field(note: str) -> Any:
+    about = (
+        "Tables or views with a row an event; * at the end of a name stands for any. Which one a row is of is its "
+        f"{TABLE_COLUMN}. {note}"
+    )
+    return Field(
+        title="Tables",
+        description=about.strip(),
+        json_schema_extra={"choices": "tables"},
+        examples=[["crm.events"]],
+    )
+
+
 class Happened(Live, Events):
     """Events in one table or view, or in several of which each may be one event."""
 
     DIALECT: ClassVar[Dialect]
 
-    tables: list[Annotated[str, Field(max_length=1_000)]] = Field(
-        title="Tables",
-        description=f"Tables or views with a row an event; * at the end of a name stands for any. Which one a row is of is its {TABLE_COLUMN}.",
-        json_schema_extra={"choices": "tables"},
-        examples=[["crm.events"]],
-        min_length=1,
-        max_length=MOST_TABLES,
-    )
+    tables: Tables = tables_field("")
     columns: list[Annotated[str, Field(max_length=300)]] = Field(
         default=[],
         title="Columns",
