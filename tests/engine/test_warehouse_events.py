@@ -139,3 +139,22 @@ def test_a_missing_table_is_that_sources_error(world: World, of: Any, shown: Any
     connect(world, of, "events", tables=["app.nothing"])
 
     assert shown()[1].error.code == "not_found_there"
+
+
+@pytest.mark.parametrize(
+    "tables", [["app.events"], ["app.signed_up", "app.signed_out"]], ids=["one", "several"]
+)
+def test_a_draft_is_tested_before_it_is_mapped(world: World, of: Any, tables: list[str]) -> None:
+    draft = {
+        "source": of.source,
+        "kind": "events",
+        "settings": of.settings(),
+        "secrets": of.secrets(),
+        "stream": {"tables": tables},
+    }
+    answer = world.post("test", draft)
+
+    assert answer["ok"], answer
+    assert {of.field("happened"), of.field("account"), "_table"} <= {
+        each["path"] for each in answer["fields"]
+    }

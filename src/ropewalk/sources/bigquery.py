@@ -75,7 +75,10 @@ def _endpoint(url: str) -> str:
 
 class Connector(Settings):
     project: Annotated[str, Field(pattern=r"^[a-z0-9.:-]{1,100}$")] | None = Field(
-        None, title="Project", description="Whose queries these are, and who is billed; empty: the key’s own."
+        None,
+        title="Project",
+        description="Whose queries these are, and who is billed; empty: the key’s own.",
+        json_schema_extra={"folded": True},
     )
     location: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = Field(
         None, title="Location", description="Of the datasets, like EU; empty: found by itself."
@@ -92,10 +95,14 @@ class Connector(Settings):
             10 * _GIB,
             title="Most bytes billed",
             description="For one query. A dry run tells what it would read; more than this is refused.",
+            json_schema_extra={"folded": True},
         )
     )
     endpoint: Annotated[str, AfterValidator(_endpoint), Field(max_length=300)] = Field(
-        ENDPOINT, title="Endpoint", description="Only for a private endpoint of your own."
+        ENDPOINT,
+        title="Endpoint",
+        description="Only for a private endpoint of your own.",
+        json_schema_extra={"folded": True},
     )
 
 
@@ -158,8 +165,8 @@ SOURCE = Source(
     about="Accounts and contacts from a query, events from tables where they are, in Google’s warehouse.",
     settings=Connector,
     kinds={
-        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",)),
-        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",)),
+        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",), shown=20),
+        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",), shown=20),
         "events": StreamKind(
             Events, _read(happened.read), live=True, tested=("tables", "columns", "expressions")
         ),

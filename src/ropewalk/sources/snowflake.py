@@ -99,7 +99,10 @@ class Connector(Settings):
         description="The first is where tables without a schema are; tables are listed of all of these, empty: of every one.",
     )
     endpoint: Annotated[str, AfterValidator(_endpoint), Field(max_length=300)] | None = Field(
-        None, title="Endpoint", description="Only for a private endpoint of your own."
+        None,
+        title="Endpoint",
+        description="Only for a private endpoint of your own.",
+        json_schema_extra={"folded": True},
     )
 
     @property
@@ -157,8 +160,8 @@ SOURCE = Source(
     about="Accounts and contacts from a query, events from tables where they are, in your Snowflake account.",
     settings=Connector,
     kinds={
-        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",)),
-        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",)),
+        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",), shown=20),
+        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",), shown=20),
         "events": StreamKind(
             Events, _read(happened.read), live=True, tested=("tables", "columns", "expressions")
         ),

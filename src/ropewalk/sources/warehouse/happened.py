@@ -45,7 +45,9 @@ def read(
         yield Page(1, (), 0, {}, ending=Ending("complete"))
         return
     asking = _Asking(stream, tables)
-    types = warehouse.describe(Query(asking.types(), (), stream.timeout_ms)).columns
+    types: Sequence[Column] = ()
+    if asking.has_time:
+        types = warehouse.describe(Query(asking.types(), (), stream.timeout_ms)).columns
     most = SAMPLE_ROWS if window.sample else window.max_records or limits.EVENTS_READ
     asked, parameters = asking.statement(types, window, most + 1)
     result = warehouse.query(Query(asked, parameters, stream.timeout_ms, max_bytes))
@@ -96,6 +98,11 @@ class _Asking:
         self._entries: dict[str, MappingEntry] = {each.to: each for each in stream.mapping}
         self._several = len(tables) > 1
 
+    @property
+    def has_time(self) -> bool:
+        """A draft is tested before it is mapped, to see what there is to map."""
+        return bool(self._target("eventTime"))
+
     def types(self) -> str:
         """Asks for nothing but how the time and the account are typed."""
         return (
@@ -108,8 +115,9 @@ class _Asking:
     ) -> tuple[str, tuple[Parameter, ...]]:
         binding = Binding(self._dialect)
         asked = [self._one(path, types, window, binding) for path in self._tables]
-        order = f"ORDER BY {'_time' if self._several else self._target('eventTime')} DESC LIMIT {most}"
-        return f"{' UNION ALL '.join(asked)} {order}", tuple(binding.parameters)
+        time = "_time" if self._several else self._target("eventTime")
+        order = f"ORDER BY {time} DESC " if types else ""
+        return f"{' UNION ALL '.join(asked)} {order}LIMIT {most}", tuple(binding.parameters)
 
     def _one(self, path: tuple[str, ...], types: Sequence[Column], window: Window, binding: Binding) -> str:
         dialect, quote = self._dialect, self._dialect.quote
@@ -117,8 +125,7 @@ class _Asking:
         whole = f"{', '.join(self._columns())} FROM {dialect.table(path)} AS t"
         if not self._several:
             return f"SELECT {table} AS {quote(TABLE_COLUMN)}, {whole}{self._where(types, window, binding)}"
-        time = f"t.{quote(paths.parse(self._entries['eventTime'].from_)[0])}"
-        time = dialect.within(time, paths.parse(self._entries["eventTime"].from_)[1:])
+        time = self._of_row("eventTime") if types else "NULL"
         return (
             f"SELECT {table} AS {quote(TABLE_COLUMN)}, {time} AS _time, {dialect.row} AS {quote('_row')}"  # noqa: S608 - names are quoted
             f" FROM (SELECT {whole}{self._where(types, window, binding)}) AS t"
@@ -157,9 +164,16 @@ class _Asking:
         base = f"t.{self._dialect.quote(column)}" if text is None else f"({text}\n)"
         return self._dialect.within(base, tuple(keys))
 
+    def _of_row(self, target: str) -> str:
+        """The same beside a row that has all columns already, those of expressions too."""
+        column, *keys = paths.parse(self._entries[target].from_)
+        return self._dialect.within(f"t.{self._dialect.quote(column)}", tuple(keys))
+
     # ---- conditions ----
 
     def _where(self, types: Sequence[Column], window: Window, binding: Binding) -> str:
+        if not types:
+            return ""
         time, account = types
         said = [*self._of_time(time.type, window, binding)]
         if window.account is not None and (

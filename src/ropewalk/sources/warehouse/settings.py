@@ -38,7 +38,7 @@ def query_field(note: str) -> Any:
     return Field(
         title="Query",
         description=about.strip(),
-        json_schema_extra={"input": "code"},
+        json_schema_extra={"input": "code", "choices": "tables"},
         examples=["SELECT id, name, domain FROM crm.customers WHERE updated_at >= $LAST_SYNC_TIMESTAMP"],
     )
 
@@ -54,7 +54,12 @@ class Queried(Synced):
         Field(strict=True),
         AfterValidator(within(*limits.OVERLAP_SECONDS)),
         bounds(*limits.OVERLAP_SECONDS),
-    ] = Field(0, title="Overlap", description="Seconds that are read again, for rows that are loaded late.")
+    ] = Field(
+        0,
+        title="Overlap",
+        description="Seconds that are read again, for rows that are loaded late.",
+        json_schema_extra={"folded": True},
+    )
     timeout_ms: Annotated[
         int, Field(strict=True), AfterValidator(within(*STATEMENT_MS)), bounds(*STATEMENT_MS)
     ] = Field(DEFAULT_STATEMENT_MS, title="Timeout", description="Milliseconds that the query may run.")
