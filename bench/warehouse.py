@@ -27,7 +27,7 @@ from bench import measure
 from bench.product import SYNC, environment
 from bench.records import MAPPING, record
 
-PAGE = 5_000
+PAGE = 1_000
 _TYPES = {str: "STRING", int: "INTEGER", float: "FLOAT", bool: "BOOLEAN"}
 _KIND = "bigquery#"
 

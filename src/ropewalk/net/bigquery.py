@@ -25,7 +25,7 @@ from ropewalk.net.pinned import Pins
 
 ENDPOINT: Final = "https://bigquery.googleapis.com"
 _LABELS: Final = {"client": "ropewalk"}
-PAGE_ROWS: Final = 5_000
+PAGE_ROWS: Final = 1_000
 _CALL_SECONDS: Final = 60.0
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5)
 _TYPES: Final = {
