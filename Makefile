@@ -55,6 +55,15 @@ warehouses: $(warehouses)
 	fi
 	@touch $@
 
+# GPL: it is started as a process of its own, and is no dependency of ours.
+.PHONY: localstripe
+localstripe: .venv-localstripe/.ready
+.venv-localstripe/.ready: tests/fakes/localstripe/requirements.txt
+	@$(PYTHON) -m venv .venv-localstripe
+	@.venv-localstripe/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+test: .venv-localstripe/.ready
+
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev $(warehouses)
 	@status=0; \
@@ -119,8 +128,8 @@ compile = uv pip compile --no-config --no-emit-index-url --universal \
 	--custom-compile-command 'make lock' $(ARGS) pyproject.toml --extra build
 # All extras together first: an installation may add any of them to what it has.
 lock:
-	$(compile) --extra dev --extra bigquery --extra snowflake --output-file requirements-dev.lock
+	$(compile) --extra dev --extra bigquery --extra snowflake --extra s3 --output-file requirements-dev.lock
 	$(compile) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
-	rm -rf .venv .venv-bench .venv-warehouses .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-localstripe .venv-warehouses .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import contacts, contestants, measure, report, timeline, warehouse
+from bench import contacts, contestants, measure, native, report, stripe, timeline, warehouse
 from bench.contestants import NAMES
 
 # First load, the same again, the same with one record in a hundred changed.
@@ -54,7 +54,13 @@ SCENARIOS = (
 )
 
 # What has figures of another kind, once whatever the number of rounds.
-PARTS = {"contacts": contacts.text, "timeline": timeline.text, "warehouse": warehouse.text}
+PARTS = {
+    "contacts": contacts.text,
+    "native": native.text,
+    "stripe": stripe.text,
+    "timeline": timeline.text,
+    "warehouse": warehouse.text,
+}
 
 
 @contextmanager

@@ -11,22 +11,31 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
+from django.http.request import split_domain_port, validate_host
 from django.urls import resolve
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
-from ropewalk import refusing
+from ropewalk import operating, refusing
 from ropewalk.api.refusals import BODY_BYTES
-from ropewalk.core import limits
-from ropewalk.engine.operated import installation
+from ropewalk.core import errortable, limits
+from ropewalk.engine.operated import clock, installation
+from ropewalk.ingest.call import named
+from ropewalk.ingest.commit import Committer
+from ropewalk.ingest.door import Door, Surroundings
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
+from ropewalk.store.events.installed import events
+from ropewalk.store.uploads import uploads
 from ropewalk.tailing import Opening, Tails, is_tail
 
 Message = MutableMapping[str, Any]
@@ -40,6 +49,7 @@ log = structlog.get_logger(__name__)
 THREADS: Final = 8
 ASKING_THREADS: Final = 24
 TAKING_THREADS: Final = 4
+INGEST_THREADS: Final = 4
 WAITING: Final = 128
 BODY_SECONDS: Final = 30.0
 AROUND_A_FILE: Final = 64 * 1024
@@ -56,7 +66,7 @@ class Lane:
 
 
 class Root:
-    """Doors that answer by themselves (`/v1/custom-connectors/…/ingest`) will join here, before Django."""
+    """Doors that answer by themselves join here, before Django: that of pushed events."""
 
     def __init__(
         self,
@@ -66,8 +76,10 @@ class Root:
         *,
         body_bytes: int,
         body_seconds: float = BODY_SECONDS,
+        ingest: Door | None = None,
         tails: Tails | None = None,
     ) -> None:
+        self._ingest = ingest
         self._django = django
         self._asking = asking
         self._taking = taking
@@ -79,7 +91,11 @@ class Root:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send, self._tails.close)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            path = None if self._ingest is None else named(scope["path"])
+            if self._ingest is not None and path is not None and _is_known(scope):
+                await self._ingest(scope, receive, send, path)
+            else:
+                await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
@@ -105,7 +121,7 @@ class Root:
             except _Gone:
                 return
             except TimeoutError:
-                late = refusing.answer(scope["path"], 408, "The body came too slowly.")
+                late = refusing.answer(scope["path"], 408, errortable.TOO_SLOW)
                 await _answer(scope, send, late)
                 return
             if body is None:
@@ -171,6 +187,17 @@ def hands_over(scope: Scope) -> bool:
 
 
 _TAKING_FILES: Final = frozenset(("/app/accounts/import", "/v1/imports"))
+
+
+def _is_known(scope: Scope) -> bool:
+    """Whether it is for a host name of ours; the edge of Django answers where it isn't."""
+    return _host_is_known(next((value for name, value in scope["headers"] if name == b"host"), b""))
+
+
+@lru_cache(1_024)
+def _host_is_known(host: bytes) -> bool:
+    name, _ = split_domain_port(host.decode("latin-1"))
+    return bool(name) and validate_host(name, settings.ALLOWED_HOSTS)
 
 
 class _Gone(Exception):
@@ -257,8 +284,24 @@ def _make() -> App:
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
     lanes = (_lane(wsgi, threads) for threads in (THREADS, ASKING_THREADS, TAKING_THREADS))
-    root = Root(*lanes, body_bytes=BODY_BYTES)
+    root = Root(*lanes, body_bytes=BODY_BYTES, ingest=Door(_surroundings()))
     return behind_proxies(root, installation().trusted_proxies)
+
+
+def _surroundings() -> Surroundings:
+    return Surroundings(
+        clock=clock(),
+        threads=ThreadPoolExecutor(INGEST_THREADS, "ingest"),
+        calls_a_minute=installation().ingest_calls_a_minute,
+        committer=lambda loop: Committer(events(), loop),
+        uploads=uploads(),
+        request_id=request_id,
+        observe=operating.observe_ingest,
+        headers=[
+            *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+            (b"cache-control", b"no-store"),
+        ],
+    )
 
 
 def _lane(wsgi: Any, threads: int) -> Lane:

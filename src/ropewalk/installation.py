@@ -26,6 +26,7 @@ from ropewalk.core.errors import MustFix, Problem
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
 DEFAULT_PORT = 8787
+INGEST_CALLS_A_MINUTE = 1_200_000
 LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
@@ -53,6 +54,10 @@ class Installation(BaseModel):
         default=None,
         description="`postgresql://…` (16 or newer) or `sqlite:///path`; a SQLite file in the data folder if unset.",
     )
+    events_url: SecretStr | None = Field(
+        default=None,
+        description="`postgresql://…` of the database for pushed events; beside the record if unset.",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         description="Key of the stored credentials; while it is changed `NEW OLD`. Made beside the data folder if unset.",
@@ -73,6 +78,11 @@ class Installation(BaseModel):
     max_pages: int = Field(default=limits.MAX_PAGES, ge=1, description="Highest `max_pages` of a stream.")
     rate_limit: int = Field(
         default=600, ge=1, description="Calls of the API a minute, for each key and web process."
+    )
+    ingest_rate_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Ingest calls a minute, likewise; as `ROPEWALK_RATE_LIMIT` where that is set, else 1,200,000.",
     )
     smtp_url: SecretStr | None = Field(
         default=None, description="`smtp://user:password@host:port` for alerts."
@@ -125,6 +135,13 @@ class Installation(BaseModel):
             django_database(value.get_secret_value())
         return value
 
+    @field_validator("events_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and django_database(value.get_secret_value())["ENGINE"].endswith("sqlite3"):
+            raise ValueError("must start with postgresql://; without it events are in a file of their own")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -157,6 +174,12 @@ class Installation(BaseModel):
         if self.database_url is None:
             return _sqlite(str(self.data_dir / "ropewalk.sqlite"))
         return django_database(self.database_url.get_secret_value())
+
+    @property
+    def ingest_calls_a_minute(self) -> int:
+        if self.ingest_rate_limit is not None:
+            return self.ingest_rate_limit
+        return self.rate_limit if "rate_limit" in self.model_fields_set else INGEST_CALLS_A_MINUTE
 
     def link(self, path: str) -> str:
         """What somebody is given to open; where nobody has said under which address, that of `serve`."""

@@ -18,6 +18,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django_htmx.middleware import HtmxMiddleware
 
 from ropewalk import operating, refusing
+from ropewalk.core import errortable
 from ropewalk.core.errors import RopewalkError
 from ropewalk.store.transactions import UNAVAILABLE
 from ropewalk.web import refusals
@@ -89,9 +90,8 @@ class Edge:
         response = self._next(request)
         if isinstance(response, HttpResponseNotAllowed):
             allowed = response["Allow"]
-            response = refusing.answer(
-                request.path, 405, f"This address takes {allowed}, not {request.method}."
-            )
+            message = errortable.not_this_method(str(request.method), allowed)
+            response = refusing.answer(request.path, 405, message)
             response["Allow"] = allowed
         return response
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ropewalk.engine.clock import Clock, SystemClock
 from ropewalk.installation import Installation
-from ropewalk.store import keyring, uploads
+from ropewalk.store import imported, keyring
 
 ROPEWALK = Installation.load()
 CLOCK: Clock = SystemClock()
@@ -77,7 +77,7 @@ AUTH_PASSWORD_VALIDATORS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # A file that somebody hands over goes to the data folder as it comes, and never into memory.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-FILE_UPLOAD_TEMP_DIR = str(uploads.folder(ROPEWALK.data_dir))
+FILE_UPLOAD_TEMP_DIR = str(imported.folder(ROPEWALK.data_dir))
 
 SESSION_COOKIE_NAME = "ropewalk_session"
 CSRF_COOKIE_NAME = "ropewalk_csrf"

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.browser.visit import Visit
-from tests.e2e.installation import Api, Installation, free_port, until
+from tests.e2e.installation import ROOT, Api, Installation, free_port, until
 from tests.fakes import Asked, serve
+from tests.fakes.hubspot import HubSpot
 
 pytest.importorskip("playwright", reason="needs Playwright: make setup")
 
@@ -76,9 +77,32 @@ class Site:
 
 
 @pytest.fixture(scope="package")
-def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    installation = Installation(tmp_path_factory.mktemp("site") / "northwind")
+def hubspot() -> Iterator[tuple[HubSpot, str]]:
+    """HubSpot, and where it is."""
+    vendor = HubSpot()
+    changed = datetime.now(UTC) - timedelta(days=9)
+    for number in range(1, 131):
+        vendor.company(number, changed, hubspot_owner_id="71", lifecyclestage="customer")
+        vendor.contact(1_000 + number, changed, email=f"p{number}@c{number}.example", firstname="Pat")
+        vendor.associate(1_000 + number, number, primary=True)
+    with serve(vendor) as url:
+        yield vendor, url
+    assert vendor.wrong == []
+
+
+@pytest.fixture(scope="package")
+def site(
+    chromium: Any, hubspot: tuple[HubSpot, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     port = free_port()
+    environ = {
+        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}:{Path(__file__).parent / 'elsewhere'}",
+        "VENDORS_ELSEWHERE": json.dumps({"hubspot": [hubspot[1], hubspot[1]]}),
+        "ROPEWALK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "ROPEWALK_HUBSPOT_CLIENT_ID": "app-id",
+        "ROPEWALK_HUBSPOT_CLIENT_SECRET": "app-secret",
+    }
+    installation = Installation(tmp_path_factory.mktemp("site") / "northwind", **environ)
     with serve(what_people_did) as url:
         ids = json.loads(installation.python("tests.browser.prepared", url))
         with installation.started("serve", "--port", str(port)):

@@ -1,4 +1,5 @@
-"""The command line as people use it: `ropewalk` as a process of its own, on an installation of its own."""
+"""The command line as people use it: `ropewalk` as a process of its own, on an installation of its own. One that stays is
+started as people start it; one that ends is forked from a process that has loaded Ropewalk (tests.cli.forked)."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +24,62 @@ ROOT = Path(__file__).parents[2]
 TOKEN = "planted-token-for-the-command-line"
 
 
+class Loaded:
+    """A process that has loaded Ropewalk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._asking = threading.Lock()
+        environ = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "DJANGO_SETTINGS_MODULE": "ropewalk.settings",
+            "ROPEWALK_DATA_DIR": str(folder / "nobodys"),
+            "ROPEWALK_SECRET_KEY": "for-nobody-for-nobody-for-nobody-for-nobody",
+        }
+        environ.pop("ROPEWALK_DATABASE_URL", None)
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.cli.forked"],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.stdout.close()
+        assert self._process.wait(60) == 0
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str], given: str
+    ) -> subprocess.CompletedProcess[str]:
+        with self._asking:
+            files = {name: self._folder / name for name in ("given", "out", "error")}
+            files["given"].write_text(given)
+            asked = {"arguments": arguments, "folder": str(folder), "environ": dict(environ)}
+            asked |= {name: str(path) for name, path in files.items()}
+            assert self._process.stdin
+            assert self._process.stdout
+            print(json.dumps(asked), file=self._process.stdin, flush=True)
+            status = int(self._process.stdout.readline())
+            out, error = (files[name].read_bytes().decode() for name in ("out", "error"))
+        return subprocess.CompletedProcess(arguments, status, out, error)
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+    made = Loaded(tmp_path_factory.mktemp("loaded"))
+    yield made
+    made.close()
+
+
 @dataclass
 class Shell:
     folder: Path
+    loaded: Loaded
     environ: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -39,13 +94,19 @@ class Shell:
         )
 
     def __call__(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, stdin=subprocess.PIPE) as process:
-            try:
-                out, error = process.communicate(given, timeout=120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return subprocess.CompletedProcess(arguments, process.returncode, out, error)
+        return self.loaded.run(arguments, self.folder, self._environ(), given)
+
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """On the same installation."""
+        environ = self._environ() | {"DJANGO_SETTINGS_MODULE": "ropewalk.settings"}
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self("--json", *arguments).stdout)
@@ -73,14 +134,14 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path, loaded: Loaded) -> Shell:
+    return Shell(tmp_path, loaded)
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh(tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> Path:
     """Only copies of it are used. Making an installation takes longer than most tests do."""
-    shell = Shell(tmp_path_factory.mktemp("fresh"))
+    shell = Shell(tmp_path_factory.mktemp("fresh"), loaded)
     made = shell("init", "--organization", "Acme", "--owner", "ada@acme.example")
     assert made.returncode == 0, made.stderr
     return shell.folder

@@ -111,28 +111,6 @@ def test_a_worker_carries_out_what_others_ask_for(crm: Shell) -> None:
     assert (run["status"], run["counts"]["created"], status) == ("succeeded", 25, 0)
 
 
-def test_the_demo_syncs_changes_syncs_and_stays(shell: Shell) -> None:
-    shell.environ["ROPEWALK_DATABASE_URL"] = "postgresql://nowhere.invalid/not-for-the-demo"
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    with staying(shell, "demo", "--port", str(port)) as process:
-        until(lambda: get(f"{url}/readyz"), 120)
-        second = shell("demo")
-        status, out, _ = ends(process, signal.SIGINT)
-
-    assert (second.returncode, second.stderr.startswith("Error: A demo is running in ")) == (1, True)
-    assert status == 0
-    lines = out.splitlines()
-    assert any(
-        line.startswith("Vendor accounts: 2,000 processed, 2,000 created, 0 updated, 0 unchanged, 0 skipped")
-        for line in lines
-    )
-    assert any(line.startswith("Vendor accounts: 90 processed, 10 created, 80 updated") for line in lines)
-    assert [line.split() for line in lines if line.startswith("account ")] == [
-        ["account", "field", "old", "new"]
-    ]
-    assert (shell.folder / "ropewalk-data-demo" / "ropewalk.sqlite").exists()
-
-
 def test_the_demo_leaves_other_folders_alone(acme: Shell) -> None:
     refused = acme("--data", str(acme.data), "demo", "--leave")
 

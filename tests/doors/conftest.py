@@ -162,7 +162,8 @@ def make_world(name: str) -> World:
 @pytest.fixture(autouse=True)
 def _one_minute_each() -> Iterator[None]:
     """No test spends another one's calls."""
-    from ropewalk.api import auth, rate
+    from ropewalk.api import auth
+    from ropewalk.engine import rate
 
     before, auth.calls = auth.calls, rate.Counter()
     yield

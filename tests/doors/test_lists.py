@@ -67,7 +67,7 @@ LISTS: list[tuple[str, int, Callable[[World, int], None]]] = [
     ("/v1/runs", 2, more_connectors),
     ("/v1/runs/{run_id}/rows", 3, more_connectors),
     ("/v1/accounts", 4, more_accounts),
-    ("/v1/accounts?q=m&sort=planTier&field.planTier=gold", 6, more_accounts),
+    ("/v1/accounts?q=m&sort=planTier&field.planTier=gold", 7, more_accounts),
     ("/v1/account-views", 2, more_people),
     ("/v1/accounts/{account_id}/contacts", 3, more_accounts),
     ("/v1/accounts/{account_id}/history", 4, more_accounts),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.installation import Api, Installation, free_port
 
+NOT_FOR_THE_DEMO = "postgresql://nowhere.invalid/not-for-the-demo"
 pytestmark = pytest.mark.any_database
 
 
@@ -23,7 +24,7 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
     port = free_port()
     keys = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        with acme.started("demo", "--port", str(port)) as demo:
+        with acme.started("demo", "--port", str(port), ROPEWALK_DATABASE_URL=NOT_FOR_THE_DEMO) as demo:
             demo.says("Ropewalk is up")
             text = demo.text
             keys.append(found(r"API key (pk_live_\S+)", text))
@@ -32,6 +33,7 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
             assert api.get("/readyz")["checks"] == {"database": "ok", "migrations": "ok"}
             page = api.get("/v1/accounts?limit=12&sort=externalCustomerId")["items"]
             runs = api.get("/v1/runs")["items"]
+            acme.cli("demo", status=1)
             # By hand, while it stays up: the worker and the vendor do.
             [connector] = api.get("/v1/connectors")["items"]
             third = api.ended(api.run(connector["connector_id"]))
@@ -60,6 +62,11 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
         assert text.count("new account") == second["created"]
         assert re.search(r"^Vendor +ok ", text, re.MULTILINE)
         assert "Fields changed" in text
+        assert [line.split() for line in text.splitlines() if line.startswith("account ")] == [
+            ["account", "field", "old", "new"]
+        ]
+        assert (acme.folder / "ropewalk-data-demo" / "ropewalk.sqlite").exists()
         assert "Traceback" not in text
     # The second began afresh.
     assert keys[0] != keys[1]
+    assert sum(each.startswith(b"Error: A demo is running in ") for each in acme.said) == 2

@@ -117,7 +117,7 @@ def test_a_long_list_comes_in_pieces_of_a_few_queries_each(
     order = [made[place] for place in (2, 1, 4, 0, 3)]
     assert [row for [row] in rows(iter(pieces))[1:]] == order
     with CaptureQueriesContext(connection) as of_one:
-        list(export(world, q="A1", sort="seats", columns="account_id"))
+        list(export(world, sort="seats", columns="account_id", **{"field.companyName": "A1"}))
     assert len(asked) - len(of_one) == 2
 
 

@@ -15,7 +15,8 @@ from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Refused as NotAllowed
 from ropewalk.engine import batches, imports, people, requests
 from ropewalk.engine.operated import installation
-from ropewalk.store import retention, uploads
+from ropewalk.sources import REGISTRY
+from ropewalk.store import imported, retention
 from ropewalk.store.models import Connector
 from tests.engine.world import Flags, Refused, World, brief, complete, failed
 
@@ -252,7 +253,7 @@ def test_what_is_wrong_with_a_file_is_said_and_nothing_is_kept(desk: Desk) -> No
         ("line 2, value 3", said.format(2)),
         ("line 4, value 3", said.format(4)),
     ]
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
     assert desk.world.every("imports") == []
 
 
@@ -263,7 +264,7 @@ def test_a_file_that_is_too_large_is_refused_as_it_comes(desk: Desk, monkeypatch
         desk.hand("a,b\n" + "1,2\n" * 250)
 
     assert refused.value.problems[0][0] == "file"
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
 
 
 def test_only_a_file_is_taken(desk: Desk) -> None:
@@ -316,7 +317,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
     of, world = f"connectors/{one['import_id']}", desk.world
 
     assert world.every("connectors") == []
-    assert [each["slug"] for each in world.get("sources")["items"]] == ["custom_api"]
+    assert [each["slug"] for each in world.get("sources")["items"]] == list(REGISTRY)
     for method, path, body in (
         ("GET", of, None), ("PATCH", of, {"name": "x"}), ("DELETE", of, None), ("GET", f"{of}/streams/accounts", None),
         ("PUT", f"{of}/streams/accounts", {"mapping": MAPPING}), ("DELETE", f"{of}/streams/accounts", None),
@@ -336,7 +337,7 @@ def test_an_import_is_no_connector(desk: Desk) -> None:
 def test_names_are_told_apart(desk: Desk) -> None:
     names = [desk.hand(CUSTOMERS, name)["name"] for name in ("a.csv", "A.csv", "a.csv", "", "x\n/..")]
 
-    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "import.csv", ".."]
+    assert names == ["a.csv", "A.csv (2)", "a.csv (3)", "upload.csv", ".."]
     assert [each["name"] for each in desk.world.every("imports")] == names[::-1]
 
 
@@ -345,11 +346,11 @@ def test_a_file_is_kept_for_a_week(desk: Desk) -> None:
     run = desk.run(one)
     desk.world.clock.advance(days=7, seconds=-1)
     now = desk.world.clock.now()
-    assert (uploads.clear(installation().data_dir, now), retention.sweep(now)) == (0, 0)
+    assert (imported.clear(installation().data_dir, now), retention.sweep(now)) == (0, 0)
 
     now += timedelta(seconds=2)
 
-    assert (uploads.clear(installation().data_dir, now), retention.sweep(now)) == (2, 1)
+    assert (imported.clear(installation().data_dir, now), retention.sweep(now)) == (2, 1)
     assert [(each["import_id"], each["is_kept"]) for each in desk.world.every("imports")] == [
         (one["import_id"], False)
     ]
@@ -363,7 +364,7 @@ def test_a_file_is_kept_for_a_week(desk: Desk) -> None:
 def test_a_run_whose_file_is_gone_fails_and_says_so(desk: Desk) -> None:
     one = desk.hand(CUSTOMERS)
     run = desk.start(one)
-    uploads.erase(installation().data_dir, UUID(one["import_id"]))
+    imported.erase(installation().data_dir, UUID(one["import_id"]))
 
     assert brief(desk.world.carry_out(run)) == failed("file_gone")
 
@@ -376,7 +377,7 @@ def test_deleting_an_import_leaves_what_it_brought(desk: Desk) -> None:
 
     assert desk.world.accounts() == [ADA, BO, CEM]
     assert desk.world.every("imports") == []
-    assert list(uploads.folder(installation().data_dir).iterdir()) == []
+    assert list(imported.folder(installation().data_dir).iterdir()) == []
     assert brief(desk.world.undo(run)) == complete(updated=3)
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -46,15 +46,16 @@ def _draft7(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _validator(schema: str) -> jsonschema.Draft7Validator:
+def _validator(schema: str) -> jsonschema_rs.Draft7Validator:
     schemas = json.loads(DOCUMENT.read_text())["schemas"]
     definitions = {name: _draft7(each) for name, each in schemas.items()}
-    return jsonschema.Draft7Validator({"$ref": f"#/definitions/{schema}", "definitions": definitions})
+    return jsonschema_rs.Draft7Validator({"$ref": f"#/definitions/{schema}", "definitions": definitions})
 
 
 def fits(schema: str, body: Any) -> Any:
     problems = [
-        f"{'/'.join(map(str, each.path))}: {each.message}" for each in _validator(schema).iter_errors(body)
+        f"{'/'.join(map(str, each.instance_path))}: {each.message}"
+        for each in _validator(schema).iter_errors(body)
     ]
     assert not problems, f"{schema}: {problems}"
     return body

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import SecretStr
 
+from ropewalk.sources import REGISTRY, stripe
 from tests.engine.conftest import Serving
 from tests.engine.world import Refused, World, brief, complete, failed
+from tests.fakes import Asked, Fake
 from tests.fakes.stripe import KEY, Stripe, customer, item, subscription
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MAPPING = [
     {"from": "id", "to": "externalCustomerId"},
@@ -32,7 +38,6 @@ def connect(world: World, url: str, key: str = KEY, **stream: Any) -> str:
     return str(world.post("connectors", body)["connector_id"])
 
 
-@pytest.mark.django_db
 def test_more_than_ten_thousand_end_complete_and_cost_little_again(world: World, serving: Serving) -> None:
     stripe = Stripe([customer(number) for number in range(1, 10_051)])
     connector = connect(world, serving(stripe))
@@ -53,7 +58,6 @@ def test_more_than_ten_thousand_end_complete_and_cost_little_again(world: World,
     assert [each["externalCustomerId"] for each in gone] == ["cus_10050"]
 
 
-@pytest.mark.django_db
 def test_who_is_left_out_is_counted_and_not_processed(world: World, serving: Serving) -> None:
     stripe = Stripe(
         [
@@ -83,7 +87,6 @@ def test_who_is_left_out_is_counted_and_not_processed(world: World, serving: Ser
     ]
 
 
-@pytest.mark.django_db
 def test_a_busy_stripe_is_asked_again_and_a_wrong_key_is_not(world: World, serving: Serving) -> None:
     stripe = Stripe([customer(1)], busy=3)
     url = serving(stripe)
@@ -99,7 +102,6 @@ def test_a_busy_stripe_is_asked_again_and_a_wrong_key_is_not(world: World, servi
     assert "rk_test_of_nobody" not in str(refused)
 
 
-@pytest.mark.django_db
 def test_the_key_goes_where_it_was_entered_for(world: World, serving: Serving) -> None:
     connector = connect(world, serving(Stripe([customer(1)])))
     elsewhere, url = serving.recorder()
@@ -111,7 +113,66 @@ def test_the_key_goes_where_it_was_entered_for(world: World, serving: Serving) -
     assert elsewhere.seen == []
 
 
-@pytest.mark.django_db
+def test_somebody_s_yes_lets_it_in_to_read(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    billing = Stripe([customer(1)], key="the-access-of-acme")
+    said: list[dict[str, list[str]]] = []
+
+    def connect_of_stripe(asked: Asked) -> dict[str, Any]:
+        said.append(parse_qs(asked.body.decode()))
+        token = {"access_token": "the-access-of-acme", "refresh_token": "the-refresh-of-acme"}
+        return {
+            **token,
+            "scope": "read_only",
+            "livemode": False,
+            "token_type": "bearer",
+            "stripe_user_id": "acct_1",
+        }
+
+    declared = stripe.declared(serving(Fake(connect_of_stripe)))
+    monkeypatch.setitem(REGISTRY, "stripe", declared)  # type: ignore[arg-type]
+    app = {"stripe_client_id": "ca_ropewalk", "stripe_client_secret": SecretStr("sk_of_the_platform")}
+    settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"public_url": "https://ropewalk.example", **app})
+    body = {
+        "source": "stripe",
+        "name": "Stripe",
+        "settings": {"auth": {"type": "oauth"}, "api_url": serving(billing)},
+        "streams": {"accounts": {"mapping": MAPPING}},
+    }
+    connector = str(world.post("connectors", body)["connector_id"])
+    browser = Browser("olga@acme.example")
+
+    sent_off = urlsplit(browser.get(f"/app/settings/connectors/{connector}/authorize")["Location"])
+    asked = {name: one for name, [one] in parse_qs(sent_off.query).items()}
+    browser.get(f"/app/settings/connectors/oauth?code=ac_123&state={asked['state']}")
+    run = world.sync(connector)
+
+    assert sent_off.path == "/oauth/authorize"
+    assert (asked["client_id"], asked["scope"], asked["response_type"]) == (
+        "ca_ropewalk",
+        "read_only",
+        "code",
+    )
+    assert [(each["grant_type"], each["code"], each["client_secret"]) for each in said] == [
+        (["authorization_code"], ["ac_123"], ["sk_of_the_platform"])
+    ]
+    assert brief(run) == complete(created=1)
+
+
+def test_access_that_was_granted_goes_to_stripe_only(world: World) -> None:
+    body = {
+        "source": "stripe",
+        "name": "S",
+        "settings": {"auth": {"type": "oauth"}, "api_url": "https://evil.example"},
+    }
+
+    with pytest.raises(Refused) as refused:
+        world.post("connectors", {**body, "streams": {}})
+
+    assert [path for path, _ in refused.value.problems] == ["settings.api_url"]
+
+
 def test_the_guided_set_up_from_the_gallery_to_synced_accounts(world: World, serving: Serving) -> None:
     stripe = Stripe([customer(1, subscriptions=[subscription(1, 1)], metadata={"plan": "pro"}), customer(2)])
     url = serving(stripe)
@@ -119,7 +180,7 @@ def test_the_guided_set_up_from_the_gallery_to_synced_accounts(world: World, ser
     assert "source=stripe" in browser.get("/app/settings/connectors/gallery").content.decode()
 
     page = Sent(browser, "/app/settings/connectors/new?source=stripe")
-    said = {"settings__api_url": url, "secrets__token": KEY}
+    said = {"settings__api_url": url, "secrets__token_v_settings__auth_v_key": KEY}
     page.do("test", **said)
     assert "The test passed" in page.html
     assert "__derived.mrr_amount" in page.html

@@ -126,6 +126,13 @@ def test_requests_are_spread_over_the_minute(connector: UUID) -> None:
     assert connectors.reserve(connector, per_minute=120, now=2_000.0) == pytest.approx(1.0)
 
 
+def test_several_moments_are_reserved_at_once(connector: UUID) -> None:
+    first = connectors.reserve(connector, per_minute=600, now=1_000.0, slots=5)
+
+    assert first == 0.0
+    assert connectors.reserve(connector, per_minute=600, now=1_000.0) == pytest.approx(0.5)
+
+
 # ---- streams ----
 
 

@@ -31,7 +31,8 @@ def whose() -> tuple[UUID, UUID]:
 
 
 def draft(external_id: str, at: datetime = NOW, content: bytes = b'{"data":1}', **more: Any) -> Any:
-    from ropewalk.store.events.base import Draft, micros
+    from ropewalk.core.pushed import Draft
+    from ropewalk.core.times import micros
 
     arrived = micros(more.pop("arrived", NOW))
     given = {"kind": "custom", "name": "custom", **more}
@@ -245,7 +246,8 @@ class TestLists:
         assert store.statistics(*whose, NOW) == Statistics(1, 2, 3, NOW - 2 * HOUR)
 
     def test_the_last_rejections_are_kept(self, store: EventStore, whose: tuple[UUID, UUID]) -> None:
-        from ropewalk.store.events.base import Refusal, micros
+        from ropewalk.core.times import micros
+        from ropewalk.store.events.base import Refusal
 
         refusals = [Refusal(*whose, micros(NOW), f"r{n}", ["Give a text.", "Not “so”."]) for n in range(120)]
         assert store.append([], refusals) == []
@@ -339,7 +341,9 @@ class TestWhatGoes:
         assert not store.has_upload(whose[0], "two")
 
     def test_reading_anew_in_portions(self, store: EventStore, whose: tuple[UUID, UUID]) -> None:
-        from ropewalk.store.events.base import Reading, StoredEvent, micros
+        from ropewalk.core.items import Reading
+        from ropewalk.core.times import micros
+        from ropewalk.store.events.base import StoredEvent
 
         push(store, whose, *(draft(str(n), NOW - n * HOUR, keys=("id:old",)) for n in range(5)))
         push(store, (whose[0], uuid4()), draft("other", keys=("id:old",)))

@@ -189,7 +189,7 @@ def test_contacts(world: World, owner: Browser) -> None:
 def test_what_a_member_may_not_do_is_there_with_its_reason(world: World, member: Browser) -> None:
     reason = "Members read. Admins and owners can change accounts and contacts."
     for place, labels in (
-        ("/app/accounts", ["New account"]),
+        ("/app/accounts", ["Import CSV", "New account"]),
         (path(world), ["Edit", "Delete"]),
         (path(world, "contacts"), ["Edit", "Delete", "New contact"]),
     ):

@@ -141,10 +141,10 @@ def test_deleting_says_what_stays(world: World, owner: Browser) -> None:
 
 def test_an_erased_file_is_said_to_be_erased(world: World, owner: Browser) -> None:
     from ropewalk.engine.operated import clock, installation
-    from ropewalk.store import uploads
+    from ropewalk.store import imported
 
     at = upload(owner)
-    uploads.clear(installation().data_dir, clock().now().replace(year=2100))
+    imported.clear(installation().data_dir, clock().now().replace(year=2100))
 
     page = owner.get(at).content.decode()
 

@@ -331,7 +331,7 @@ def test_the_switches_of_a_connector_and_a_stream(world: World, owner: Browser, 
 
     def stands() -> tuple[bool, bool, bool]:
         stream = Stream.objects.get()
-        return Connector.objects.get().enabled, stream.enabled, stream.periodic
+        return Connector.objects.get(id=world.ids["connector_id"]).enabled, stream.enabled, stream.periodic
 
     owner.post(f"{path}accounts/switch", {"periodic": "on"})
     first = stands()

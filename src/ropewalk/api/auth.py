@@ -9,10 +9,10 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
-from ropewalk.api import rate
 from ropewalk.api.refusals import MissingScopes, TooManyCalls, Unauthenticated
 from ropewalk.core.actors import Actor
 from ropewalk.core.rate import Standing
+from ropewalk.engine import rate
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import keys
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 
+from ropewalk.core import errortable
 from ropewalk.core.errors import (
     Conflict,
     GiveUp,
@@ -18,24 +19,8 @@ from ropewalk.core.errors import (
     RetryLater,
     RopewalkError,
 )
+from ropewalk.core.errortable import CODES, RETRY_SECONDS
 
-CODES: Final[Mapping[int, str]] = {
-    400: "bad_request",
-    401: "authentication_error",
-    403: "permission_denied",
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "request_timeout",
-    409: "conflict",
-    411: "length_required",
-    413: "payload_too_large",
-    415: "unsupported_media_type",
-    422: "unprocessable_entity",
-    429: "rate_limit_exceeded",
-    500: "internal_error",
-    503: "unavailable",
-}
-RETRY_SECONDS = 5
 BODY_BYTES: Final = 1024 * 1024
 NOT_FOUND = "There is nothing at this address. GET /v1/openapi.json lists what there is."
 
@@ -68,19 +53,15 @@ class Refusal(Exception):
 
 class Unauthenticated(Refusal):
     def __init__(self) -> None:
-        message = (
-            "This call needs a live API key: send it as `Authorization: Bearer pk_live_…`. Keys that were revoked or"
-            " have expired don't count."
-        )
-        super().__init__(401, message, headers={"WWW-Authenticate": 'Bearer realm="ropewalk"'})
+        super().__init__(401, errortable.UNAUTHENTICATED, headers={"WWW-Authenticate": errortable.CHALLENGE})
 
 
 class MissingScopes(Refusal):
     def __init__(self, *scopes: str) -> None:
         super().__init__(
             403,
-            f"This key lacks {', '.join(scopes)}. Use a key that has that scope.",
-            code="insufficient_scopes",
+            errortable.missing_scopes(*scopes),
+            code=errortable.MISSING_SCOPES,
             details={"missing_scopes": list(scopes)},
         )
 
@@ -89,14 +70,14 @@ class TooManyCalls(Refusal):
     def __init__(self, seconds: int) -> None:
         super().__init__(
             429,
-            f"This key has made all the calls that it may in this minute; go on in {seconds} s.",
+            errortable.too_many_calls(seconds),
             headers={"Retry-After": str(seconds)},
         )
 
 
 class NotJson(Refusal):
     def __init__(self) -> None:
-        super().__init__(400, "The body isn't JSON (RFC 8259, as UTF-8).")
+        super().__init__(400, errortable.NOT_JSON)
 
 
 class NotThisType(Refusal):
@@ -106,7 +87,7 @@ class NotThisType(Refusal):
 
 class TooLarge(Refusal):
     def __init__(self, limit: int = BODY_BYTES) -> None:
-        super().__init__(413, f"A body has at most {limit} bytes.", details={"limit_bytes": limit})
+        super().__init__(413, errortable.too_large(limit), details={"limit_bytes": limit})
 
 
 def answer(
@@ -118,15 +99,13 @@ def answer(
     return JsonResponse(body, status=status, json_dumps_params={"ensure_ascii": False})
 
 
-def invalid(
-    problems: Iterable[Problem], message: str = "Some of this can't be taken as it is."
-) -> HttpResponse:
+def invalid(problems: Iterable[Problem], message: str = errortable.INVALID) -> HttpResponse:
     listed = [{"path": each.path, "message": each.message} for each in problems]
     return answer(422, message, details={"errors": listed or [{"path": "", "message": message}]})
 
 
 def unavailable(seconds: float | None = None) -> HttpResponse:
-    response = answer(503, "Storage can't take this now, and nothing was kept. Try again in a while.")
+    response = answer(503, errortable.UNAVAILABLE)
     response["Retry-After"] = str(ceil(RETRY_SECONDS if seconds is None else seconds))
     return response
 

@@ -21,6 +21,7 @@ from ropewalk.cli import (
     files,
     imports,
     people,
+    pushing,
     serve,
     sync,
 )
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sync, imports, data, contacts, events, files, people, admin, backup, demo):
+for room in (serve, sync, imports, data, contacts, events, pushing, files, people, admin, backup, demo):
     app.add_typer(room.commands)
 
 
@@ -64,7 +65,7 @@ def ropewalk(
 ) -> None:
     """Ropewalk, a self-hosted customer data hub.
 
-    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, 4 plan found something, 5 cancelled sync.
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, or not all pushed, 4 plan found something, 5 cancelled sync.
     """
     context.obj = Called(data_dir, organization, Output(as_json=as_json))
 

@@ -27,6 +27,8 @@ class Field:
     fill_rate: float
     examples: tuple[JSON, ...]
     label: str = ""
+    transform: str = ""
+    """What makes of its texts what the source says that they are."""
 
 
 class Known(Protocol):
@@ -38,6 +40,11 @@ class Known(Protocol):
     def label(self) -> str: ...
     @property
     def type(self) -> FieldType | None: ...
+    @property
+    def is_text(self) -> bool: ...
+
+
+_READ_AS: Final = {"number": "number", "boolean": "boolean", "date-time": "date"}
 
 
 class _Tally:
@@ -79,11 +86,15 @@ def named(found: Iterable[Field], known: Iterable[Known]) -> list[Field]:
     """With what the source says of them: labels, types, and fields that no record of the sample had."""
     told = {each.path: each for each in known}
     seen = [_with(each, told.pop(each.path, None)) for each in found]
-    return [*seen, *(Field(each.path, each.type, 0.0, (), each.label) for each in told.values())]
+    unseen = (Field(path, None, 0.0, ()) for path in told)
+    return [*seen, *(_with(each, told[each.path]) for each in unseen)]
 
 
 def _with(field: Field, known: Known | None) -> Field:
-    return field if known is None else replace(field, label=known.label, type=known.type or field.type)
+    if known is None:
+        return field
+    transform = _READ_AS.get(known.type or "", "") if known.is_text else ""
+    return replace(field, label=known.label, type=known.type or field.type, transform=transform)
 
 
 def _example(value: JSON) -> JSON:

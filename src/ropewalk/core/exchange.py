@@ -13,7 +13,7 @@ from ropewalk.core.values import JSON
 class Request:
     """`params` are added to the query that `url` already has. `credentials` False: send none, nor `headers` (§4.3).
     `lane`: which of the source's request budgets it counts in, beside the one for all. `pause_ms`: it is sent that much
-    later, where the answer would not be ready before."""
+    later, where the answer would not be ready before. `aside`: it looks something up, beside the records that are read."""
 
     method: str
     url: str
@@ -24,6 +24,7 @@ class Request:
     credentials: bool = True
     lane: str = ""
     pause_ms: int = 0
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

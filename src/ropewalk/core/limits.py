@@ -67,3 +67,13 @@ UNDO_DAYS = 30
 
 ANY_CEILING = {"max_records": 2**63, "max_pages": 2**63}
 """For settings that have been saved: they were within the installation's ceilings of their day."""
+
+# Pushed events (push-api.md §3)
+ITEMS = 5_000
+ITEM_BYTES = 1024 * 1024
+PUSH_BYTES = 10 * 1024 * 1024
+UPLOAD_BYTES = 25 * 1024 * 1024
+ITEM_ID_CHARS = 512
+ITEM_METADATA_KEYS = 50
+AHEAD_HOURS = 24
+EVENT_NAME_CHARS = 500

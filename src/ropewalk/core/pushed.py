@@ -8,6 +8,8 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from ropewalk.core import normalise
 from ropewalk.core.records import decode_value
 from ropewalk.core.values import JSON, canonical, digest
@@ -15,6 +17,23 @@ from ropewalk.core.values import JSON, canonical, digest
 DOMAIN: Final = "domain:"
 EXTERNAL_ID: Final = "id:"
 _INTEGERS_END: Final = 2.0**63
+
+
+class Draft(msgspec.Struct, gc=False):
+    """An event on its way in. Times are microseconds since 1970. `content` is the item as sent; `keys` name its accounts
+    (`domain:acme.com`, `id:42`); `metadata` is what lists filter by, the connector's included, as JSON; `upload` is the
+    digest of a file that came with it."""
+
+    external_id: str
+    at: int
+    arrived: int
+    kind: str
+    name: str
+    content: bytes
+    keys: tuple[str, ...] = ()
+    user: str | None = None
+    metadata: str | None = None
+    upload: str | None = None
 
 
 def domain_key(text: JSON) -> str | None:

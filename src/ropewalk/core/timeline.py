@@ -14,6 +14,7 @@ from unicodedata import normalize
 import msgspec
 
 from ropewalk.core.events import Event
+from ropewalk.core.times import micros
 from ropewalk.core.values import JSON
 
 Place: TypeAlias = tuple[int, str, str]
@@ -26,11 +27,7 @@ _PLAUSIBLE = range(10**15, 2 * 10**17)
 
 
 def place(event: Event) -> Place:
-    return (-_micros(event.at), event.source, event.identity)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    return (-micros(event.at), event.source, event.identity)
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:
@@ -65,7 +62,7 @@ class Cursor:
         return _EPOCH - _MICROSECOND * self.after[0]
 
     def to_json(self) -> JSON:
-        return ["events", _micros(self.asked_at), *self.after]
+        return ["events", micros(self.asked_at), *self.after]
 
     @classmethod
     def from_json(cls, value: Any) -> Cursor:

@@ -13,6 +13,7 @@ from ropewalk.core.values import JSON
 Spelling = Literal["iso", "no_zone", "date", "mail", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]{1,9}))?"
@@ -85,6 +86,15 @@ def _mail(text: str) -> Moment | None:
         return Moment(found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC), "mail")
     except (ValueError, OverflowError):
         return None
+
+
+def micros(moment: datetime) -> int:
+    """Since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(number: int) -> datetime:
+    return _EPOCH + number * _MICROSECOND
 
 
 def iso(moment: date | datetime) -> str:

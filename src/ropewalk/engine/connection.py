@@ -16,6 +16,7 @@ from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
 from ropewalk.core.redact import Redactor
 from ropewalk.engine import logs, warehouses
+from ropewalk.engine.budgets import Budget
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.frozen import Frozen
@@ -25,10 +26,9 @@ from ropewalk.net.client import Client
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
 from ropewalk.sources.base import HEADER, Needs, Source
-from ropewalk.store import connectors, secrets, streams, uploads
+from ropewalk.store import imported, secrets, streams
 from ropewalk.store.models import Connector
 from ropewalk.store.secrets import Stored
-from ropewalk.store.transactions import own_connection
 
 
 def _never() -> bool:
@@ -83,9 +83,10 @@ def _http(source: Source, settings: Any, credentials: Credentials, terms: Terms)
     if at is not None and credentials.auth.type == "oauth2_authorization_code":
         granted = Granted(source, settings, *at, terms.clock, wire.exchange, terms.cancelled)
         credentials = replace(credentials, granted=granted)
+    budgets = source.budgets(settings)
     return wire.bind(
         credentials,
-        budget=None if at is None else budget(at[1], source.budgets(settings), terms.clock),
+        budget=None if at is None or not budgets else Budget(at[1], budgets, terms.clock),
         deadline=terms.deadline,
         cancelled=terms.cancelled,
         retries=terms.retries,
@@ -97,7 +98,7 @@ class _File:
     """What somebody has handed over: it has no secrets, and nothing of it is waited for."""
 
     def __init__(self, data_dir: Path, import_id: UUID) -> None:
-        self._opened = uploads.opened(data_dir, import_id)
+        self._opened = imported.opened(data_dir, import_id)
         self.file: BinaryIO
 
     def __enter__(self) -> Self:
@@ -212,22 +213,3 @@ def credentials_for(needs: Needs, stored: Mapping[str, Stored]) -> Credentials:
     )
     logs.know(credentials.values())
     return credentials
-
-
-def budget(connector_id: UUID, budgets: Mapping[str, float], clock: Clock) -> Callable[[str], float] | None:
-    """Requests a minute, over all streams of a connector and all workers; a lane's come out of both its own and all's."""
-    if not budgets:
-        return None
-
-    def reserve(lane: str) -> float:
-        now = clock.now().timestamp()
-        with own_connection():
-            return max(
-                (
-                    connectors.reserve(connector_id, per_minute=budgets[each], now=now, lane=each)
-                    for each in {"", lane} & budgets.keys()
-                ),
-                default=0.0,
-            )
-
-    return reserve

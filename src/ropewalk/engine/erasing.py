@@ -12,6 +12,7 @@ from ropewalk.engine.clock import Clock
 from ropewalk.store import alignment, audit, byhand
 from ropewalk.store.events.installed import events
 from ropewalk.store.transactions import transaction
+from ropewalk.store.uploads import uploads
 
 
 def of_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clock) -> int:
@@ -27,6 +28,7 @@ def of_account(organization_id: UUID, actor: Actor, account_id: UUID, clock: Clo
         removed = events().erase_account(organization_id, keys, exact_id=exact)
         if not removed.events:
             break
+        uploads().delete(organization_id, removed.uploads)
         erased += removed.events
     return erased
 
@@ -36,7 +38,9 @@ def one(organization_id: UUID, actor: Actor, source: str, external_id: str, cloc
     if events().get(organization_id, connector.id, external_id) is None:
         raise NotFound("event")
     _note(organization_id, actor, external_id[:64], clock, {"source": source, "external_id": external_id})
-    return events().erase_event(organization_id, connector.id, external_id).events
+    removed = events().erase_event(organization_id, connector.id, external_id)
+    uploads().delete(organization_id, removed.uploads)
+    return removed.events
 
 
 def _note(

@@ -120,7 +120,10 @@ def _suggested(
         if each.to
     ]
     taken = {each.to for each in told}
-    found = suggest.suggest(fields, subject.kind, getattr(subject.stream, "match_by", ""))
+    # Of its own fields the source says more than their names do.
+    named = {each.path for each in known}
+    others = [each for each in fields if each.path not in named]
+    found = suggest.suggest(others, subject.kind, getattr(subject.stream, "match_by", ""))
     return [*told, *(each for each in found if each.to not in taken)]
 
 
@@ -148,6 +151,9 @@ class _Seen:
         self.response: Response | None = None
 
     def __call__(self, request: Request) -> Response:
+        if request.aside:
+            looked_up: Response = self.fetch(request)
+            return looked_up
         first, earlier = self.request is None, (self.request, self.response)
         self.request, self.response = request, None
         response: Response = self.fetch(request)
@@ -264,6 +270,7 @@ def _field(one: discover.Field, redactor: Redactor) -> dict[str, Any]:
     return {
         "path": one.path,
         "label": one.label,
+        "transform": one.transform,
         "type": one.type,
         "fill_rate": round(one.fill_rate, 4),
         "examples": redactor.values(list(one.examples)),

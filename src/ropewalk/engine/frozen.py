@@ -11,7 +11,7 @@ from ropewalk.core.checking import check
 from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
-from ropewalk.sources import READABLE
+from ropewalk.sources import readable
 from ropewalk.sources.base import Kind, Needs, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
 
@@ -58,7 +58,7 @@ class Frozen:
     ) -> Self:
         """Raises `MustFix` (unknown_source, invalid_settings): another version may have saved them."""
         known = cast(Kind, kind)
-        source = READABLE.get(slug)
+        source = readable(slug)
         if source is None or known not in source.kinds:
             raise MustFix(
                 "unknown_source", f"This version of Ropewalk can't read {kind} from a source called {slug}."

@@ -34,11 +34,11 @@ from ropewalk.store import (
     connectors,
     fields,
     ids,
+    imported,
     pages,
     records as store_records,
     runs,
     streams,
-    uploads,
 )
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.pages import Listing
@@ -74,7 +74,7 @@ def upload(organization_id: UUID, actor: Actor, name: str, chunks: Iterable[byte
     """Takes a file in, and reads all of it once. Raises `MustFix` with what is wrong with it, and keeps nothing then."""
     ranks.require_admin(organization_id, actor)
     data_dir = installation().data_dir
-    arrived = uploads.receive(data_dir, chunks)
+    arrived = imported.receive(data_dir, chunks)
     try:
         with arrived.open("rb") as file:
             found = _read(arrived, csvfiles.detect(file), typed=True)
@@ -84,7 +84,7 @@ def upload(organization_id: UUID, actor: Actor, name: str, chunks: Iterable[byte
 
 
 def _plain(name: str) -> str:
-    return _FOLDERS.sub("", _CONTROL.sub("", name)).strip()[-_NAME_CHARS:] or "import.csv"
+    return _FOLDERS.sub("", _CONTROL.sub("", name)).strip()[-_NAME_CHARS:] or "upload.csv"
 
 
 def _read(path: Path, format: Format, *, typed: bool) -> File:
@@ -114,7 +114,7 @@ def _made(organization_id: UUID, actor: Actor, name: str, arrived: Path, found: 
         )
         detail = {"name": connector.name, "rows": found.rows}
         audit.record(organization_id, actor, "import.uploaded", import_id, now=now, detail=detail)
-        uploads.keep(installation().data_dir, arrived, import_id, now)
+        imported.keep(installation().data_dir, arrived, import_id, now)
     return Import(connector, found, is_there=True)
 
 
@@ -129,7 +129,7 @@ def listing(organization_id: UUID, *, limit: int = pages.LIMIT, cursor: str | No
 
 
 def _of(connector: Connector) -> Import:
-    there = uploads.is_there(installation().data_dir, connector.id)
+    there = imported.is_there(installation().data_dir, connector.id)
     return Import(connector, check(File, connector.settings), there)
 
 
@@ -145,7 +145,7 @@ def read_again(
     format = Format(
         **({"encoding": before.encoding, "delimiter": before.delimiter, "header": before.header} | given)
     )
-    with uploads.opened(installation().data_dir, import_id) as file:
+    with imported.opened(installation().data_dir, import_id) as file:
         found = _read(Path(file.name), format, typed=typed)
     now = clock.now()
     with transaction(organization_id):
@@ -164,7 +164,7 @@ def sample(organization_id: UUID, import_id: UUID, kind: Kind) -> dict[str, Any]
     """What a test of an endpoint answers, of this file: its first records, its fields, and what they could be mapped to.
     How often a field is filled, and its type, are of all rows."""
     found = get(organization_id, import_id)
-    with uploads.opened(installation().data_dir, import_id) as file:
+    with imported.opened(installation().data_dir, import_id) as file:
         records: list[dict[str, JSON]] = [
             msgspec.json.decode(raw)
             for raw, _ in zip(csv_file.records(found.file, kind, file), range(SAMPLE), strict=False)
@@ -280,4 +280,4 @@ def delete(organization_id: UUID, actor: Actor, import_id: UUID, clock: Clock) -
         audit.record(
             organization_id, actor, "import.deleted", import_id, now=now, detail={"name": found.name}
         )
-    uploads.erase(installation().data_dir, import_id)
+    imported.erase(installation().data_dir, import_id)

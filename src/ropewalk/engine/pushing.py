@@ -144,7 +144,7 @@ def _change(
 def _told(found: PushConnector, differing: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     named = {"name": found.name}
     if differing.keys() == {"is_active"}:
-        return "push_connector." + ("activated" if found.is_active else "deactivated"), named
+        return "push_connector.activated" if found.is_active else "push_connector.deactivated", named
     return "push_connector.changed", {**named, "changed": sorted(differing.keys() - {"rekeying"})}
 
 

@@ -17,10 +17,11 @@ from uuid import UUID
 import structlog
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, requests, schedule, sync
+from ropewalk.engine import jobs, requests, schedule, sync, upkeep
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
-from ropewalk.store import retention, runs as store_runs, transactions, uploads, workers
+from ropewalk.store import imported, retention, runs as store_runs, searchtexts, transactions, workers
+from ropewalk.store.events.base import Busy
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class Worker:
             wait = min(wait * 2, longest)
 
     def _keep_alive(self) -> None:
-        next_sweep = next_clearing = self._clock.now()
+        next_sweep = next_clearing = next_upkeep = self._clock.now()
         while not self._stopping.wait(BEAT_SECONDS):
             now = self._clock.now()
             try:
@@ -128,9 +129,12 @@ class Worker:
                     next_sweep = now + SWEEP_EVERY
                     sweep(self._url, self._clock)
                 if now >= next_clearing and not retention.sweep(now):
-                    uploads.clear(installation().data_dir, now)
+                    imported.clear(installation().data_dir, now)
+                    searchtexts.tidy()
                     next_clearing = now + CLEAR_EVERY
-            except (*transactions.UNAVAILABLE, RetryLater) as error:
+                if now >= next_upkeep and not upkeep.sweep(self._clock):
+                    next_upkeep = now + SWEEP_EVERY
+            except (*transactions.UNAVAILABLE, RetryLater, Busy) as error:
                 log.warning("sweep_failed", error=str(error))
                 transactions.close()
             except Exception:

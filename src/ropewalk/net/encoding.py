@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import brotli  # type: ignore[import-untyped]
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 OFFERED = "gzip, deflate, br"
 
 _PIECE_BYTES = 256 * 1024
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+_WINDOW = {int(zstd.DecompressionParameter.window_log_max): 23}
 
 
 class Unknown(Exception):
@@ -133,6 +140,36 @@ class _Brotli:
         return not self._fed or bool(self._unpacker.is_finished())
 
 
+class _Zstd:
+    """One frame or several. Frames that ask for a window of more than 8 MiB are refused (RFC 8878, 3.1.1.1.2)."""
+
+    def __init__(self) -> None:
+        self._unpacker: zstd.ZstdDecompressor | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._unpacker is None or self._unpacker.eof:
+                self._unpacker = zstd.ZstdDecompressor(options=_WINDOW)
+            yield from self._unpack(self._unpacker, data)
+            data = self._unpacker.unused_data if self._unpacker.eof else b""
+
+    def whole(self) -> bool:
+        return self._unpacker is None or self._unpacker.eof
+
+    @staticmethod
+    def _unpack(unpacker: zstd.ZstdDecompressor, data: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = unpacker.decompress(data, _PIECE_BYTES)
+            except zstd.ZstdError as error:
+                raise Corrupt(str(error)) from None
+            if piece:
+                yield piece
+            data = b""
+            if unpacker.eof or (unpacker.needs_input and not piece):
+                return
+
+
 def _gzip() -> Decoder:
     return _Zlib(_GZIP)
 
@@ -146,4 +183,5 @@ _KNOWN: dict[str, Callable[[], Decoder]] = {
     "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _Brotli,
+    "zstd": _Zstd,
 }

@@ -20,5 +20,9 @@ REGISTRY: Final[Mapping[str, Source]] = {
     )
 }
 """What can be connected."""
-READABLE: Final[Mapping[str, Source]] = {**REGISTRY, csv_file.SOURCE.slug: csv_file.SOURCE}
-"""What runs read: files too, which are handed over and not connected."""
+FILES: Final = csv_file.SOURCE
+"""Read like what is connected, but handed over."""
+
+
+def readable(slug: str) -> Source | None:
+    return FILES if slug == FILES.slug else REGISTRY.get(slug)

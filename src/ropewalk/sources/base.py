@@ -88,12 +88,14 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class KnownField:
-    """A field that the source itself tells of. `to`: the target that it is made for."""
+    """A field that the source itself tells of. `to`: the target that it is made for; `is_text`: its values are texts,
+    whatever its type."""
 
     path: str
     label: str = ""
     type: FieldType | None = None
     to: str = ""
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

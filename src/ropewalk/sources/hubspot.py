@@ -207,6 +207,7 @@ class Portal:
                 each.label,
                 _TYPES.get(each.type),
                 of.made_for.get(f"properties.{each.name}", ""),
+                is_text=True,
             )
             for each in Lookups(self.api, fetch).properties(of.name)
         ]

@@ -105,7 +105,7 @@ class Lookups:
 
     def properties(self, objects: str) -> list[Property]:
         url = f"{self._api}/crm/v3/properties/{objects}"
-        return self._read(Request("GET", url), _Properties).results
+        return self._read(Request("GET", url, aside=True), _Properties).results
 
     @cached_property
     def owners(self) -> Mapping[str, str]:
@@ -164,7 +164,7 @@ class Lookups:
         for _ in range(_MOST_BATCHES):
             if not inputs:
                 break
-            request = Request("POST", url, body={"inputs": inputs[:_BATCH]})
+            request = Request("POST", url, body={"inputs": inputs[:_BATCH]}, aside=True)
             inputs = inputs[_BATCH:]
             for each in self._read(request, _Associations).results:
                 found.setdefault(each.start.id, []).extend(each.to)
@@ -183,7 +183,7 @@ class Lookups:
         for start in range(0, len(new), _BATCH):
             inputs: list[JSON] = [{"id": each} for each in new[start : start + _BATCH]]
             body: JSON = {"properties": ["domain"], "propertiesWithHistory": [], "inputs": inputs}
-            found = self._read(Request("POST", url, body=body), _Objects).results
+            found = self._read(Request("POST", url, body=body, aside=True), _Objects).results
             self._domains |= {each.id: each.properties.get("domain") for each in found}
         return self._domains
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ropewalk.core.auth import AuthorizationCode, Bearer
 from ropewalk.sources import stripe_reading
-from ropewalk.sources.base import KnownField, Needs, Secret, Source, StreamKind
+from ropewalk.sources.base import KnownField, Needs, OAuthApp, Secret, Source, StreamKind
 from ropewalk.sources.stripe_settings import Connector, Customers
 
 _FIELDS: Final = (
@@ -29,28 +30,45 @@ _OF_SUBSCRIPTIONS: Final = (
 
 
 def needs(connector: Connector, stream: Customers | None) -> Needs:  # noqa: ARG001 - all streams go to one place
-    return Needs(stripe_reading.AUTH, frozenset({connector.api_url}))
+    proof = AuthorizationCode() if connector.auth.type == "oauth" else Bearer()
+    return Needs(proof, frozenset({connector.api_url}))
 
 
 def fields(connector: Any, stream: Customers, fetch: Any) -> Sequence[KnownField]:  # noqa: ARG001 - known by heart
     return (*_FIELDS, *_OF_SUBSCRIPTIONS) if "subscriptions" in stream.expand else _FIELDS
 
 
-SOURCE = Source(
-    slug="stripe",
-    name="Stripe",
-    about="Customers with their subscriptions, recurring revenue and metadata.",
-    settings=Connector,
-    kinds={
-        "accounts": StreamKind(
-            Customers, stripe_reading.read, fields=fields, tested=("expand", "filters"), connect=()
-        )
-    },
-    needs=needs,
-    secrets={
-        "token": Secret(
-            "Secret or restricted key",
-            "Begins with rk_ or sk_. A restricted key needs read access to customers and subscriptions only.",
-        )
-    },
-)
+def declared(connect: str = "https://connect.stripe.com") -> Source:
+    """`connect` is where Stripe asks people for their yes."""
+    return Source(
+        slug="stripe",
+        name="Stripe",
+        about="Customers with their subscriptions, recurring revenue and metadata.",
+        settings=Connector,
+        kinds={
+            "accounts": StreamKind(
+                Customers, stripe_reading.read, fields=fields, tested=("expand", "filters"), connect=()
+            )
+        },
+        needs=needs,
+        secrets={
+            "token": Secret(
+                "Secret or restricted key",
+                "Begins with rk_ or sk_. A restricted key needs to read customers and subscriptions only.",
+            ),
+            "client_secret": Secret(
+                "Client secret",
+                "The secret key of your own platform; empty where the installation has one.",
+            ),
+        },
+        oauth=OAuthApp(
+            authorize_url=f"{connect}/oauth/authorize",
+            token_url=f"{connect}/oauth/token",
+            scopes=("read_only",),
+        ),
+        # Stripe's own limit of a live account; a sandbox has a quarter of it, and says so with a 429.
+        budgets=lambda _: {"": 6_000},
+    )
+
+
+SOURCE = declared()

@@ -6,15 +6,17 @@ prices, less coupons that run for ever; without trials, taxes, metered usage, an
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from math import floor
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
+
+import msgspec
 
 from ropewalk.core import normalise
 from ropewalk.core.values import JSON
+
+Number: TypeAlias = int | Fraction
 
 ACTIVE: Final = frozenset({"active", "past_due"})
 """What makes a customer an active subscriber."""
@@ -29,12 +31,7 @@ _STATES: Final = (
     "incomplete_expired",
     "canceled",
 )
-_MONTHS: Final = {
-    "day": Fraction(12, 365),
-    "week": Fraction(12, 52),
-    "month": Fraction(1),
-    "year": Fraction(12),
-}
+_A_YEAR: Final = {"day": 365, "week": 52, "month": 12, "year": 1}
 # Króna and Ugandan shilling have no minor unit, yet Stripe goes on writing them with two digits.
 _DIGITS: Final = {
     **dict.fromkeys(
@@ -59,24 +56,50 @@ _DIGITS: Final = {
     ),
     **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 3),
 }
+_UNITS: Final = (1, 10, 100, 1_000)
 _BEYOND: Final = 2**63
 _MAGNITUDE: Final = 30
 """Digits beyond which a number is no amount, and costs more memory than it is worth."""
 
 
-def derived(customer: Mapping[str, JSON]) -> dict[str, Any]:
+class Customer(msgspec.Struct):
+    """What is looked at; all else is passed over, which is a good deal quicker. Anything may stand anywhere."""
+
+    email: Any = None
+    balance: Any = None
+    currency: Any = None
+    delinquent: Any = None
+    discount: Any = None
+    metadata: Any = None
+    subscriptions: Any = None
+
+
+_read = msgspec.json.Decoder(Customer).decode
+
+
+def customer_of(record: bytes) -> Customer:
+    """One of whom nothing is known, for what is none: the run says what is wrong with it."""
+    try:
+        return _read(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Customer()
+
+
+def derived(customer: Customer) -> dict[str, Any]:
     """Of one whose subscriptions weren't asked for, only what needs none."""
-    email, balance, currency = customer.get("email"), customer.get("balance"), _code(customer.get("currency"))
+    email, balance, currency = customer.email, customer.balance, _code(customer.currency)
     found: dict[str, Any] = {
-        "email_domain": normalise.domain(email) if isinstance(email, str) and "@" in email else None,
+        "email_domain": normalise.domain(email.rpartition("@")[2])
+        if isinstance(email, str) and "@" in email
+        else None,
         "currency": currency,
         "balance_amount": amount(balance, currency) if _is_whole(balance) else None,
     }
-    subscriptions = listed(customer.get("subscriptions"))
+    subscriptions = listed(customer.subscriptions)
     if subscriptions is None:
         return found
-    revenue = Revenue.of(subscriptions, customer.get("discount"))
-    revenue.left_out |= _is_cut(customer.get("subscriptions"))
+    revenue = Revenue.of(subscriptions, customer.discount)
+    revenue.left_out |= _is_cut(customer.subscriptions)
     currency = found["currency"] = currency or revenue.first_currency
     monthly = revenue.monthly(currency)
     return found | {
@@ -87,17 +110,16 @@ def derived(customer: Mapping[str, JSON]) -> dict[str, Any]:
     }
 
 
-def has_active_subscription(customer: Mapping[str, JSON]) -> bool:
-    return any(each.get("status") in ACTIVE for each in listed(customer.get("subscriptions")) or ())
+def has_active_subscription(customer: Customer) -> bool:
+    return any(each.get("status") in ACTIVE for each in listed(customer.subscriptions) or ())
 
 
 def amount(minor: int | None, currency: str | None) -> float | None:
     """In the currency's own unit: 1999 of usd are 19.99."""
     if minor is None or currency is None:
         return 0.0 if minor == 0 else None
-    units: int = 10 ** _DIGITS.get(currency, 2)
     # Division rounds once, so that the number reads as the decimal that it stands for.
-    return minor / units
+    return minor / _UNITS[_DIGITS.get(currency, 2)]
 
 
 def listed(value: JSON) -> list[dict[str, Any]] | None:
@@ -112,10 +134,11 @@ def _is_cut(value: JSON) -> bool:
 
 
 class Revenue:
-    """Minor units a month. `left_out`: something recurs whose amount isn't known, like a price in tiers."""
+    """Minor units a year, by currency: whole numbers as long as prices let them be. `left_out`: something recurs whose
+    amount isn't known, like a price in tiers."""
 
     def __init__(self) -> None:
-        self.by_currency: dict[str, Fraction] = defaultdict(Fraction)
+        self.by_currency: dict[str, Number] = {}
         self.left_out = False
 
     @classmethod
@@ -124,7 +147,7 @@ class Revenue:
         for each in subscriptions:
             if each.get("status") in ACTIVE:
                 # A subscription's own discount goes before its customer's.
-                revenue._add(each, [*_discounts(each)] or [customers_discount])
+                revenue._add(each, _discounts(each) or [customers_discount])
         return revenue
 
     @property
@@ -133,65 +156,58 @@ class Revenue:
 
     def monthly(self, currency: str | None) -> int | None:
         """In whole minor units, halves up; None for what is beyond all revenue."""
-        found = floor(self.by_currency.get(currency or "", Fraction(0)) + Fraction(1, 2))
+        found = int((self.by_currency.get(currency or "", 0) + 6) // 12)
         return found if found < _BEYOND else None
 
     def _add(self, subscription: Mapping[str, Any], discounts: Sequence[JSON]) -> None:
-        sums: dict[str, Fraction] = defaultdict(Fraction)
-        months = Fraction(1)
+        sums: dict[str, Number] = {}
+        times: Number = 12
         items = subscription.get("items")
         self.left_out |= _is_cut(items)
         for item in listed(items) or ():
-            terms = _Terms.of(item)
+            terms = _terms(item)
             if terms is None:
                 continue
-            if terms.monthly is None:
+            currency, times, yearly = terms
+            if yearly is None:
                 self.left_out = True
-                continue
-            months = terms.months
-            sums[terms.currency] += terms.monthly
-        for currency, monthly in sums.items():
+            else:
+                sums[currency] = sums.get(currency, 0) + yearly
+        for currency, yearly in sums.items():
             for discount in discounts:
-                monthly = self._less(monthly, currency, months, discount)
-            self.by_currency[currency] += monthly
+                if discount is not None:
+                    yearly = self._less(yearly, currency, times, discount)
+            self.by_currency[currency] = self.by_currency.get(currency, 0) + yearly
 
-    def _less(self, monthly: Fraction, currency: str, months: Fraction, discount: JSON) -> Fraction:
+    def _less(self, yearly: Number, currency: str, times: Number, discount: JSON) -> Number:
         coupon = _coupon(discount)
         if coupon is None:
-            self.left_out |= discount is not None
-            return monthly
+            self.left_out = True
+            return yearly
         if coupon.get("duration") != "forever":
-            return monthly
+            return yearly
         percent = _number(coupon.get("percent_off"))
         if percent is not None:
-            monthly *= 1 - percent / 100
-        elif _is_whole(coupon.get("amount_off")) and _code(coupon.get("currency")) == currency:
-            monthly -= coupon["amount_off"] / months
-        return max(monthly, Fraction(0))
+            yearly = yearly * (100 - percent) * Fraction(1, 100)
+        elif _is_whole(off := coupon.get("amount_off")) and _code(coupon.get("currency")) == currency:
+            yearly -= off * times
+        return max(yearly, 0)
 
 
-class _Terms:
-    """What an item of a subscription costs, and how often. `monthly` is None where that isn't said."""
-
-    __slots__ = ("currency", "monthly", "months")
-
-    def __init__(self, currency: str, months: Fraction, monthly: Fraction | None) -> None:
-        self.currency, self.months, self.monthly = currency, months, monthly
-
-    @classmethod
-    def of(cls, item: Mapping[str, Any]) -> _Terms | None:
-        """None for what is metered, free of charge by nature, or doesn't recur."""
-        price = _object(item.get("price")) or _object(item.get("plan"))
-        recurring = _object(price.get("recurring")) or price
-        unit = _MONTHS.get(str(recurring.get("interval")))
-        currency = _code(price.get("currency"))
-        if unit is None or currency is None or recurring.get("usage_type") == "metered":
-            return None
-        count = recurring.get("interval_count")
-        months = unit * (count if _is_whole(count) and count > 0 else 1)
-        each = _first_number(price, "unit_amount_decimal", "unit_amount", "amount_decimal", "amount")
-        monthly = None if each is None else each * _quantity(item, price) / months
-        return cls(currency, months, monthly)
+def _terms(item: Mapping[str, Any]) -> tuple[str, Number, Number | None] | None:
+    """An item's currency, how often a year it is paid, and what for (None where that isn't said); None for what is
+    metered, or doesn't recur."""
+    price = _object(item.get("price")) or _object(item.get("plan"))
+    recurring = _object(price.get("recurring")) or price
+    times: Number | None = _A_YEAR.get(str(recurring.get("interval")))
+    currency = _code(price.get("currency"))
+    if times is None or currency is None or recurring.get("usage_type") == "metered":
+        return None
+    count = recurring.get("interval_count")
+    if _is_whole(count) and count > 1:
+        times = Fraction(times, count)
+    each = _first_number(price, "unit_amount", "unit_amount_decimal", "amount", "amount_decimal")
+    return currency, times, None if each is None else each * _quantity(item, price) * times
 
 
 def _quantity(item: Mapping[str, Any], price: Mapping[str, Any]) -> int:
@@ -205,13 +221,12 @@ def _quantity(item: Mapping[str, Any], price: Mapping[str, Any]) -> int:
     return int(-(-quantity // divisor) if transform.get("round") == "up" else quantity // divisor)
 
 
-def _discounts(subscription: Mapping[str, Any]) -> Iterator[JSON]:
+def _discounts(subscription: Mapping[str, Any]) -> list[JSON]:
     """One of old, several of late."""
     several = subscription.get("discounts")
     if isinstance(several, list) and several:
-        yield from several
-    elif subscription.get("discount") is not None:
-        yield subscription["discount"]
+        return several
+    return [subscription["discount"]] if subscription.get("discount") is not None else []
 
 
 def _coupon(discount: JSON) -> dict[str, Any] | None:
@@ -224,18 +239,22 @@ def _coupon(discount: JSON) -> dict[str, Any] | None:
 
 def _state(subscriptions: Sequence[Mapping[str, Any]]) -> str | None:
     """The best of them; Stripe lists none that have been cancelled."""
+    if not subscriptions:
+        return None
     there = {each.get("status") for each in subscriptions}
     known = next((state for state in _STATES if state in there), None)
     return known or next((each for each in sorted(filter(None, map(str, there)))), None)
 
 
-def _first_number(of: Mapping[str, Any], *names: str) -> Fraction | None:
+def _first_number(of: Mapping[str, Any], *names: str) -> Number | None:
     return next((found for name in names if (found := _number(of.get(name))) is not None), None)
 
 
-def _number(value: JSON) -> Fraction | None:
+def _number(value: JSON) -> Number | None:
     """Stripe writes fractions of a minor unit as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if _is_whole(value):
+        return value
+    if not isinstance(value, float | str):
         return None
     try:
         decimal = Decimal(str(value))

@@ -20,7 +20,7 @@ from ropewalk.core.values import JSON, canonical
 from ropewalk.sources import reading, rows
 from ropewalk.sources.base import Page, Window
 from ropewalk.sources.listing import Listing
-from ropewalk.sources.stripe_derived import derived, has_active_subscription
+from ropewalk.sources.stripe_derived import Customer, customer_of, derived, has_active_subscription
 from ropewalk.sources.stripe_settings import Connector, Customers, Filters
 
 VERSION: Final = "2022-11-15"
@@ -69,28 +69,20 @@ def read(
     pages = reading.read(customers, AUTH, window, fetch, state)
     pages = _Rest(connector, stream, fetch).read_on(pages)
     if stream.filters.applied_here:
-        pages = rows.leaving_out(pages, lambda record: left_out_by(stream.filters, _customer(record)))
-    return rows.adding(pages, lambda records: [derived(_customer(each)) for each in records])
+        pages = rows.leaving_out(pages, lambda record: left_out_by(stream.filters, customer_of(record)))
+    return rows.adding(pages, lambda records: [derived(customer_of(each)) for each in records])
 
 
-def _customer(record: bytes) -> dict[str, JSON]:
-    """Empty for what is none: the run says what is wrong with it."""
-    try:
-        return decode(record)
-    except RowRefused:
-        return {}
-
-
-def left_out_by(filters: Filters, customer: Mapping[str, JSON]) -> str | None:
+def left_out_by(filters: Filters, customer: Customer) -> str | None:
     """The first filter that this customer doesn't pass."""
-    metadata, email = customer.get("metadata"), customer.get("email")
+    metadata, email = customer.metadata, customer.email
     for pair in filters.metadata:
         key, _, value = pair.partition("=")
         if not isinstance(metadata, dict) or metadata.get(key) != value:
             return "metadata"
     if filters.has_active_subscription not in (None, _word(has_active_subscription(customer))):
         return "has_active_subscription"
-    if filters.delinquent not in (None, _word(customer.get("delinquent") is True)):
+    if filters.delinquent not in (None, _word(customer.delinquent is True)):
         return "delinquent"
     if filters.email_contains is not None:
         text = email.casefold() if isinstance(email, str) else ""
@@ -118,7 +110,10 @@ class _Rest:
     def _whole(self, record: bytes) -> bytes:
         if not _MORE.search(record):
             return record
-        customer = _customer(record)
+        try:
+            customer = decode(record)
+        except RowRefused:
+            return record
         found = False
         for cut, path in self._cut(customer, ()):
             self._complete(cut, join(path))

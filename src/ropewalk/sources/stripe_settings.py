@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -61,13 +62,37 @@ YesNo = Annotated[Literal["yes", "no"], BeforeValidator(_yes_or_no)]
 Moment = Annotated[str, AfterValidator(_moment)]
 
 
+class Key(Settings):
+    secret: ClassVar[str | None] = "token"
+    type: Literal["key"] = "key"
+
+
+class OAuth(Settings):
+    secrets: ClassVar[tuple[str, ...]] = ("client_secret",)
+    type: Literal["oauth"] = "oauth"
+    client_id: Annotated[str, Field(max_length=1_024)] | None = Field(
+        None, title="Client ID", description="Of your own platform at Stripe; empty: this installation’s."
+    )
+
+
 class Connector(Settings):
+    auth: Annotated[Key | OAuth, Field(discriminator="type", title="Connect by")] = Key()
     api_url: Annotated[str, AfterValidator(_origin)] = Field(
         API,
         title="API address",
         description="Another one only for a test server of your own.",
         json_schema_extra={"folded": True},
     )
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_whom_somebody_said_yes_to(cls, api_url: str, info: ValidationInfo) -> str:
+        """A key is entered for an address; access that was granted at Stripe is for Stripe alone."""
+        if api_url != API and isinstance(info.data.get("auth"), OAuth) and not _is_here(api_url):
+            raise PydanticCustomError(
+                "url", "With OAuth this is {api}, or a test server on this machine.", {"api": API}
+            )
+        return api_url
 
 
 class Filters(Settings):
@@ -155,6 +180,11 @@ class Customers(Synced, Accounts):
             message = "Subscriptions tell this; expand subscriptions too."
             raise several([Problem("has_active_subscription", message)], "")
         return filters
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.")
 
 
 def _seconds(text: str) -> int:

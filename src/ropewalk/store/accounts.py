@@ -13,7 +13,7 @@ import msgspec
 from ropewalk.core.decide import Decision, Fresh
 from ropewalk.core.matching import Candidate
 from ropewalk.core.values import JSON
-from ropewalk.store import contact_rows, fields, waiting
+from ropewalk.store import contact_rows, fields, searchtexts, waiting
 from ropewalk.store.contact_rows import ContactWrites
 from ropewalk.store.database import (
     from_json,
@@ -195,6 +195,7 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
             for one, account_id in zip(writes.created.values(), id_columns(writes.created), strict=True)
         ),
     )
+    searchtexts.note(organization_id, _searched(writes))
     contact_rows.write(organization_id, writes.contacts, at)
     waiting.call(organization_id, [*writes.created.values(), *moved])
     write_changes(organization_id, list(_changes(writes)), by=by, now=now)
@@ -202,6 +203,17 @@ def write(organization_id: UUID, writes: AccountWrites, *, by: Author, now: date
     for _, _, changes in writes.changes:
         names.update(changes.new if isinstance(changes, Fresh) else changes)
     fields.changed(organization_id, names, now=now)
+
+
+SEARCHED = frozenset(("companyName", "companyDomain", "externalCustomerId"))
+
+
+def _searched(writes: AccountWrites) -> Iterator[searchtexts.Known]:
+    """Accounts that are found by other words than before."""
+    for account_id, created, changes in writes.changes:
+        account = writes.created.get(account_id) or writes.updated.get(account_id)
+        if account is not None and (created or not SEARCHED.isdisjoint(changes)):
+            yield account_id, _text(account.values.get("companyName")), account.domain, account.external_id
 
 
 def _other_columns(account: Candidate, at: Any) -> tuple[Any, ...]:

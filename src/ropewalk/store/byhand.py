@@ -14,7 +14,7 @@ from ropewalk.core.fieldtypes import FieldTypes
 from ropewalk.core.mapping import BUILT_IN, is_custom_field
 from ropewalk.core.matching import Candidate
 from ropewalk.core.values import JSON
-from ropewalk.store import accounts, contact_rows, fields, people, records, waiting
+from ropewalk.store import accounts, contact_rows, fields, people, records, searchtexts, waiting
 from ropewalk.store.accounts import Author, ChangeRow
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account
@@ -146,6 +146,9 @@ def _record(
     *,
     created: bool = False,
 ) -> None:
+    if created or not accounts.SEARCHED.isdisjoint(changes):
+        known = (account.id, account.company_name, account.company_domain, account.external_customer_id)
+        searchtexts.note(account.organization_id, [known])
     row = ChangeRow(account.id, changes, created)
     accounts.write_changes(account.organization_id, [row], by=Author(actor=actor), now=now)
     fields.changed(account.organization_id, changes, now=now)

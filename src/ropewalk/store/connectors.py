@@ -158,12 +158,12 @@ def _living(organization_id: UUID) -> QuerySet[Connector, Connector]:
     return Connector.objects.filter(organization_id=organization_id, deleted_at=None)
 
 
-def reserve(connector_id: UUID, *, per_minute: float, now: float, lane: str = "") -> float:
-    """Takes the next free moment of a connector's request budget; answers the seconds to wait until then. `lane` names
-    the budget, where requests of one sort have one of their own.
+def reserve(connector_id: UUID, *, per_minute: float, now: float, lane: str = "", slots: int = 1) -> float:
+    """Takes the next free moment of a connector's request budget, or several that follow each other; answers the seconds
+    to wait until the first. `lane` names the budget, where requests of one sort have one of their own.
 
     One statement, so that all its streams and workers share the budget. Never inside a transaction."""
-    slot = 60.0 / per_minute
+    slot = 60.0 / per_minute * slots
     later = "greatest" if on_postgres() else "max"
     parameters: list[Any] = [id_column(connector_id), lane, now + slot, now, slot]
     free = rows_of(

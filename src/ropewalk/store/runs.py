@@ -142,7 +142,7 @@ def past(organization_id: UUID, connector_id: UUID, *, a_stream: int) -> dict[UU
     place = Window(RowNumber(), partition_by=F("stream_id"), order_by=F("id").desc())
     found = ended.filter(stream_id__isnull=False).annotate(place=place).filter(place__lte=a_stream)
     answer: dict[UUID, list[Run]] = {}
-    for run in found.defer("settings", "progress").order_by("id"):
+    for run in found.defer("progress").order_by("id"):
         answer.setdefault(cast(UUID, run.stream_id), []).append(run)
     return answer
 
@@ -152,7 +152,7 @@ def followers(organization_id: UUID, run: Run, *, limit: int = 10) -> list[Run]:
     later = Run.objects.filter(
         organization_id=organization_id, connector_id=run.connector_id, id__gt=run.id, of_run=run.id
     )
-    return list(later.defer("settings", "progress").order_by("-id")[:limit])
+    return list(later.defer("progress").order_by("-id")[:limit])
 
 
 def claim(run_id: UUID, *, worker: str, lease: UUID, now: datetime) -> Run:

@@ -13,7 +13,7 @@ from django.db.models import Expression, F, Q, QuerySet
 from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.store import fields, filters, pages
+from ropewalk.store import fields, filters, pages, searchtexts
 from ropewalk.store.database import batches
 from ropewalk.store.filters import Filter
 from ropewalk.store.models import Account, StreamRecord
@@ -96,8 +96,10 @@ def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, 
     custom = bool(wanted.where) or wanted.by not in ("created_at", "updated_at", *BUILT_IN)
     types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
     key, found = _conditions(found, wanted.by, wanted.where, types)
-    if wanted.q.strip():
-        found = found.filter(_searched(wanted.q.strip()))
+    if text := wanted.q.strip():
+        found = found.filter(_searched(text))
+        if (named := searchtexts.find(organization_id, text)) is not None:
+            found = found.filter(id__in=named)
     if wanted.gone_at_source is not None:
         gone = StreamRecord.objects.filter(
             stream__organization_id=organization_id, gone_since__isnull=False

@@ -218,7 +218,7 @@ class Form:
             if bound is None:
                 self.others.append(f"{problem.path}: {problem.message}" if problem.path else problem.message)
             else:
-                bound.errors.append(problem.message)
+                bound.errors.append(_of_row(bound.field, problem))
 
     def _nearest(self, path: str) -> Bound | None:
         there = {each.field.place: each for each in self if self.applies(each)}
@@ -227,6 +227,15 @@ class Form:
                 return there[path]
             path = path.rpartition(".")[0]
         return None
+
+
+def _of_row(asked: Field, problem: Problem) -> str:
+    """What is wrong in a row says in which, and where."""
+    place, _, name = problem.path.removeprefix(f"{asked.place}.").partition(".")
+    if asked.kind != "rows" or not place.isdigit():
+        return problem.message
+    label = next((each.label for each in asked.columns if each.name == name), "")
+    return f"{int(place) + 1}{f', {label}' if label else ''}: {problem.message}"
 
 
 def put(body: dict[str, Any], place: str, value: Any) -> None:

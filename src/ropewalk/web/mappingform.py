@@ -138,7 +138,7 @@ class MappingForm:
         """The other fields that were found, as fields of our own under their names."""
         for each in self.others[: MOST_ROWS - len(self.rows)]:
             name = field_name(each["path"], [row.target for row in self.rows])
-            self.rows.append(Row(each["path"], self._spelled(name)))
+            self.rows.append(Row(each["path"], self._spelled(name), each.get("transform", "")))
 
     def _spelled(self, name: str) -> str:
         """As a field of that name is spelled that is there already."""

@@ -210,15 +210,18 @@ class _Drawing:
         if (offered := self.offered.get(choices_of(asked.info))) is not None:
             return _chosen_from(asked, kind, offered)
         if (row := row_of(kind)) is not None:
-            columns = [
-                self.plain(
-                    _Asked(name, name, info, None, _bare(info.annotation)[1], folded=False),
-                    _bare(info.annotation)[0],
-                )
-                for name, info in row.model_fields.items()
-            ]
+            columns = [self.column(name, info) for name, info in row.model_fields.items()]
             return asked.field("rows", columns=columns)
         return _plain(asked, kind)
+
+    def column(self, name: str, info: FieldInfo) -> Field:
+        """Of a row: one that is left empty is none, so nothing is required."""
+        kind, nullable = _bare(info.annotation)
+        drawn = self.plain(_Asked(name, name, info, None, nullable, folded=False), kind)
+        choices = drawn.choices
+        if drawn.kind == "select" and drawn.default is None and all(each.value for each in choices):
+            choices = [Choice("", "–"), *choices]
+        return replace(drawn, required=False, choices=choices)
 
     def union(self, asked: _Asked, members: Mapping[str, type[BaseModel]]) -> Iterator[Field]:
         """A choice, and for each of what can be chosen its own settings."""

@@ -16,6 +16,7 @@ _CHOICES: Final = {
     "oauth2_client_credentials": "OAuth 2 client credentials",
     "oauth": "OAuth",
     "private_app": "Private app’s token",
+    "key": "Secret or restricted key",
     "EQ": "is",
     "NEQ": "is not",
     "LT": "is less than",

@@ -166,6 +166,9 @@ class Discovered(Shape):
 
     path: str
     label: str = Field(description="What the source calls it; empty where it doesn’t say.")
+    transform: str = Field(
+        description="What makes of its texts what the source says that they are; or empty."
+    )
     type: str | None
     fill_rate: float
     examples: list[Any]

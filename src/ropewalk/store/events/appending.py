@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from ropewalk.core.pushed import content_digest, key_number, same_content
+from ropewalk.core.pushed import Draft, content_digest, key_number, same_content
 from ropewalk.store.database import batches as slices
-from ropewalk.store.events.base import Batch, Draft, Outcome, Refusal
+from ropewalk.store.events.base import Batch, Outcome, Refusal
 from ropewalk.store.events.tables import COLUMNS, Row, Tables, keys_column, keys_from
 
 REJECTIONS_KEPT: Final = 100
@@ -52,8 +52,12 @@ class Appendable(Tables):
         self._pruned = 0
 
     @abstractmethod
-    def reserve(self, count: int) -> tuple[int, bool]:
-        """The first of so many numbers, and whether any identity has expired."""
+    def share(self, organizations: Iterable[UUID]) -> None:
+        """Keeps apart from whoever removes something of them, until the end of the transaction."""
+
+    @abstractmethod
+    def reserve(self, count: int) -> tuple[Sequence[int], bool]:
+        """So many numbers, growing, and whether any identity has expired."""
 
     @abstractmethod
     def claim(self, rows: Sequence[Row]) -> set[int]:
@@ -81,6 +85,7 @@ class Appendable(Tables):
         with self.writing():
             senders = {(each.organization_id, each.connector_id) for each in batches}
             senders |= {(each.organization_id, each.connector_id) for each in refusals}
+            self.share(organization_id for organization_id, _ in senders)
             numbers = self._numbers_of(senders)
             outcomes = _Appending(self, batches, numbers).outcomes() if batches else []
             self._reject(refusals, numbers)
@@ -154,15 +159,15 @@ class _Appending:
         self._spans: list[tuple[int, int]] = []
         self._other: dict[int, Outcome] = {}
         """By their numbers, the outcomes that are not `created`."""
-        seq, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
+        numbered, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
         for batch in batches:
             begin = len(self._rows)
-            self._take(batch, numbers[batch.organization_id, batch.connector_id], seq + begin)
+            self._take(batch, numbers[batch.organization_id, batch.connector_id], numbered[begin:])
             self._spans.append((begin, len(self._rows)))
 
-    def _take(self, batch: Batch, no: int, seq: int) -> None:
+    def _take(self, batch: Batch, no: int, seqs: Sequence[int]) -> None:
         rows, keys = self._rows, self._keys
-        for each in _latest(batch.drafts):
+        for seq, each in zip(seqs, _latest(batch.drafts), strict=False):
             named = each.keys
             rows.append(
                 (seq, no, each.external_id, 1, each.at, each.arrived, each.kind, each.name, each.user,
@@ -170,7 +175,6 @@ class _Appending:
             )  # fmt: skip
             if named:
                 keys += key_rows(batch.organization_id, named, each.at, seq)
-            seq += 1
 
     def outcomes(self) -> list[list[Outcome]]:
         rows = self._revived() if self._any_expired else self._rows

@@ -12,33 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-import msgspec
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from ropewalk.core.items import Reading
+from ropewalk.core.pushed import Draft
+from ropewalk.core.times import micros
 
 Outcome = Literal["created", "updated", "duplicate"]
-
-
-class Draft(msgspec.Struct, gc=False):
-    """An event on its way in. Times are microseconds since 1970. `content` is the item as sent; `keys` name its accounts
-    (`domain:acme.com`, `id:42`); `metadata` is what lists filter by, the connector's included, as JSON; `upload` is the
-    digest of a file that came with it."""
-
-    external_id: str
-    at: int
-    arrived: int
-    kind: str
-    name: str
-    content: bytes
-    keys: tuple[str, ...] = ()
-    user: str | None = None
-    metadata: str | None = None
-    upload: str | None = None
 
 
 class Batch(NamedTuple):
@@ -149,15 +131,6 @@ class Removed:
     uploads: tuple[str, ...] = ()
 
 
-class Reading(NamedTuple):
-    """What an event's content says under its connector's settings; `at` in microseconds."""
-
-    at: int
-    name: str
-    user: str | None
-    keys: tuple[str, ...]
-
-
 class Busy(Exception):
     """Storage can't take this now; nothing was kept."""
 
@@ -233,10 +206,5 @@ class EventStore(Protocol):
     def close(self) -> None:
         """This thread's connection."""
 
-
-def micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(micros: int) -> datetime:
-    return _EPOCH + micros * _MICROSECOND
+    def close_all(self) -> None:
+        """Every thread's, when nothing is asked any more."""

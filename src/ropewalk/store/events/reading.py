@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ropewalk.core.pushed import key_number, names_account
+from ropewalk.core.times import from_micros, micros
 from ropewalk.store.events.base import (
     NO_FILTERS,
     Arrivals,
@@ -18,8 +19,6 @@ from ropewalk.store.events.base import (
     Rejection,
     Statistics,
     StoredEvent,
-    micros,
-    moment,
 )
 from ropewalk.store.events.tables import LISTED, Row, Tables, stored
 
@@ -122,9 +121,9 @@ class Readable(Tables):
     def _versions(
         self, table: str, identity: Sequence[Any], condition: str = "", limit: int = 1
     ) -> list[Row]:
+        named = self.LATEST if table == "event" else "e.connector = %s AND e.external_id = %s"
         return self.rows(
-            f"SELECT {LISTED} FROM {table} e WHERE e.connector = %s AND e.external_id = %s{condition} "
-            "ORDER BY e.version DESC LIMIT %s",
+            f"SELECT {LISTED} FROM {table} e WHERE {named}{condition} ORDER BY e.version DESC LIMIT %s",
             [*identity, limit],
         )
 
@@ -141,7 +140,7 @@ class Readable(Tables):
         (total,) = self.rows("SELECT events FROM connector WHERE no = %s", [no])[0]
         (last,) = self.rows("SELECT max(at) FROM event WHERE connector = %s", [no])[0]
         hour, day = counted[0]
-        return Statistics(int(hour), int(day), total, None if last is None else moment(last))
+        return Statistics(int(hour), int(day), total, None if last is None else from_micros(last))
 
     def last_number(self) -> int:
         return int(self.rows("SELECT last FROM counter")[0][0])
@@ -175,7 +174,7 @@ class Readable(Tables):
             [self.number(organization_id, connector_id), after, limit],
         )
         return [
-            Rejection(seq, moment(at), external_id, tuple(json.loads(errors)))
+            Rejection(seq, from_micros(at), external_id, tuple(json.loads(errors)))
             for seq, at, external_id, errors in rows
         ]
 

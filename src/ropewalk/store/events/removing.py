@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import UUID
 
+from ropewalk.core.items import Reading
 from ropewalk.core.pushed import content_digest, key_number, names_account
+from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
-from ropewalk.store.events.base import Reading, Removed, StoredEvent, micros
+from ropewalk.store.events.base import Removed, StoredEvent
 from ropewalk.store.events.reading import Readable
 from ropewalk.store.events.tables import LISTED, EventRow, keys_column, keys_from, stored
 
@@ -32,7 +34,7 @@ class Removable(Readable, Appendable):
         with self.changing(organization_id):
             no = self.number(organization_id, connector_id)
             self.run("DELETE FROM expired WHERE connector = %s AND external_id = %s", [no, external_id])
-            found = self._events("WHERE e.connector = %s AND e.external_id = %s", no, external_id)
+            found = self._events(f"WHERE {self.LATEST}", no, external_id)
             return self._remove(organization_id, found)
 
     def erase_account(
@@ -120,4 +122,6 @@ def _keys(organization_id: UUID, row: EventRow) -> list[KeyRow]:
 
 
 def _reread(row: EventRow, now: Reading) -> EventRow:
-    return row._replace(at=now.at, name=now.name, who=now.user, keys=keys_column(now.keys))
+    return row._replace(
+        at=row.at if now.at is None else now.at, name=now.name, who=now.user, keys=keys_column(now.keys)
+    )

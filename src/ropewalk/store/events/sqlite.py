@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakSet
 
 import msgspec
 
@@ -61,31 +63,40 @@ _BUSY: Final = frozenset(
 )  # fmt: skip
 
 
+class _Connection(sqlite3.Connection):
+    """One that can be referred to weakly."""
+
+
 class SqliteEvents(Removable):
     """A connection a thread. `wait` is how many seconds a writer waits for another."""
+
+    LATEST = "e.connector = %s AND e.external_id = %s"
 
     def __init__(self, file: Path, *, wait: float = 30) -> None:
         super().__init__()
         self._file = file
         self._wait = wait
         self._own = threading.local()
+        self._opened: WeakSet[_Connection] = WeakSet()
 
     # ---- connections and transactions ----
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        opened: sqlite3.Connection | None = getattr(self._own, "connection", None)
+    def _connection(self) -> _Connection:
+        opened: _Connection | None = getattr(self._own, "connection", None)
         if opened is None:
             opened = self._own.connection = self._open()
+            self._opened.add(opened)
         return opened
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> _Connection:
         opened = sqlite3.connect(
             self._file,
             timeout=self._wait,
             isolation_level=None,
             cached_statements=256,
             check_same_thread=False,
+            factory=_Connection,
         )
         opened.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
@@ -100,8 +111,12 @@ class SqliteEvents(Removable):
         return opened
 
     def close(self) -> None:
-        opened: sqlite3.Connection | None = self._own.__dict__.pop("connection", None)
+        opened: _Connection | None = self._own.__dict__.pop("connection", None)
         if opened is not None:
+            opened.close()
+
+    def close_all(self) -> None:
+        for opened in [*self._opened]:
             opened.close()
 
     @contextmanager
@@ -146,9 +161,12 @@ class SqliteEvents(Removable):
 
     # ---- what PostgreSQL does another way ----
 
-    def reserve(self, count: int) -> tuple[int, bool]:
+    def share(self, organizations: Iterable[UUID]) -> None:
+        """There is one writer anyway."""
+
+    def reserve(self, count: int) -> tuple[Sequence[int], bool]:
         last, expired = self.rows("UPDATE counter SET last = last + %s RETURNING last, expired", [count])[0]
-        return last - count + 1, bool(expired)
+        return range(last - count + 1, last + 1), bool(expired)
 
     def claim(self, rows: Sequence[Row]) -> set[int]:
         if not rows:
@@ -201,7 +219,7 @@ class SqliteEvents(Removable):
         for size in _AT_ONCE:
             sql = _inserting(table, tuple(columns), size, conflict)
             while len(rows) - begin >= size:
-                values = [value for row in rows[begin : begin + size] for value in row]
+                values = [*chain.from_iterable(rows[begin : begin + size])]
                 written += self._connection.execute(sql, values).rowcount
                 begin += size
         return written

@@ -14,16 +14,16 @@ Tables, the same on both:
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from ropewalk.store.events.base import StoredEvent, moment
+from ropewalk.core.times import from_micros
+from ropewalk.store.events.base import StoredEvent
 
 
 class EventRow(NamedTuple):
@@ -49,11 +49,15 @@ LISTED: Final = ", ".join(f"e.{name}" for name in COLUMNS)
 Row = Sequence[Any]
 
 _strings = msgspec.json.Decoder(dict[str, str]).decode
+_encode = msgspec.json.Encoder().encode
 _keys = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Tables(ABC):
     """Parameters are `%s` on either database."""
+
+    LATEST: ClassVar[str]
+    """The condition by which an event `e` is found: its connector and external id."""
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[None]:
@@ -97,8 +101,8 @@ def stored(row: Row, connectors: Mapping[int, UUID]) -> StoredEvent:
         connector_id=connectors[each.connector],
         external_id=each.external_id,
         version=each.version,
-        at=moment(each.at),
-        arrived=moment(each.arrived),
+        at=from_micros(each.at),
+        arrived=from_micros(each.arrived),
         kind=each.kind,
         name=each.name,
         user=each.who,
@@ -114,4 +118,4 @@ def keys_from(column: str) -> tuple[str, ...]:
 
 
 def keys_column(keys: Sequence[str]) -> str:
-    return json.dumps(keys, ensure_ascii=False, separators=(",", ":")) if keys else ""
+    return _encode(keys).decode() if keys else ""

@@ -7,7 +7,14 @@ Their rows are written under the organization's lock, from ids that were read un
 from __future__ import annotations
 
 from ropewalk.store.models.access import Attempts, Invitation, ResetLink
-from ropewalk.store.models.accounts import Account, Change, Contact, MatchLink, TrackedField
+from ropewalk.store.models.accounts import (
+    Account,
+    Change,
+    Contact,
+    MatchLink,
+    SearchText,
+    TrackedField,
+)
 from ropewalk.store.models.audit import AuditEntry
 from ropewalk.store.models.connectors import (
     Budget,
@@ -43,6 +50,7 @@ __all__ = [
     "Run",
     "RunState",
     "SavedView",
+    "SearchText",
     "Secret",
     "Stream",
     "StreamRecord",

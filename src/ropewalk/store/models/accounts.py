@@ -74,6 +74,22 @@ class Account(models.Model):
         return self.company_name or self.company_domain or self.external_customer_id or str(self.id)
 
 
+class SearchText(models.Model):
+    """Of many accounts a line each: name, domain and external id, in lower case. `accounts` are their ids, 16 bytes each,
+    in the order of the lines."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, db_index=False, db_constraint=False
+    )
+    lines = models.IntegerField()
+    texts = models.TextField()
+    accounts = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "id"], name="searchtext_page")]
+
+
 class Contact(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(

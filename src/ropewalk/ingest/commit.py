@@ -1,0 +1,153 @@
+"""Group commit: one thread takes what callers have brought since its last transaction, writes it in one, and answers
+all of them once it is durable.
+
+It also says whether what was believed of a caller still holds: before each transaction it asks which keys are live and
+how connectors stand. So nothing is answered on the word of a key that was revoked before the call came, in whichever
+process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import Final
+
+import structlog
+
+from ropewalk.core.pushed import Draft
+from ropewalk.store import admission, transactions
+from ropewalk.store.admission import Connector, Key
+from ropewalk.store.events.base import Batch, Busy, EventStore, Outcome, Refusal
+from ropewalk.store.transactions import UNAVAILABLE
+
+log = structlog.get_logger(__name__)
+
+GROUP_EVENTS: Final = 20_000
+GROUP_BYTES: Final = 32 * 1024 * 1024
+WAITING_EVENTS: Final = 100_000
+WAITING_BYTES: Final = 96 * 1024 * 1024
+IDLE_SECONDS: Final = 60.0
+
+
+class Verdict(Enum):
+    REVOKED = "the key isn't live any more"
+    STALE = "the connector has changed"
+    BUSY = "storage can't take it"
+
+
+Answer = Verdict | list[Outcome]
+
+
+@dataclass(slots=True)
+class Entry:
+    """What a caller waits for: that these events are durable; or, without any, that its key is live."""
+
+    key: Key
+    connector: Connector | None = None
+    drafts: Sequence[Draft] = ()
+    refusals: Sequence[Refusal] = ()
+    size: int = 0
+    done: asyncio.Future[Answer] | None = field(default=None, repr=False)
+
+
+class Committer:
+    def __init__(self, store: EventStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self.loop = loop
+        self._standing = admission.Standing()
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._waiting_events = self._waiting_bytes = 0
+        self._thread = threading.Thread(target=self._run, name="ingest-commit", daemon=True)
+        self._thread.start()
+
+    def has_room(self, size: int) -> bool:
+        """Before a body is taken: whether storage keeps up."""
+        return self._waiting_bytes + size <= WAITING_BYTES and self._waiting_events < WAITING_EVENTS
+
+    async def durable(self, entry: Entry) -> Answer:
+        """Called in the loop, which alone counts what waits."""
+        entry.done = self.loop.create_future()
+        self._waiting_events += len(entry.drafts)
+        self._waiting_bytes += entry.size
+        self._queue.put(entry)
+        try:
+            return await entry.done
+        finally:
+            self._waiting_events -= len(entry.drafts)
+            self._waiting_bytes -= entry.size
+
+    def stop(self) -> None:
+        """After what is under way."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            answers = self._commit(group)
+            self.loop.call_soon_threadsafe(_settle, group, answers)
+        self._store.close()
+        transactions.close()
+
+    def _next_group(self) -> list[Entry] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        group, events, size = [first], len(first.drafts), first.size
+        while events < GROUP_EVENTS and size < GROUP_BYTES:
+            try:
+                entry = self._queue.get_nowait()
+            except Empty:
+                break
+            if entry is None:
+                self._queue.put(None)
+                break
+            group.append(entry)
+            events += len(entry.drafts)
+            size += entry.size
+        return group
+
+    def _commit(self, group: Sequence[Entry]) -> list[Answer]:
+        try:
+            verdicts = self._verdicts(group)
+            taken = [entry for entry, verdict in zip(group, verdicts, strict=True) if verdict is None]
+            batches = [
+                Batch(entry.key.organization_id, entry.connector.id, entry.drafts)
+                for entry in taken
+                if entry.drafts and entry.connector is not None
+            ]
+            refusals = [each for entry in taken for each in entry.refusals]
+            outcomes = iter(self._store.append(batches, refusals) if batches or refusals else ())
+        except (Busy, *UNAVAILABLE) as error:
+            log.warning("events_not_kept", callers=len(group), error=repr(error))
+            transactions.close()
+            return [Verdict.BUSY] * len(group)
+        except Exception:
+            log.exception("events_not_kept", callers=len(group))
+            return [Verdict.BUSY] * len(group)
+        return [
+            verdict or (next(outcomes) if entry.drafts else [])
+            for entry, verdict in zip(group, verdicts, strict=True)
+        ]
+
+    def _verdicts(self, group: Sequence[Entry]) -> list[Verdict | None]:
+        connectors = {entry.connector.id for entry in group if entry.connector is not None}
+        live, versions = self._standing.of({entry.key.id for entry in group}, connectors)
+        return [_verdict(entry, entry.key.id in live, versions.get) for entry in group]
+
+
+def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) -> Verdict | None:
+    if not is_live:
+        return Verdict.REVOKED
+    if entry.connector is not None and version(entry.connector.id) != entry.connector.version:
+        return Verdict.STALE
+    return None
+
+
+def _settle(group: Sequence[Entry], answers: Sequence[Answer]) -> None:
+    for entry, answer in zip(group, answers, strict=True):
+        if entry.done is not None and not entry.done.done():
+            entry.done.set_result(answer)

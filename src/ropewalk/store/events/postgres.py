@@ -1,0 +1,351 @@
+"""The event store on PostgreSQL, for any number of web processes: events and their keys in partitions of a month each.
+
+A unique key of a partitioned table would have to hold the time, and an event keeps its identity whatever its time. So
+identities stand in a table of their own, which says where the event is. Whoever takes events in shares its
+organization's lock; whoever removes or reads anew has it alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+from uuid import UUID
+from weakref import WeakSet
+
+import psycopg
+import structlog
+
+from ropewalk.core.times import micros
+from ropewalk.store.events.appending import Current, Identity, KeyRow
+from ropewalk.store.events.base import Batch, Busy, Outcome, Refusal
+from ropewalk.store.events.removing import Removable
+from ropewalk.store.events.tables import COLUMNS, EventRow, Row
+
+log = structlog.get_logger(__name__)
+
+SCHEMA: Final = "ropewalk_events"
+_SCHEMA_LOCK: Final = 0x524F5057
+_EVENTS_LOCK: Final = 0x524F5058
+_CONNECT_SECONDS: Final = 5
+_LOCK_SECONDS: Final = 15
+_MONTHS_BEFORE: Final = 24
+"""What is older than that at the first start shares one partition."""
+_MONTHS_AHEAD: Final = 3
+_PARTITIONED: Final = ("event", "event_key")
+_TYPES: Final = {
+    "event": (
+        "int8",
+        "int4",
+        "text",
+        "int4",
+        "int8",
+        "int8",
+        "text",
+        "text",
+        "text",
+        "text",
+        "text",
+        "bytea",
+        "text",
+    ),
+    "event_key": ("int8", "int8", "int8"),
+}
+_KEY_COLUMNS: Final = ("key", "at", "seq")
+
+_event = """
+    seq bigint NOT NULL, connector integer NOT NULL, external_id text NOT NULL, version integer NOT NULL,
+    at bigint NOT NULL, arrived bigint NOT NULL, kind text NOT NULL, name text NOT NULL, who text,
+    keys text NOT NULL, metadata text, content bytea NOT NULL, upload text
+"""
+_TABLES: Final = f"""
+CREATE TABLE connector (no serial PRIMARY KEY, organization uuid NOT NULL, id uuid NOT NULL,
+    events bigint NOT NULL, UNIQUE (organization, id));
+CREATE SEQUENCE event_number;
+CREATE TABLE counter (expired integer NOT NULL);
+INSERT INTO counter VALUES (0);
+CREATE TABLE identity (connector integer NOT NULL, external_id text NOT NULL, at bigint NOT NULL, seq bigint NOT NULL,
+    PRIMARY KEY (connector, external_id));
+CREATE TABLE event ({_event}, PRIMARY KEY (at, seq)) PARTITION BY RANGE (at);
+CREATE INDEX event_time ON event (connector, at);
+CREATE INDEX event_number_index ON event (seq);
+CREATE INDEX event_upload ON event (upload) WHERE upload IS NOT NULL;
+CREATE TABLE version ({_event}, PRIMARY KEY (connector, external_id, version));
+CREATE INDEX version_upload ON version (upload) WHERE upload IS NOT NULL;
+CREATE TABLE event_key (key bigint NOT NULL, at bigint NOT NULL, seq bigint NOT NULL,
+    PRIMARY KEY (key, at, seq)) PARTITION BY RANGE (at);
+CREATE TABLE expired (connector integer NOT NULL, external_id text NOT NULL, version integer NOT NULL,
+    digest bytea NOT NULL, PRIMARY KEY (connector, external_id));
+CREATE TABLE tally (connector integer NOT NULL, minute bigint NOT NULL, events bigint NOT NULL,
+    PRIMARY KEY (connector, minute));
+CREATE INDEX tally_minute ON tally (minute);
+CREATE TABLE rejection (seq bigserial PRIMARY KEY, connector integer NOT NULL, at bigint NOT NULL,
+    external_id text, errors text NOT NULL);
+CREATE INDEX rejection_connector ON rejection (connector, seq);
+"""
+
+
+class PostgresEvents(Removable):
+    """A connection a thread; `parameters` are psycopg's."""
+
+    LATEST = (
+        "(e.at, e.seq) = (SELECT i.at, i.seq FROM identity i WHERE i.connector = %s AND i.external_id = %s)"
+    )
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._parameters = parameters
+        self._own = threading.local()
+        self._opened: WeakSet[psycopg.Connection[Row]] = WeakSet()
+        self._horizon = 0
+
+    # ---- connections and transactions ----
+
+    @property
+    def _connection(self) -> psycopg.Connection[Row]:
+        opened: psycopg.Connection[Row] | None = getattr(self._own, "connection", None)
+        if opened is None or opened.closed:
+            opened = self._own.connection = self._open()
+            self._opened.add(opened)
+        return opened
+
+    def _open(self) -> psycopg.Connection[Row]:
+        # Durable when it says so, whatever the server's settings are.
+        options = f"-c search_path={SCHEMA} -c synchronous_commit=on -c lock_timeout={_LOCK_SECONDS}s"
+        given = f"{self._parameters.get('options', '')} {options}".strip()
+        opened: psycopg.Connection[Row] = psycopg.connect(
+            **{"connect_timeout": _CONNECT_SECONDS, **self._parameters, "options": given}, autocommit=True
+        )
+        try:
+            if not self._horizon:
+                self._horizon = _prepare(opened, datetime.now(UTC))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        opened: psycopg.Connection[Row] | None = self._own.__dict__.pop("connection", None)
+        if opened is not None:
+            opened.close()
+
+    def close_all(self) -> None:
+        for opened in [*self._opened]:
+            opened.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        try:
+            connection = self._connection
+            xid = None
+            with connection.transaction():
+                yield
+                xid = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            self.close()
+            if xid is None or not self._has_committed(xid[0]):
+                raise Busy(repr(error)) from error
+
+    def _has_committed(self, xid: str) -> bool:
+        """Asked where the connection broke while it was to commit: nobody is told less than what is true."""
+        found = None
+        with suppress(psycopg.OperationalError, psycopg.InterfaceError):
+            found = self._connection.execute("SELECT pg_xact_status(%s::text::xid8)", [xid]).fetchone()
+        log.warning("commit_interrupted", status=found and found[0])
+        return found is not None and found[0] == "committed"
+
+    @contextmanager
+    def changing(self, organization_id: UUID) -> Iterator[None]:
+        with self.writing():
+            self.run("SELECT pg_advisory_xact_lock(%s, %s)", [_EVENTS_LOCK, _low(organization_id)])
+            yield
+
+    def append(self, batches: Sequence[Batch], refusals: Sequence[Refusal] = ()) -> list[list[Outcome]]:
+        latest = max((draft.arrived for batch in batches for draft in batch.drafts[:1]), default=0)
+        month_ahead = latest + 31 * 86_400_000_000
+        if self._horizon and month_ahead > self._horizon:
+            self._horizon = _prepare(self._connection, datetime.now(UTC))
+        return super().append(batches, refusals)
+
+    def share(self, organizations: Iterable[UUID]) -> None:
+        low = sorted({_low(each) for each in organizations})
+        self.run(
+            "SELECT pg_advisory_xact_lock_shared(%s, each) FROM unnest(%s::int[]) AS each",
+            [_EVENTS_LOCK, low],
+        )
+
+    # ---- statements ----
+
+    def rows(self, sql: str, parameters: Row = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Row = ()) -> int:
+        return self._connection.execute(sql, parameters).rowcount
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        listed = [*rows]
+        if listed:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(sql, listed)
+
+    def one_of(self, column: str, values: Sequence[Any]) -> tuple[str, Any]:
+        return f"{column} = ANY(%s)", list(values)
+
+    def uuid(self, value: UUID) -> Any:
+        return value
+
+    # ---- what SQLite does another way ----
+
+    def last_number(self) -> int:
+        return int(self.rows("SELECT last_value FROM event_number")[0][0])
+
+    def reserve(self, count: int) -> tuple[Sequence[int], bool]:
+        found = self.rows(
+            "SELECT nextval('event_number'), (SELECT expired FROM counter) FROM generate_series(1, %s)",
+            [count],
+        )
+        return sorted(row[0] for row in found), bool(found and found[0][1])
+
+    def claim(self, rows: Sequence[Row]) -> set[int]:
+        if not rows:
+            return set()
+        taken = self.rows(
+            "INSERT INTO identity (connector, external_id, at, seq) "
+            "SELECT * FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[]) ORDER BY 1, 2, 4 "
+            "ON CONFLICT DO NOTHING RETURNING seq",
+            [[row[place] for row in rows] for place in (1, 2, 4, 0)],
+        )
+        if len(taken) == len(rows):
+            self._copy("event", COLUMNS, rows)
+            return set()
+        new = {seq for (seq,) in taken}
+        self._copy("event", COLUMNS, [row for row in rows if row[0] in new])
+        return {row[0] for row in rows} - new
+
+    def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
+        wanted = [[each[place] for each in identities] for place in (0, 1)]
+        join = (
+            "FROM unnest(%s::int[], %s::text[]) AS w (no, name) "
+            "JOIN identity i ON i.connector = w.no AND i.external_id = w.name"
+        )
+        # In their order, so that no two wait for each other; what was waited for is seen by the next statement.
+        self.run(f"SELECT 1 {join} ORDER BY i.connector, i.external_id FOR UPDATE OF i", wanted)
+        found = self.rows(
+            "SELECT i.connector, i.external_id, e.seq, e.at, e.version, e.keys, e.content "
+            f"{join} JOIN event e ON e.at = i.at AND e.seq = i.seq",
+            wanted,
+        )
+        return {(no, external_id): Current(*rest) for no, external_id, *rest in found}
+
+    def replace(self, old: Sequence[int], rows: Sequence[Row]) -> None:
+        names = ", ".join(COLUMNS)
+        self.run(
+            f"WITH gone AS (DELETE FROM event WHERE seq = ANY(%s) RETURNING {names}) "
+            f"INSERT INTO version ({names}) SELECT {names} FROM gone",
+            [list(old)],
+        )
+        self._copy("event", COLUMNS, rows)
+        self._moved([(row[1], row[2], row[4], row[0]) for row in rows])
+
+    def add_keys(self, rows: Sequence[KeyRow]) -> None:
+        self._copy("event_key", _KEY_COLUMNS, rows)
+
+    def drop_keys(self, rows: Sequence[KeyRow]) -> None:
+        self.run(
+            "DELETE FROM event_key k USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (key, at, seq) "
+            "WHERE k.key = w.key AND k.at = w.at AND k.seq = w.seq",
+            [[row[place] for row in rows] for place in range(3)],
+        )
+
+    def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
+        return self.rows(
+            f"SELECT {columns} FROM unnest(%s::int[], %s::text[]) AS w (no, given) "
+            f"JOIN {table} AS t ON t.connector = w.no AND t.external_id = w.given",
+            [[each[place] for each in identities] for place in (0, 1)],
+        )
+
+    def drop(self, rows: Sequence[EventRow]) -> None:
+        self.run(
+            "DELETE FROM event e USING unnest(%s::bigint[], %s::bigint[]) AS w (at, seq) "
+            "WHERE e.at = w.at AND e.seq = w.seq",
+            [[row.at for row in rows], [row.seq for row in rows]],
+        )
+        self.many(
+            "DELETE FROM identity WHERE connector = %s AND external_id = %s",
+            [(row.connector, row.external_id) for row in rows],
+        )
+
+    def reread(self, rows: Sequence[tuple[EventRow, EventRow]]) -> None:
+        self.many(
+            "UPDATE event SET at = %s, name = %s, who = %s, keys = %s WHERE at = %s AND seq = %s",
+            [(now.at, now.name, now.who, now.keys, was.at, was.seq) for was, now in rows],
+        )
+        self._moved(
+            [(now.connector, now.external_id, now.at, now.seq) for was, now in rows if was.at != now.at]
+        )
+
+    def _moved(self, places: Sequence[tuple[int, str, int, int]]) -> None:
+        self.run(
+            "UPDATE identity i SET at = w.at, seq = w.seq "
+            "FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[]) AS w (no, given, at, seq) "
+            "WHERE i.connector = w.no AND i.external_id = w.given",
+            [[place[part] for place in places] for part in range(4)],
+        )
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(_TYPES[table])
+            for row in rows:
+                copy.write_row(row)
+
+
+def _low(organization_id: UUID) -> int:
+    return int.from_bytes(organization_id.bytes[-4:], "big", signed=True)
+
+
+def _prepare(connection: psycopg.Connection[Row], now: datetime) -> int:
+    """Makes what is missing of the tables, and the partitions of the months to come; up to when there are any."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
+        found = connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.counter"]).fetchone()
+        if found == (None,):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            connection.execute(_TABLES)
+            first = _month(now, -_MONTHS_BEFORE)
+            for table in _PARTITIONED:
+                connection.execute(
+                    f"CREATE TABLE {table}_older PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO ({micros(first)})"
+                )
+        months = [_month(now, ahead) for ahead in range(-_MONTHS_BEFORE, _MONTHS_AHEAD + 1)]
+        there = {
+            name
+            for (name,) in connection.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relispartition",
+                [SCHEMA],
+            )
+        }
+        for begin, end in pairwise(months):
+            for table in _PARTITIONED:
+                if f"{table}_{begin:%Y_%m}" not in there and _is_due(there, table, begin):
+                    connection.execute(
+                        f"CREATE TABLE {table}_{begin:%Y_%m} PARTITION OF {table} "
+                        f"FOR VALUES FROM ({micros(begin)}) TO ({micros(end)})"
+                    )
+        return micros(months[-1])
+
+
+def _is_due(there: set[str], table: str, month: datetime) -> bool:
+    """Months before the first partition are in the one of what is older."""
+    dated = [name for name in there if name.startswith(f"{table}_2")]
+    return not dated or f"{table}_{month:%Y_%m}" > min(dated)
+
+
+def _month(now: datetime, ahead: int) -> datetime:
+    count = now.year * 12 + now.month - 1 + ahead
+    return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
