@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import contacts, contestants, measure, native, report, stripe, timeline
+from bench import contacts, contestants, lists, measure, native, report, stripe, timeline, warehouse
 from bench.contestants import NAMES
 from bench.postgres import Postgres
 
@@ -52,7 +52,14 @@ SCENARIOS = (
 )
 
 # What has figures of another kind, once whatever the number of rounds.
-PARTS = {"contacts": contacts.text, "native": native.text, "stripe": stripe.text, "timeline": timeline.text}
+PARTS = {
+    "contacts": contacts.text,
+    "native": native.text,
+    "stripe": stripe.text,
+    "timeline": timeline.text,
+    "lists": lists.text,
+    "warehouse": warehouse.text,
+}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A PostgreSQL for the length of a measurement."""
+"""A PostgreSQL server of our own, for as long as something is measured."""
 
 from __future__ import annotations
 
