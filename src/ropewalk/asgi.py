@@ -9,6 +9,7 @@ takes them as they come, once it knows from whom.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,9 @@ log = structlog.get_logger(__name__)
 THREADS: Final = 8
 ASKING_THREADS: Final = 24
 TAKING_THREADS: Final = 4
-INGEST_THREADS: Final = 4
+GARBAGE: Final = 50_000
+"""Objects more than before at which garbage is looked for: a batch of events makes thousands that are none."""
+INGEST_THREADS: Final = 2
 WAITING: Final = 128
 BODY_SECONDS: Final = 30.0
 AROUND_A_FILE: Final = 64 * 1024
@@ -283,6 +286,10 @@ def _make() -> App:
     wsgi: Any = get_wsgi_application()
     # Loads every door now, and not while the first caller waits.
     resolve("/healthz")
+    # What is there now stays; looking through it again and again would cost more than most requests.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     lanes = (_lane(wsgi, threads) for threads in (THREADS, ASKING_THREADS, TAKING_THREADS))
     root = Root(*lanes, body_bytes=BODY_BYTES, ingest=Door(_surroundings()))
     return behind_proxies(root, installation().trusted_proxies)

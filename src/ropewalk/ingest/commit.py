@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -30,7 +31,9 @@ GROUP_EVENTS: Final = 20_000
 GROUP_BYTES: Final = 32 * 1024 * 1024
 WAITING_EVENTS: Final = 100_000
 WAITING_BYTES: Final = 96 * 1024 * 1024
-IDLE_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.001
+_GATHERING: Final = 5
+_ENOUGH: Final = 256
 
 
 class Verdict(Enum):
@@ -61,6 +64,8 @@ class Committer:
         self._standing = admission.Standing()
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting_events = self._waiting_bytes = 0
+        self.under_way = 0
+        """Calls that the door is at work on: most of them are about to come."""
         self._thread = threading.Thread(target=self._run, name="ingest-commit", daemon=True)
         self._thread.start()
 
@@ -96,6 +101,7 @@ class Committer:
         first = self._queue.get()
         if first is None:
             return None
+        self._gather()
         group, events, size = [first], len(first.drafts), first.size
         while events < GROUP_EVENTS and size < GROUP_BYTES:
             try:
@@ -109,6 +115,14 @@ class Committer:
             events += len(entry.drafts)
             size += entry.size
         return group
+
+    def _gather(self) -> None:
+        """For others who are on their way already: a transaction costs as much as many events. Who calls alone waits for
+        nobody."""
+        for _ in range(_GATHERING):
+            if self._queue.qsize() + 1 >= min(self.under_way, _ENOUGH):
+                return
+            time.sleep(_PAUSE_SECONDS)
 
     def _commit(self, group: Sequence[Entry]) -> list[Answer]:
         try:

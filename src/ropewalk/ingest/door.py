@@ -113,6 +113,8 @@ class Door:
         began = self._around.clock.monotonic()
         call = Call.of(scope, path)
         identity = self._around.request_id(call.headers.get(b"x-request-id", b"").decode("latin-1"))
+        committer = self._committer_here()
+        committer.under_way += 1
         try:
             answer = await self._answered(scope["method"], call, receive)
         except _Gone:
@@ -123,6 +125,8 @@ class Door:
                 f"Something broke here, not at your side. The log tells more under the request id {identity}."
             )
             answer = _refused(Refusal(500, message), None)
+        finally:
+            committer.under_way -= 1
         self._around.observe(path[2], answer.status, self._around.clock.monotonic() - began)
         await self._send(send, answer, identity)
 
@@ -217,22 +221,26 @@ class Door:
             await self._committed(Entry(key, connector))
             return Answer(200, {"status": "valid", "events": len(prepared.drafts)})
         entry = Entry(key, connector, prepared.drafts, rejected, prepared.size)
-        if self._committer is not None and not self._committer.has_room(prepared.size):
+        if not self._committer_here().has_room(prepared.size):
             raise refusals.unavailable(1)
         outcomes = await self._committed(entry)
         return None if outcomes is None else Answer(202, batch.accepted(prepared, outcomes))
 
     async def _committed(self, entry: Entry) -> Sequence[str] | None:
         """The outcomes; None where the connector has changed."""
-        loop = asyncio.get_running_loop()
-        if self._committer is None or self._committer.loop is not loop:
-            self._committer = self._around.committer(loop)
-        answer: Committed = await self._committer.durable(entry)
+        answer: Committed = await self._committer_here().durable(entry)
         if answer is Verdict.REVOKED:
             raise refusals.unauthenticated()
         if answer is Verdict.BUSY:
             raise refusals.unavailable()
         return None if isinstance(answer, Verdict) else answer
+
+    def _committer_here(self) -> Committer:
+        """It begins with the first call: before that there is no event loop."""
+        loop = asyncio.get_running_loop()
+        if self._committer is None or self._committer.loop is not loop:
+            self._committer = self._around.committer(loop)
+        return self._committer
 
     async def _prepared(self, call: Call, body: bytes, terms: Terms) -> Prepared:
         arrived = times.micros(self._around.clock.now())
