@@ -12,6 +12,7 @@ from django.utils.html import escape
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 
+from ropewalk.api import ingesting
 from ropewalk.api.schemas import Refusal
 
 _SAYS: Final = {
@@ -43,9 +44,10 @@ _HEADERS: Final = {
 
 
 def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
+    schema["paths"] |= ingesting.paths()
     scopes = _scopes(api)
     for method, path, operation in _operations(schema):
-        scope = scopes[str(operation["operationId"])]
+        scope = scopes.get(str(operation["operationId"]), ingesting.SCOPE)
         operation["security"] = [{_SCHEME: [scope]}]
         operation["description"] = _described(operation.get("description", ""), scope)
         statuses = [*_ALWAYS]
@@ -69,6 +71,7 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
             names += ["Retry-After"] if status in (429, 503) else []
             answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     components = schema["components"]
+    components["schemas"] |= ingesting.schemas()
     components["schemas"]["Refusal"] = Refusal.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"] |= components["schemas"]["Refusal"].pop("$defs", {})
     components["headers"] = {
