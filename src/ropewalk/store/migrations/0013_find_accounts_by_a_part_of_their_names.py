@@ -6,7 +6,7 @@ from typing import Any
 import django.db.models.deletion
 from django.db import migrations, models
 
-LINES = 2_000
+LINES = 500
 
 
 def fill(apps: Any, schema_editor: Any) -> None:
