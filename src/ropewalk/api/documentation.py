@@ -31,7 +31,11 @@ _SAYS: Final = {
 _ALWAYS: Final = (400, 401, 403, 422, 429, 503)
 _WITH_BODY: Final = (408, 413, 415)
 _STREAMS: Final = ("tail_push_connector",)
-"""Operations that answer server-sent events."""
+"""Operations that answer server-sent events, each of which is:"""
+_EVENT: Final = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {}},
+}
 _SCHEME: Final = "ApiKey"
 
 _HEADERS: Final = {
@@ -60,7 +64,7 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
             statuses += _WITH_BODY
         answers = operation["responses"]
         if operation["operationId"] in _STREAMS:
-            answers[200]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+            answers[200]["content"] = {"text/event-stream": {"schema": _EVENT}}
         for status in sorted(statuses):
             answers[status] = {
                 "description": _SAYS[status],
