@@ -26,7 +26,8 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def operations() -> list[Operation]:
+def operations(*, ingest: bool = False) -> list[Operation]:
+    """Those that Django answers; or those of the ingest door, in front of it."""
     return [
         Operation(
             method,
@@ -37,4 +38,5 @@ def operations() -> list[Operation]:
         )
         for path, methods in schema()["paths"].items()
         for method, each in methods.items()
+        if ("/ingest" in path) == ingest
     ]

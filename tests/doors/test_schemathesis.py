@@ -64,10 +64,10 @@ def headers(world: World, generous: None, in_this_transaction: None) -> dict[str
     return {"Host": "localhost", "Authorization": f"Bearer {key_of(world.organization)}"}
 
 
-def build(operation: Operation) -> Callable[..., None]:
+def build(operation: Operation, app: Any = None) -> Callable[..., None]:
     """Where it is tested: to think of all cases of all operations takes longer than to try those of most."""
     described = schemathesis.openapi.from_dict(schema()).include(operation_id=operation.name)
-    described.app = get_wsgi_application()
+    described.app = app or get_wsgi_application()
     number = itertools.count()
 
     @described.hook("filter_case")

@@ -12,6 +12,7 @@ from django.utils.html import escape
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 
+from ropewalk.api import ingesting
 from ropewalk.api.schemas import Refusal
 
 _SAYS: Final = {
@@ -30,7 +31,11 @@ _SAYS: Final = {
 _ALWAYS: Final = (400, 401, 403, 422, 429, 503)
 _WITH_BODY: Final = (408, 413, 415)
 _STREAMS: Final = ("tail_push_connector",)
-"""Operations that answer server-sent events."""
+"""Operations that answer server-sent events, each of which is:"""
+_EVENT: Final = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {}},
+}
 _SCHEME: Final = "ApiKey"
 
 _HEADERS: Final = {
@@ -43,9 +48,10 @@ _HEADERS: Final = {
 
 
 def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
+    schema["paths"] |= ingesting.paths()
     scopes = _scopes(api)
     for method, path, operation in _operations(schema):
-        scope = scopes[str(operation["operationId"])]
+        scope = scopes.get(str(operation["operationId"]), ingesting.SCOPE)
         operation["security"] = [{_SCHEME: [scope]}]
         operation["description"] = _described(operation.get("description", ""), scope)
         statuses = [*_ALWAYS]
@@ -58,7 +64,7 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
             statuses += _WITH_BODY
         answers = operation["responses"]
         if operation["operationId"] in _STREAMS:
-            answers[200]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+            answers[200]["content"] = {"text/event-stream": {"schema": _EVENT}}
         for status in sorted(statuses):
             answers[status] = {
                 "description": _SAYS[status],
@@ -69,6 +75,7 @@ def completed(api: NinjaAPI, schema: dict[str, Any]) -> dict[str, Any]:
             names += ["Retry-After"] if status in (429, 503) else []
             answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     components = schema["components"]
+    components["schemas"] |= ingesting.schemas()
     components["schemas"]["Refusal"] = Refusal.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"] |= components["schemas"]["Refusal"].pop("$defs", {})
     components["headers"] = {

@@ -19,7 +19,7 @@ from ropewalk.ingest.refusals import Refusal
 PREFIX: Final = "/v1/custom-connectors/"
 _PATH: Final = re.compile(PREFIX + r"([^/]+)/ingest(|/text|/typed|/typed/upload)")
 _FORMS: Final[Mapping[str, Form]] = {"": "data", "/text": "text", "/typed": "typed", "/typed/upload": "typed"}
-_FLAGS: Final = {b"true": True, b"false": False}
+_FLAGS: Final = {"true": True, "false": False}
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii"))
 _ENCODINGS: Final = frozenset(("", "identity", "gzip", "x-gzip", "zstd"))
 
@@ -118,10 +118,11 @@ class Call:
 
     def _read_query(self) -> None:
         problems = []
-        seen: dict[bytes, bytes] = {}
-        for name, value in parse_qsl(self.query, keep_blank_values=True):
-            told = name.decode("utf-8", "replace").replace("\0", "\\u0000")
-            if name not in (b"partial", b"validate"):
+        seen: dict[str, str] = {}
+        # As text: of bytes, it can't give back what isn't ASCII.
+        for name, value in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
+            told = name.replace("\0", "\\u0000")
+            if name not in ("partial", "validate"):
                 message = "There is no such parameter here. Known here: partial, validate."
                 problems.append(Problem(told, message))
             elif name in seen:
@@ -131,5 +132,5 @@ class Call:
             seen[name] = value.lower()
         if problems:
             raise refusals.invalid(problems)
-        self.partial = _FLAGS[seen.get(b"partial", b"false")]
-        self.validate = _FLAGS[seen.get(b"validate", b"false")]
+        self.partial = _FLAGS[seen.get("partial", "false")]
+        self.validate = _FLAGS[seen.get("validate", "false")]
