@@ -104,6 +104,7 @@ def test_a_file_is_looked_at_before_anything_is_imported(desk: Desk) -> None:
     assert sample["fields"][3] == {
         "path": "Seats",
         "label": "",
+        "transform": "",
         "type": "number",
         "fill_rate": 0.6667,
         "examples": [12, 3.5],
