@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import contacts, contestants, lists, measure, native, report, stripe, timeline
+from bench import contacts, contestants, lists, measure, native, report, stripe, timeline, warehouse
 from bench.contestants import NAMES
 from bench.postgres import Postgres
 
@@ -58,6 +58,7 @@ PARTS = {
     "stripe": stripe.text,
     "timeline": timeline.text,
     "lists": lists.text,
+    "warehouse": warehouse.text,
 }
 
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from subprocess import PIPE, Popen
-from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -81,20 +78,7 @@ class Door(BaseHTTPRequestHandler):
 def serve(rows: int) -> None:
     """The API, in its process, until standard input closes."""
     Door.counts.update({"/customers": rows, "/few": ACCOUNTS, "/people": rows})
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        sys.stdin.read()
-
-
-@contextmanager
-def api(rows: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.contacts", str(rows), "serve"]
-    with Popen(command, cwd=measure.ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    measure.serve(Door)
 
 
 def connector(url: str, accounts: str) -> dict[str, Any]:
@@ -137,7 +121,7 @@ def measured(url: str, accounts: str, kind: str) -> list[measure.Measured]:
 
 
 def text(rows: int = 100_000) -> str:
-    with api(rows) as url:
+    with measure.beside("bench.contacts", rows) as url:
         by_kind = {
             "accounts": measured(url, "/customers", "accounts"),
             "contacts": measured(url, "/few", "contacts"),

@@ -12,13 +12,9 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from subprocess import PIPE, Popen
-from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -99,20 +95,7 @@ class Door(BaseHTTPRequestHandler):
 def serve(rows: int) -> None:
     """The API, in its process, until standard input closes."""
     Door.companies.extend(company(number) for number in range(rows))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        sys.stdin.read()
-
-
-@contextmanager
-def api(rows: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.native", str(rows), "serve"]
-    with Popen(command, cwd=measure.ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    measure.serve(Door)
 
 
 def connectors(url: str) -> dict[str, dict[str, Any]]:
@@ -157,7 +140,7 @@ def measured(url: str, connector: dict[str, Any]) -> list[measure.Measured]:
 
 
 def text(rows: int = 100_000) -> str:
-    with api(rows) as url:
+    with measure.beside("bench.native", rows) as url:
         found = {name: measured(url, connector) for name, connector in connectors(url).items()}
     lines = [f"a source of its own beside the Custom API, {rows:,} companies, pages of 100 (search: 200):"]
     for number, what in enumerate(("first load", "everything said again")):

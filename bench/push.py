@@ -1,7 +1,7 @@
 """Pushed events beside a plain ASGI floor with the same durability (`bench.pushfloor`): both on one core, their callers on
 another, in turn.
 
-    python -m bench.push [--rounds 5] [--seconds 5] [--postgres URL]
+    python -m bench.push [--rounds 5] [--seconds 5]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 
 from bench import measure
+from bench.postgres import Postgres
 
 SIZES = (1, 1_000)
 CONNECTIONS = 64
@@ -119,9 +120,11 @@ def rounds(
     count: int, seconds: float, postgres: str | None = None
 ) -> dict[tuple[str, int], list[dict[str, float]]]:
     seen: dict[tuple[str, int], list[dict[str, float]]] = {}
-    contestants: dict[str, Any] = {"floor": floor, "ropewalk": ropewalk}
-    if postgres:
-        contestants["ropewalk, PostgreSQL"] = lambda folder: ropewalk(folder, postgres)
+    contestants: dict[str, Any] = {
+        "floor": floor,
+        "ropewalk": ropewalk,
+        "ropewalk, PostgreSQL": lambda folder: ropewalk(folder, postgres.new_database()),
+    }
     following = 0
     for _ in range(count):
         for name, contestant in contestants.items():
@@ -148,8 +151,13 @@ def rounds(
     return seen
 
 
-def text(count: int = 5, seconds: float = 5, postgres: str | None = None) -> str:
-    seen = rounds(count, seconds, postgres)
+def text(count: int = 5, seconds: float = 5) -> str:
+    with tempfile.TemporaryDirectory(prefix="ropewalk-bench-", dir="/tmp") as folder:
+        postgres = Postgres(Path(folder))
+        try:
+            seen = rounds(count, seconds, postgres)
+        finally:
+            postgres.stop()
     lines = [
         f"Pushed events, {CONNECTIONS} connections, server on one core, medians of {count} rounds of {seconds:g} s:",
         "",
@@ -176,9 +184,8 @@ def main() -> None:
     told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     told.add_argument("--rounds", type=int, default=5)
     told.add_argument("--seconds", type=float, default=5)
-    told.add_argument("--postgres")
     given = told.parse_args()
-    print(text(given.rounds, given.seconds, given.postgres))
+    print(text(given.rounds, given.seconds))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     events().close_all()
 
 
-SHARED = ("chromium", "small")
+SHARED = ("chromium", "of", "small")
 """Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
 
 

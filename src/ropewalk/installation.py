@@ -58,6 +58,10 @@ class Installation(BaseModel):
         default=None,
         description="`postgresql://…` of the database for pushed events; beside the record if unset.",
     )
+    blobs_url: SecretStr | None = Field(
+        default=None,
+        description="`s3://KEY:SECRET@HOST/BUCKET` for files that come with events; a folder in the data folder if unset.",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         description="Key of the stored credentials; while it is changed `NEW OLD`. Made beside the data folder if unset.",
@@ -140,6 +144,15 @@ class Installation(BaseModel):
     def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and django_database(value.get_secret_value())["ENGINE"].endswith("sqlite3"):
             raise ValueError("must start with postgresql://; without it events are in a file of their own")
+        return value
+
+    @field_validator("blobs_url")
+    @classmethod
+    def _bucket(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme != "s3" or not parts.path.strip("/"):
+                raise ValueError("must name a bucket: s3://KEY:SECRET@HOST:PORT/BUCKET")
         return value
 
     @field_validator("trusted_proxies")

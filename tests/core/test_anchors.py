@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, strategies as st
 
-from ropewalk.core.anchors import Anchor, Place, following
+from ropewalk.core.anchors import Anchor, Place, following, in_order
 
 
 @dataclass
@@ -43,6 +43,7 @@ def read(search: Search, moves: dict[int, int] | None = None) -> list[Place]:
             later += 1
             search.held[moved] = later
         places, more = search.page(anchor)
+        assert in_order(anchor, places)
         found += [each for each in places if anchor is None or anchor.is_new(each)]
         anchor = following(anchor, places, search.size, more=more)
         if anchor is None:
@@ -92,3 +93,16 @@ def test_many_at_one_instant_cost_few_pages_more(ties: int) -> None:
 
     assert len(read(search)) == ties + 2
     assert asked <= ties // 100 + 4
+
+
+@pytest.mark.parametrize(
+    ("anchor", "places"),
+    [
+        (None, [Place(2, "1"), Place(1, "2")]),
+        (Anchor("from", 1), [Place(1, "1"), Place(3, "2"), Place(2, "3")]),
+        (Anchor("ties", 5), [Place(5, "10"), Place(5, "9")]),
+        (Anchor("ties", 5), [Place(5, "1"), Place(6, "2")]),
+    ],
+)
+def test_another_order_is_noticed(anchor: Anchor | None, places: list[Place]) -> None:
+    assert not in_order(anchor, places)

@@ -56,6 +56,14 @@ ACCEPT = f"{AGAIN} If it is meant to be like this, accept the run, or switch the
             [
                 UNWRITTEN,
                 "Suspicious: what was read can't be all there is.",
+                "No rows came, where the last full run had some: check its filters, and what the credential may see.",
+            ],
+        ),
+        (
+            Ended("succeeded", "suspicious", ["no_rows"], settings={"url": "https://x"}, mode="dry_run"),
+            [
+                UNWRITTEN,
+                "Suspicious: what was read can't be all there is.",
                 "No rows came, where the last full run had some: check the URL, its filters and records_path (the whole "
                 "body).",
             ],
@@ -78,7 +86,7 @@ SUSPICIONS = {
 
 
 def test_every_suspicion_has_its_way_out():
-    settings = {"pagination": PAGING, "records_path": "data"}
+    settings = {"url": "https://x", "pagination": PAGING, "records_path": "data"}
     for reason, told in SUSPICIONS.items():
         assert sentences(Ended("succeeded", "suspicious", [reason], settings=settings)) == [
             "Suspicious: what was read can't be all there is.",

@@ -59,7 +59,7 @@ def test_the_scopes_are_those_of_the_contract() -> None:
     }
 
     assert {each.name: each.scope for each in OPERATIONS} == expected
-    assert len(OPERATIONS) == 77
+    assert len(OPERATIONS) == 76
 
 
 def error_of(answer: Any) -> tuple[int, str]:

@@ -128,8 +128,9 @@ def root() -> Iterator[Callable[..., Root]]:
 
     def made(**options: Any) -> Root:
         lane, tails = _lane(get_wsgi_application(), 2), Tails(pause=0.02, **options)
+        idle = Lane(lane.app, 0)
         pools.extend([lane.app.executor, tails._threads])  # type: ignore[attr-defined]
-        return Root(lane, Lane(lane.app, 0), body_bytes=100, tails=tails)
+        return Root(lane, idle, idle, body_bytes=100, tails=tails)
 
     yield made
     both = threading.Barrier(2)

@@ -71,3 +71,12 @@ def _anything(asked: Asked) -> Answer:
 def serving() -> Iterator[Serving]:
     with ExitStack() as stack:
         yield Serving(stack)
+
+
+@pytest.fixture(scope="session", params=["bigquery", "snowflake"])
+def of(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A warehouse (tests.engine.warehouses), once for all that ask it."""
+    from tests.engine.warehouses import opened
+
+    with opened(request.param) as warehouse:
+        yield warehouse

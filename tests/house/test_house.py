@@ -116,7 +116,10 @@ def test_the_locks_hold_every_dependency() -> None:
     extras = project["optional-dependencies"]
     for name, wanted in {
         "requirements.lock": [*project["dependencies"], *extras["build"]],
-        "requirements-dev.lock": [*project["dependencies"], *extras["build"], *extras["dev"]],
+        "requirements-dev.lock": [
+            *project["dependencies"],
+            *(each for extra in extras.values() for each in extra),
+        ],
     }.items():
         pinned = {
             normal(line.partition("==")[0]) for line in (ROOT / name).read_text().splitlines() if "==" in line
@@ -141,7 +144,10 @@ NEWER = {"compression"}
 def test_what_is_imported_is_declared() -> None:
     """A library that is only there because another one wants it can go with that one's next version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {named(entry) for entry in project["dependencies"]}
+    extras = [
+        wanted for name, wanted in project["optional-dependencies"].items() if name not in ("build", "dev")
+    ]
+    declared = {named(entry) for wanted in (project["dependencies"], *extras) for entry in wanted}
     declared.add("pydantic-core")  # pydantic names its exact version, and its documentation our imports
     brought_by = importlib.metadata.packages_distributions()
     undeclared = set()

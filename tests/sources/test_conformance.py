@@ -176,6 +176,8 @@ def test_no_secret_goes_anywhere_before_the_source_says_where(source: Source, wo
 
 # ---- reading over HTTP ----
 
+OVER_HTTP = [(source, kind) for source, kind in KINDS if source.client == "http"]
+
 HOSTILE = [
     b"[]", b"{}", b"null", b"0", b'"text"', b"<html></html>", b"\xff", b'[null, 1, "x", []]',
     b'{"results": null}', b'{"results": [null, 1]}', b'{"results": {}, "paging": 7}',
@@ -198,13 +200,13 @@ class Says:
         self.asked.extend(requests)
 
 
-@of_each_kind
+@pytest.mark.parametrize(
+    ("source", "kind"), OVER_HTTP, ids=[f"{source.slug} {kind}" for source, kind in OVER_HTTP]
+)
 @pytest.mark.parametrize("body", HOSTILE, ids=repr)
 def test_whatever_is_answered_it_reads_pages_or_says_what_is_wrong(
     source: Source, kind: Kind, body: bytes
 ) -> None:
-    if source.client != "http":
-        pytest.skip(f"{source.name} isn't read over our HTTP")
     reading, fetch = source.kinds[kind], Says(body)
     settings = check(source.settings, settings_of(source.settings))
     stream = check(reading.settings, stream_of(source, kind))
@@ -219,11 +221,11 @@ def test_whatever_is_answered_it_reads_pages_or_says_what_is_wrong(
     assert {origin(each.url) for each in fetch.asked if each.credentials} <= needs.origins
 
 
-@of_each_source
+@pytest.mark.parametrize(
+    "source", list({source.slug: source for source, _ in OVER_HTTP}.values()), ids=lambda each: each.slug
+)
 @pytest.mark.parametrize("body", HOSTILE, ids=repr)
 def test_whatever_is_answered_its_choices_are_options_or_a_sentence(source: Source, body: bytes) -> None:
-    if source.client != "http":
-        pytest.skip(f"{source.name} isn't read over our HTTP")
     settings = check(source.settings, settings_of(source.settings))
     for choices in source.choices.values():
         with suppress(RopewalkError):

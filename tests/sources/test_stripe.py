@@ -83,13 +83,6 @@ def test_every_customer_is_read_newest_first() -> None:
     assert {asked.headers["stripe-version"] for asked in stripe.seen} == {"2022-11-15"}
 
 
-def test_there_is_no_cap_unless_one_is_set() -> None:
-    stripe = Stripe([customer(number) for number in range(1, 10_102)], key=None)
-
-    assert pages(stripe)[-1].ending == COMPLETE
-    assert len(stripe.lines) == 102
-
-
 def test_a_run_that_was_cut_goes_on_where_it_was() -> None:
     stripe = Stripe([customer(number) for number in range(1, 251)])
 

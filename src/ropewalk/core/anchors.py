@@ -7,6 +7,7 @@ are read in the order of their ids."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -57,6 +58,15 @@ def following(anchor: Anchor | None, places: Sequence[Place], size: int, *, more
     # Going on from here would mostly read again what this page has read.
     mode: Literal["from", "ties"] = "ties" if len(seen) * 2 > size else "from"
     return Anchor(mode, at, "", tuple(seen))
+
+
+def in_order(anchor: Anchor | None, places: Sequence[Place]) -> bool:
+    """Whether a page came in the order that it was asked for; in any other there is no telling what it left out."""
+    if anchor is not None and anchor.mode == "ties":
+        return all(each.at == anchor.at for each in places) and all(
+            _after(later.id, earlier.id) for earlier, later in pairwise(places)
+        )
+    return all(earlier.at <= later.at for earlier, later in pairwise(places))
 
 
 def _after(one: str, other: str) -> bool:

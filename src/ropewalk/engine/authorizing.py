@@ -8,7 +8,7 @@ import secrets as chance
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
@@ -52,7 +52,7 @@ def ask(organization_id: UUID, connector_id: UUID) -> Asked:
     if app.declared.pkce:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
         asked |= {"code_challenge": challenge.decode(), "code_challenge_method": "S256"}
-    return Asked(f"{app.declared.authorize_url}?{urlencode(asked)}", state, verifier)
+    return Asked(f"{app.declared.authorize_url}?{urlencode(asked, quote_via=quote)}", state, verifier)
 
 
 def take(

@@ -15,7 +15,7 @@ from uuid import UUID
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
 from ropewalk.core.redact import Redactor
-from ropewalk.engine import logs
+from ropewalk.engine import logs, warehouses
 from ropewalk.engine.budgets import Budget
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.forks import one_a_process
@@ -124,6 +124,8 @@ def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms)
 CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {
     "http": _http,
     "file": _file,
+    "bigquery_jobs": warehouses.bigquery,
+    "snowflake_sql": warehouses.snowflake,
 }
 """By the name that a declaration gives: (source, connector settings, credentials, terms) -> what its readers receive."""
 

@@ -24,7 +24,6 @@ from ropewalk.sources.base import Kind, KnownField, Needs, Page, Source, StreamK
 from ropewalk.store.secrets import Stored
 
 SAMPLE = 200
-SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def examine(
         "ok": error is None,
         "request": redactor.values(request),
         "response": redactor.values(response),
-        "records": redactor.values(sampled.records[:SHOWN]),
+        "records": redactor.values(sampled.records[: subject.reading.shown]),
         "fields": [_field(each, redactor) for each in fields],
         "suggestions": [_suggestion(one) for one in _suggested(fields, known, subject)],
         "proposal": redactor.values(proposed),

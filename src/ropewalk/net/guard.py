@@ -104,6 +104,20 @@ class Guard:
                 raise _refused(host, ", ".join(closed))
         return addresses
 
+    def check_pinned(self, host: str, port: int, hosts: re.Pattern[str]) -> tuple[Address, ...]:
+        """As `check`, for a host that has to be one of a vendor's, or be allowed by its name or its network."""
+        addresses = self.check(host, port)
+        name = canonical(host) or ""
+        if name in self._names or hosts.fullmatch(name):
+            return addresses
+        if all(any(address in network for network in self._networks) for address in addresses):
+            return addresses
+        raise Refused(
+            "host_refused",
+            f"{_printable(host)} is not one of the hosts that this source may talk to; whoever operates this "
+            "installation can allow it with ROPEWALK_ALLOW_NETWORKS",
+        )
+
     def _look_up(self, name: str, port: int) -> tuple[Address, ...]:
         try:
             found = self._resolve(name, port)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ropewalk.sources import csv_file, custom_api, hubspot, posthog, stripe
+from ropewalk.sources import bigquery, csv_file, custom_api, hubspot, posthog, snowflake, stripe
 from ropewalk.sources.base import Source
 
 REGISTRY: Final[Mapping[str, Source]] = {
-    source.slug: source for source in (custom_api.SOURCE, hubspot.SOURCE, stripe.SOURCE, posthog.SOURCE)
+    source.slug: source
+    for source in (
+        custom_api.SOURCE,
+        hubspot.SOURCE,
+        stripe.SOURCE,
+        bigquery.SOURCE,
+        snowflake.SOURCE,
+        posthog.SOURCE,
+    )
 }
 """What can be connected."""
 FILES: Final = csv_file.SOURCE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ropewalk.core import paths
-from ropewalk.core.anchors import Anchor, Place, following
+from ropewalk.core.anchors import Anchor, Place, following, in_order
 from ropewalk.core.errors import MustFix
 from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.pagination import CursorPages
@@ -62,6 +62,11 @@ class _Asking:
         found = split_page(response, request.url, search.records_path, self._wanted, number)
         records = [*found.records]
         places = [self._place(bytes(each)) for each in records]
+        if not in_order(anchor, places):
+            raise MustFix(
+                "no_order",
+                f"{request.url} answered in another order than it was asked for, by which nobody can tell what is left.",
+            )
         new = [
             each
             for each, place in zip(records, places, strict=True)

@@ -162,6 +162,8 @@ class StreamKind:
     """(connector settings, stream settings, fetch) -> the fields that the source tells of, for a test."""
     tested: tuple[str, ...] = ()
     """Settings of the stream that a test is a test of."""
+    shown: int = 10
+    """Records that a test shows."""
     connect: tuple[str, ...] | None = None
     """Settings that have to be said before a test can be made; None: all that are the source's own."""
 

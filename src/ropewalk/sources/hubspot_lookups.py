@@ -133,7 +133,7 @@ class Lookups:
 
     def derive(self, objects: str, added: Sequence[str], records: Sequence[bytes]) -> list[dict[str, Any]]:
         """What is added to the records of a page, in their order."""
-        named = [_decoded(each, _Named, f"{self._api}/crm/v3/objects/{objects}") for each in records]
+        named = [_named(each) for each in records]
         if objects == "companies":
             return [
                 {"owner_email": self.owners.get(each.properties.get("hubspot_owner_id") or "")}
@@ -142,7 +142,7 @@ class Lookups:
         found = [{"name": _full_name(each.properties)} if "name" in added else {} for each in named]
         if {"company_id", "company_ids", "company_domain"}.isdisjoint(added):
             return found
-        companies = self._companies([each.id for each in named])
+        companies = self._companies([each.id for each in named if each.id])
         domains = self._domains_of(
             [ids[0] for ids in companies.values() if ids] if "company_domain" in added else []
         )
@@ -199,6 +199,14 @@ def _decoded(raw: bytes, wanted: type[T], url: str) -> T:
         raise MustFix(
             "not_as_described", f"{url} answered otherwise than HubSpot describes: {error}."
         ) from None
+
+
+def _named(raw: bytes) -> _Named:
+    """Nothing for what is no object of HubSpot's: the run says of the row what is wrong with it."""
+    try:
+        return msgspec.json.decode(raw, type=_Named)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Named("")
 
 
 def _full_name(properties: Mapping[str, str | None]) -> str | None:

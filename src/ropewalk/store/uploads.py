@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Final, Protocol
 from uuid import UUID
 
 from django.conf import settings
 
+from ropewalk.store.buckets import BucketUploads
 from ropewalk.store.disk import sync
 
 FOLDER: Final = "uploads"
@@ -75,7 +77,15 @@ class FolderUploads:
 
 def uploads() -> Uploads:
     """Of this installation."""
+    given = settings.ROPEWALK.blobs_url
+    if given is not None:
+        return _in_bucket(given.get_secret_value())
     return FolderUploads(settings.ROPEWALK.data_dir / FOLDER)
+
+
+@cache
+def _in_bucket(url: str) -> Uploads:
+    return BucketUploads(url)
 
 
 def _private(path: Path) -> IO[bytes]:

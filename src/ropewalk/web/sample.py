@@ -32,9 +32,12 @@ PARTS: Final = ("records_path", "pagination", "incremental")
 def kept(answer: Mapping[str, Any]) -> dict[str, Any]:
     """As much of a test's answer as a page carries along."""
     found: dict[str, Any] = {name: answer.get(name) for name in _KEPT}
+    # Rows of a query are looked at side by side.
+    of_query = (answer.get("request") or {}).get("method") == "SQL"
+    shown, indent = (len(answer["records"]), None) if of_query else (_MOST_RECORDS, 2)
     found["records"] = [
-        _cut(json.dumps(each, ensure_ascii=False, indent=2), _RECORD_CHARS)
-        for each in answer["records"][:_MOST_RECORDS]
+        _cut(json.dumps(each, ensure_ascii=False, indent=indent), _RECORD_CHARS)
+        for each in answer["records"][:shown]
     ]
     found["fields"] = [
         {**each, "examples": [_short(one) for one in each["examples"]]}

@@ -334,8 +334,12 @@ def choices_named(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _chosen_from(asked: _Asked, kind: Any, offered: Sequence[Option]) -> Field:
-    """`free`: what is offered may be written over."""
-    choices = [Choice(each.value, each.label or each.value, group=each.group) for each in offered]
+    """`free`: what is offered may be written over. With an `input` of its own, what is offered only stands beside it."""
+    choices = [
+        Choice(each.value, each.label or each.value, help=each.about, group=each.group) for each in offered
+    ]
+    if drawn_as := _said_of(asked.info).get("input"):
+        return asked.field(drawn_as, choices=choices)
     if _said_of(asked.info).get("free"):
         return asked.field("text", choices=choices)
     if get_origin(kind) is list or kind is list:

@@ -1,0 +1,65 @@
+"""Warehouses that are not ours, as processes in environments of their own (`make warehouses`): bqemulator speaks BigQuery's REST,
+fakesnow Snowflake's. Neither asks who it is.
+
+with bigquery() as url: …
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.fakes.process import ROOT, started
+
+_HERE = Path(__file__).parent
+
+
+@contextmanager
+def _warehouse(name: str) -> Iterator[str]:
+    python = ROOT / ".venv-warehouses" / name / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"needs {python.relative_to(ROOT)}: make warehouses")
+    with started(str(_HERE / f"run_{name}.py"), python=str(python)) as url:
+        yield url
+
+
+def bigquery() -> Any:
+    return _warehouse("bqemulator")
+
+
+def snowflake() -> Any:
+    return _warehouse("fakesnow")
+
+
+@cache
+def pem() -> str:
+    """A private key, made anew in each process."""
+    return (
+        rsa.generate_private_key(65537, 2048)
+        .private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        .decode()
+    )
+
+
+def key_file(project: str = "acme") -> str:
+    """A service account's, whose tokens would be fetched elsewhere, were it followed."""
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": project,
+            "private_key_id": "1",
+            "private_key": pem(),
+            "client_email": f"ropewalk@{project}.iam.gserviceaccount.com",
+            "token_uri": "https://elsewhere.example/token",
+        }
+    )
