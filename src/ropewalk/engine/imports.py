@@ -189,6 +189,7 @@ def _shown(field: discover.Field, name: str) -> dict[str, Any]:
     return {
         "path": field.path,
         "label": "" if field.path == name else name,
+        "transform": "",
         "type": field.type,
         "transform": "",
         "fill_rate": field.fill_rate,
