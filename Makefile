@@ -15,11 +15,11 @@ ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
 .PHONY: .venv/.ready .venv/.ready-dev
 endif
 
-.PHONY: help demo setup warehouses test bench cases kills screenshots lint format lock clean
+.PHONY: help demo setup counterparts test bench cases kills screenshots lint format lock clean
 help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
-	@echo 'make warehouses  stand-ins for BigQuery and Snowflake that tests talk to, in .venv-warehouses'
+	@echo 'make counterparts  servers of others that tests talk to, in .venv-counterparts'
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
 	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
@@ -44,11 +44,11 @@ setup: .venv/.ready-dev
 	@touch $@ .venv/.ready
 
 # Each lives apart: they don't agree on what they need, and it is not for us to depend on.
-warehouses := $(addprefix .venv-warehouses/,bqemulator/.ready fakesnow/.ready)
-warehouses: $(warehouses)
-.venv-warehouses/%/.ready: tests/fakes/warehouses/%.txt
+counterparts := $(patsubst tests/fakes/counterparts/%.txt,.venv-counterparts/%/.ready,$(wildcard tests/fakes/counterparts/*.txt))
+counterparts: $(counterparts)
+.venv-counterparts/%/.ready: tests/fakes/counterparts/%.txt
 	@echo "Installing $* into $(@D) …" >&2
-	@rm -rf "$(@D)" && mkdir -p .venv-warehouses
+	@rm -rf "$(@D)" && mkdir -p .venv-counterparts
 	@if command -v uv >/dev/null 2>&1; then \
 	    uv venv --quiet --python $(PYTHON) "$(@D)" && uv pip install --quiet --python "$(@D)/bin/python" -r $<; \
 	else \
@@ -56,25 +56,8 @@ warehouses: $(warehouses)
 	fi
 	@touch $@
 
-# GPL: it is started as a process of its own, and is no dependency of ours.
-.PHONY: localstripe
-localstripe: .venv-localstripe/.ready
-.venv-localstripe/.ready: tests/fakes/localstripe/requirements.txt
-	@$(PYTHON) -m venv .venv-localstripe
-	@.venv-localstripe/bin/python -m pip install -qq --disable-pip-version-check -r $<
-	@touch $@
-test: .venv-localstripe/.ready
-
-.PHONY: moto
-moto: .venv-moto/.ready
-.venv-moto/.ready: tests/fakes/moto/requirements.txt
-	@$(PYTHON) -m venv .venv-moto
-	@.venv-moto/bin/python -m pip install -qq --disable-pip-version-check -r $<
-	@touch $@
-test: .venv-moto/.ready
-
 # Both parts run, whatever the first one found.
-test: .venv/.ready-dev $(warehouses)
+test: .venv/.ready-dev $(counterparts)
 	@status=0; \
 	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
@@ -143,4 +126,4 @@ lock:
 	$(compile) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
-	rm -rf .venv .venv-bench .venv-localstripe .venv-moto .venv-warehouses .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-counterparts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

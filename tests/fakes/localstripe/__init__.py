@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
-
-from tests.fakes.process import ROOT, started
+from tests.fakes.counterparts import counterpart
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,5 @@ class LocalStripe:
 
 @contextmanager
 def localstripe() -> Iterator[LocalStripe]:
-    python = ROOT / ".venv-localstripe" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"needs {python.relative_to(ROOT)}: make localstripe")
-    with started(str(Path(__file__).with_name("run.py")), python=str(python)) as url:
+    with counterpart("localstripe", Path(__file__).with_name("run.py")) as url:
         yield LocalStripe(url)

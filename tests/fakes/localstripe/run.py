@@ -1,4 +1,4 @@
-"""localstripe on the loopback, in an environment of its own (`make localstripe`)."""
+"""localstripe on the loopback, in an environment of its own."""
 
 import socket
 

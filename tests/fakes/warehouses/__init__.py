@@ -1,4 +1,4 @@
-"""Warehouses that are not ours, as processes in environments of their own (`make warehouses`): bqemulator speaks BigQuery's REST,
+"""Warehouses that are not ours, as processes in environments of their own: bqemulator speaks BigQuery's REST,
 fakesnow Snowflake's. Neither asks who it is.
 
 with bigquery() as url: …
@@ -7,36 +7,24 @@ with bigquery() as url: …
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.fakes.process import ROOT, started
+from tests.fakes.counterparts import counterpart
 
 _HERE = Path(__file__).parent
 
 
-@contextmanager
-def _warehouse(name: str) -> Iterator[str]:
-    python = ROOT / ".venv-warehouses" / name / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"needs {python.relative_to(ROOT)}: make warehouses")
-    with started(str(_HERE / f"run_{name}.py"), python=str(python)) as url:
-        yield url
-
-
 def bigquery() -> Any:
-    return _warehouse("bqemulator")
+    return counterpart("bqemulator", _HERE / "run_bqemulator.py")
 
 
 def snowflake() -> Any:
-    return _warehouse("fakesnow")
+    return counterpart("fakesnow", _HERE / "run_fakesnow.py")
 
 
 @cache
