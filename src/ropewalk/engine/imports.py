@@ -191,7 +191,6 @@ def _shown(field: discover.Field, name: str) -> dict[str, Any]:
         "label": "" if field.path == name else name,
         "transform": "",
         "type": field.type,
-        "transform": "",
         "fill_rate": field.fill_rate,
         "examples": list(field.examples),
     }
