@@ -148,7 +148,12 @@ def test_what_is_sent_is_one_harmless_expression_to_posthog(text: str) -> None:
     assert set(hogql.nodes(tree)) <= HARMLESS
     assert expression(sent) == sent
     for kind, name in called(tree):
-        assert name in (FUNCTIONS if kind == "Call" else FIELDS) or name in ("concat", "like", "notLike", "NOT")
+        assert name in (FUNCTIONS if kind == "Call" else FIELDS) or name in (
+            "concat",
+            "like",
+            "notLike",
+            "NOT",
+        )
 
 
 def called(tree: object) -> list[tuple[str, str]]:

@@ -189,7 +189,6 @@ def _shown(field: discover.Field, name: str) -> dict[str, Any]:
     return {
         "path": field.path,
         "label": "" if field.path == name else name,
-        "transform": "",
         "type": field.type,
         "transform": "",
         "fill_rate": field.fill_rate,
