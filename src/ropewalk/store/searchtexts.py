@@ -110,4 +110,6 @@ def rebuild(organization_id: UUID) -> None:
         SearchText.objects.filter(organization_id=organization_id).delete()
         mine = Account.objects.filter(organization_id=organization_id).order_by("id")
         known = mine.values_list("id", "company_name", "company_domain", "external_customer_id")
-        note(organization_id, known.iterator(LINES))
+        # One after the other: PostgreSQL can't be asked for more while it takes rows in.
+        for few in batches(known.iterator(LINES), LINES):
+            note(organization_id, few)
