@@ -244,6 +244,13 @@ class TestLists:
         push(store, whose, draft("day", NOW - 5 * HOUR, arrived=NOW - 2 * HOUR), draft("now", NOW - 2 * HOUR))
 
         assert store.statistics(*whose, NOW) == Statistics(1, 2, 3, NOW - 2 * HOUR)
+        push(store, whose, draft("day", NOW - 5 * HOUR, arrived=NOW, content=b"2"))
+        assert store.statistics(*whose, NOW) == Statistics(1, 2, 3, NOW - 2 * HOUR)
+
+        for external_id, left in (("day", (1, 1, 2)), ("now", (0, 0, 1)), ("old", (0, 0, 0))):
+            store.erase_event(*whose, external_id)
+            told = store.statistics(*whose, NOW)
+            assert (told.last_hour, told.last_day, told.total) == left
 
     def test_the_last_rejections_are_kept(self, store: EventStore, whose: tuple[UUID, UUID]) -> None:
         from ropewalk.core.times import micros

@@ -17,12 +17,11 @@ from uuid import UUID
 from ropewalk.core.pushed import Draft, content_digest, key_number, same_content
 from ropewalk.store.database import batches as slices
 from ropewalk.store.events.base import Batch, Outcome, Refusal
-from ropewalk.store.events.tables import COLUMNS, Row, Tables, keys_column, keys_from
+from ropewalk.store.events.tables import COLUMNS, MINUTE, Row, Tables, keys_column, keys_from
 
 REJECTIONS_KEPT: Final = 100
 _COMPARED_AT_ONCE: Final = 100
 """Contents that are in memory at a time; each may be a megabyte."""
-_MINUTE: Final = 60 * 1_000_000
 _DAY_OF_MINUTES: Final = 24 * 60
 # Rows of a batch are plain tuples: a named one takes three times as long to make.
 _SEQ, _CONNECTOR, _EXTERNAL_ID, _VERSION, _ARRIVED, _CONTENT = (
@@ -186,7 +185,7 @@ class _Appending:
             self._keys = [row for row in self._keys if row[2] in held]
         self._tables.add_keys(self._keys)
         created = Counter(
-            (row[_CONNECTOR], row[_ARRIVED] // _MINUTE) for row in self._rows if row[_SEQ] not in self._other
+            (row[_CONNECTOR], row[_ARRIVED] // MINUTE) for row in self._rows if row[_SEQ] not in self._other
         )
         if created:
             self._tables.count(created)

@@ -20,7 +20,7 @@ from ropewalk.store.events.base import (
     Statistics,
     StoredEvent,
 )
-from ropewalk.store.events.tables import LISTED, Row, Tables, stored
+from ropewalk.store.events.tables import LISTED, MINUTE, Row, Tables, stored
 
 LOOKED_THROUGH: Final = 20_000
 """Events that one page is looked for in."""
@@ -28,7 +28,6 @@ _CHUNK: Final = 1_000
 _ORDERS_AT_ONCE: Final = 200
 """Lists merged in one statement: SQLite takes 500."""
 _LATEST: Final = Place(2**63 - 1, 2**63 - 1)
-_MINUTE: Final = 60 * 1_000_000
 
 
 class Readable(Tables):
@@ -131,7 +130,7 @@ class Readable(Tables):
         no = self.number(organization_id, connector_id)
         if no is None:
             return Statistics(0, 0, 0, None)
-        minute = micros(now) // _MINUTE
+        minute = micros(now) // MINUTE
         counted = self.rows(
             "SELECT coalesce(sum(CASE WHEN minute > %s THEN events END), 0), coalesce(sum(events), 0) "
             "FROM tally WHERE connector = %s AND minute > %s",

@@ -15,7 +15,7 @@ from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
 from ropewalk.store.events.base import Removed, StoredEvent
 from ropewalk.store.events.reading import Readable
-from ropewalk.store.events.tables import LISTED, EventRow, keys_column, keys_from, stored
+from ropewalk.store.events.tables import LISTED, MINUTE, EventRow, keys_column, keys_from, stored
 
 
 class Removable(Readable, Appendable):
@@ -108,20 +108,33 @@ class Removable(Readable, Appendable):
         if not rows:
             return Removed(0)
         identities = [(row.connector, row.external_id) for row in rows]
-        earlier = self.among("version", identities, "connector, external_id, upload")
+        earlier = self.among("version", identities, "connector, external_id, version, arrived, upload")
         uploads = {
-            upload for upload in (*(row.upload for row in rows), *(row[2] for row in earlier)) if upload
+            upload for upload in (*(row.upload for row in rows), *(row[4] for row in earlier)) if upload
         }
+        self._uncount(
+            [
+                *((row.connector, row.arrived) for row in rows if row.version == 1),
+                *((row[0], row[3]) for row in earlier if row[2] == 1),
+            ]
+        )
         self.drop_keys([key for row in rows for key in _keys(organization_id, row)])
         self.many("DELETE FROM version WHERE connector = %s AND external_id = %s", identities)
         self.drop(rows)
-        events = Counter(row.connector for row in rows)
-        self.many(
-            "UPDATE connector SET events = events - %s WHERE no = %s",
-            [(count, no) for no, count in sorted(events.items())],
-        )
         kept = self.kept_uploads(organization_id, sorted(uploads))
         return Removed(len(rows), tuple(sorted(uploads - kept)))
+
+    def _uncount(self, created: Sequence[tuple[int, int]]) -> None:
+        """`created`: connector of each event, and when its first version arrived."""
+        self.many(
+            "UPDATE connector SET events = events - %s WHERE no = %s",
+            [(events, no) for no, events in sorted(Counter(no for no, _ in created).items())],
+        )
+        of_minutes = Counter((no, arrived // MINUTE) for no, arrived in created)
+        self.many(
+            "UPDATE tally SET events = events - %s WHERE connector = %s AND minute = %s",
+            [(events, *which) for which, events in sorted(of_minutes.items())],
+        )
 
 
 def _keys(organization_id: UUID, row: EventRow) -> list[KeyRow]:

@@ -44,6 +44,8 @@ class EventRow(NamedTuple):
     upload: str | None
 
 
+MINUTE: Final = 60 * 1_000_000
+
 COLUMNS: Final = EventRow._fields
 LISTED: Final = ", ".join(f"e.{name}" for name in COLUMNS)
 Row = Sequence[Any]
