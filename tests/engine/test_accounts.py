@@ -8,7 +8,7 @@ import pytest
 
 from ropewalk.core import limits
 from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.engine import accounts, people
+from ropewalk.engine import accounts, people, signin
 from ropewalk.store import audit, byhand, changes, contacts, fields
 from ropewalk.store.models import Account
 from tests.engine.conftest import Serving
@@ -211,13 +211,13 @@ def test_a_sync_skips_what_was_deleted_by_hand_until_it_is_restored(world: World
 def test_another_organization_finds_nothing(world: World) -> None:
     made = create(world, companyName="Acme")
     stranger = people.create_organization("Beta", "bo@beta.example", None, world.owner, world.clock)
-    org = stranger.organization.id
+    org, bo = stranger.organization.id, signin.actor(stranger.owner.user, "")
 
     for verb in (
-        lambda: accounts.edit_account(org, world.owner, made.id, {"companyName": "x"}, world.clock),
-        lambda: accounts.delete_account(org, world.owner, made.id, world.clock),
-        lambda: accounts.restore_account(org, world.owner, made.id, world.clock),
-        lambda: accounts.create_contact(org, world.owner, made.id, {"email": "a@b.example"}, world.clock),
+        lambda: accounts.edit_account(org, bo, made.id, {"companyName": "x"}, world.clock),
+        lambda: accounts.delete_account(org, bo, made.id, world.clock),
+        lambda: accounts.restore_account(org, bo, made.id, world.clock),
+        lambda: accounts.create_contact(org, bo, made.id, {"email": "a@b.example"}, world.clock),
     ):
         with pytest.raises(NotFound):
             verb()

@@ -126,7 +126,7 @@ def test_what_is_not_packed_as_it_says_is_noticed(encoding: str, packed: bytes) 
         list(decoder(encoding).feed(packed))
 
 
-@pytest.mark.parametrize("encoding", ["compress", "zstd", "gzip, zstd", "gzip, gzip, gzip, gzip"])
-def test_what_was_never_offered_is_unknown(encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["compress", "gzip, compress", "gzip, gzip, gzip, gzip"])
+def test_what_nobody_here_unpacks_is_unknown(encoding: str) -> None:
     with pytest.raises(Unknown):
         decoder(encoding)

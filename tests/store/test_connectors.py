@@ -106,12 +106,12 @@ def test_a_stranger_finds_no_connector_and_no_stream(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_listing_connectors_is_one_query(org: UUID, now: datetime, count: int) -> None:
+def test_listing_connectors_is_a_query_for_each_of_both_kinds(org: UUID, now: datetime, count: int) -> None:
     made = [make(org, now, f"CRM {number}") for number in range(count)]
     with CaptureQueriesContext(connection) as queries:
         found = connectors.listing(org)
 
-    assert len(queries) == 1
+    assert len(queries) == 2
     assert found.items == made
 
 

@@ -120,7 +120,8 @@ def test_what_comes_and_what_is_refused(world: World, member: Browser, page: str
     push_event(*whose, "o-4", item={"data": 1})
     push_event(*whose, "o-4", item={"data": 2})
 
-    shown = text(member.get(f"{page}tail"))
+    assert member.get(f"{page}tail").headers["location"] == page
+    shown = text(member.get(f"{page}tail", **{"HX-Request": "true"}))
 
     assert "<html" not in shown
     rows = [row.partition("</li>")[0] for row in shown.split("<li>")[1:]]

@@ -190,6 +190,7 @@ def _shown(field: discover.Field, name: str) -> dict[str, Any]:
         "path": field.path,
         "label": "" if field.path == name else name,
         "type": field.type,
+        "transform": "",
         "fill_rate": field.fill_rate,
         "examples": list(field.examples),
     }

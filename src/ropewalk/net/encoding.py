@@ -22,7 +22,7 @@ _WINDOW = {int(zstd.DecompressionParameter.window_log_max): 23}
 
 
 class Unknown(Exception):
-    """An encoding that was never offered."""
+    """An encoding that nobody here unpacks, or too many of them."""
 
 
 class Corrupt(Exception):

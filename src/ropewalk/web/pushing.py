@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
@@ -85,6 +86,8 @@ def page(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
 def tail(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
     """What came last, for the page above, which asks for it again and again."""
     connector = pushing.connector(request.access.organization_id, push_connector_id)
+    if not request.htmx:
+        return redirect("push-connector", connector.id)
     return pages.render(request, "ropewalk/parts/push_tail.html", _arrived(connector))
 
 
