@@ -200,7 +200,12 @@ def test_ctrl_c_keeps_the_place(shell: Shell) -> None:
             return super().answer(asked)
 
     file = shell.write("events.ndjson", lines(6))
-    with serving(Slow()) as there, shell.start("push", ID, file, "--batch", "2", *there) as process:
+    # Whoever runs the tests in the background has it ignored.
+    heeding: Any = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with (
+        serving(Slow()) as there,
+        shell.start("push", ID, file, "--batch", "2", *there, **heeding) as process,
+    ):
         assert held.wait(30)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=30)
