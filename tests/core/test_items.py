@@ -278,6 +278,14 @@ values = st.recursive(
 )  # fmt: skip
 
 
+def test_a_schema_reads_a_text_like_any_other_item() -> None:
+    schema = Schema.of({"name": "text", "account": "text", "match_by": "external_id"})
+
+    found = event({"text": "c-7"}, "text", Terms(schema=schema))
+
+    assert (found.name, found.keys) == ("c-7", ("id:c-7",))
+
+
 def shuffled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: shuffled(item) for key, item in reversed(value.items())}

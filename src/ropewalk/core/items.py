@@ -15,7 +15,7 @@ import msgspec
 from ropewalk.core import limits, paths, payloads, times
 from ropewalk.core.errors import Problem, RowRefused
 from ropewalk.core.events import MatchBy, account_keys
-from ropewalk.core.eventschema import KINDS, EventKind
+from ropewalk.core.eventschema import KINDS, EventKind, said
 from ropewalk.core.pushed import DOMAIN, EXTERNAL_ID, Draft, domain_key, external_id_key
 from ropewalk.core.records import decode_value
 from ropewalk.core.values import JSON, MISSING
@@ -195,7 +195,7 @@ def drafts(
         metadata = item.metadata
         if base:
             metadata = {**base, **(metadata or {})}
-        body = item.data if form == "data" else None
+        body = item.data if form == "data" else {"text": item.text}
         at, name, user, keys = read(body, "custom", item.timestamp, metadata, terms, arrived)
         if at is None or at > arrived + _AHEAD:
             found.append(draft(raw, form, terms, arrived, new_id, upload))
@@ -251,7 +251,7 @@ def draft(
         return Wrong(400, (Problem("kind", not_accepted(kind, terms)),), given)
     if not found:
         metadata = {**terms.metadata, **(item.get("metadata") or {})}
-        at, name, user, keys = read(_body(item), kind, item.get("timestamp"), metadata, terms, arrived)
+        at, name, user, keys = read(said(item), kind, item.get("timestamp"), metadata, terms, arrived)
         if at is not None and at <= arrived + _AHEAD:
             return Draft(
                 external_id=given or new_id(),
@@ -360,7 +360,7 @@ def _wrong_typed(item: Mapping[str, Any]) -> Iterator[Problem]:
 def read(
     body: Any, kind: EventKind, timestamp: Any, metadata: Mapping[str, str] | None, terms: Terms, arrived: int
 ) -> Reading:
-    """Of an item without faults; `body` is its data or payload, `metadata` the connector's under the item's."""
+    """Of an item without faults; `body` is what it is about (`eventschema.said`), `metadata` the connector's under the item's."""
     keys: tuple[str, ...] = ()
     if metadata:
         keys = _metadata_keys(metadata.get("company_domain"), metadata.get("external_customer_id"))
@@ -386,11 +386,7 @@ def reread(
     """What a stored item says under the terms of today."""
     item = decode_value(content)
     assert isinstance(item, dict)
-    return read(_body(item), kind, item.get("timestamp"), metadata, terms, arrived)
-
-
-def _body(item: Mapping[str, Any]) -> Any:
-    return item.get("data") if "data" in item else item.get("payload")
+    return read(said(item), kind, item.get("timestamp"), metadata, terms, arrived)
 
 
 @lru_cache(65_536)
