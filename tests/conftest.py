@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 import shutil
 import sys
@@ -41,12 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
 
     import django
-    import structlog
     from django.conf import settings
     from hypothesis import settings as hypothesis_settings
-
-    # Nobody reads a line for each call; tests about the log set it up themselves.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
     # How long an example takes says more about the machine's other work than about the code.
     hypothesis_settings.register_profile("ropewalk", deadline=None)

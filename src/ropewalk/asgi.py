@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
-import structlog
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -30,6 +29,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from ropewalk import operating, refusing
 from ropewalk.api.refusals import BODY_BYTES
 from ropewalk.core import errortable, limits
+from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import clock, installation
 from ropewalk.ingest.call import named
 from ropewalk.ingest.commit import Committer
@@ -45,7 +45,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 THREADS: Final = 8
 ASKING_THREADS: Final = 24

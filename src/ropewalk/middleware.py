@@ -19,11 +19,12 @@ from django_htmx.middleware import HtmxMiddleware
 from ropewalk import operating, refusing
 from ropewalk.core import errortable
 from ropewalk.core.errors import RopewalkError
+from ropewalk.engine.logs import Log
 from ropewalk.store.ids import new_name
 from ropewalk.store.transactions import UNAVAILABLE
 from ropewalk.web import refusals
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 

@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import structlog
-
 from ropewalk import refusing
 from ropewalk.api.refusals import Refusal
 from ropewalk.api.tail import HANDED_OVER, Listener
 from ropewalk.core.errors import RopewalkError
+from ropewalk.engine.logs import Log
 from ropewalk.store import transactions
 from ropewalk.store.events.base import Busy
 
@@ -23,7 +22,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 LISTENERS: Final = 64
 THREADS: Final = 2

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from ropewalk.cli.app import status
 from tests.cli.conftest import TOKEN
@@ -73,7 +72,6 @@ def here(
     files = made.write("crm", json.dumps(CRM)), made.write("erp", "{source: custom_api, name: ERP}")
     assert made("apply", *files)[0] == 0
     yield made
-    structlog.reset_defaults()
     logging.captureWarnings(False)
     root.handlers, root.level = handlers, level
 

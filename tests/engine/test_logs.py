@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-import structlog
 
 from ropewalk.engine import logs
 
@@ -27,7 +26,6 @@ def stream() -> Iterator[io.StringIO]:
     # What an earlier test has left on would stay as it is.
     logging.captureWarnings(False)
     yield io.StringIO()
-    structlog.reset_defaults()
     logging.captureWarnings(False)
     root.handlers, root.level = handlers, level
 
@@ -49,7 +47,7 @@ def set_up(stream: io.StringIO, level: str = "info", *, json: bool = True) -> lo
 def test_a_line_is_json_with_what_was_said(stream: io.StringIO) -> None:
     set_up(stream)
 
-    structlog.get_logger("engine").info("run_started", run_id="7", rows=3)
+    logs.Log("engine").info("run_started", run_id="7", rows=3)
 
     assert lines(stream) == [
         {"event": "run_started", "logger": "engine", "level": "info", "run_id": "7", "rows": 3}
@@ -59,9 +57,9 @@ def test_a_line_is_json_with_what_was_said(stream: io.StringIO) -> None:
 def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
     set_up(stream, "warning")
 
-    structlog.get_logger("engine").info("not_this")
+    logs.Log("engine").info("not_this")
     logging.getLogger("django").info("nor this")
-    structlog.get_logger("engine").warning("but_this")
+    logs.Log("engine").warning("but_this")
 
     assert [line["event"] for line in lines(stream)] == ["but_this"]
 
@@ -78,7 +76,7 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
 )
 def test_a_known_secret_is_taken_out_in_every_spelling(stream: io.StringIO, spelled: str) -> None:
     set_up(stream)
-    log = structlog.get_logger("engine")
+    log = logs.Log("engine")
 
     log.info(f"asked {spelled}", url=f"https://api.example/{spelled}", nested={"list": [spelled]})
     logging.getLogger("django").error("failed: %s", spelled)
@@ -92,7 +90,7 @@ def test_a_known_secret_is_taken_out_in_every_spelling(stream: io.StringIO, spel
 def test_what_is_called_like_a_secret_is_taken_out_unread(stream: io.StringIO) -> None:
     set_up(stream)
 
-    structlog.get_logger("engine").info(
+    logs.Log("engine").info(
         "request", authorization="Bearer unknown", headers={"X-API-Key": "unknown", "Accept": "*/*"}
     )
 
@@ -118,7 +116,7 @@ def test_a_traceback_has_no_locals_and_no_secrets(stream: io.StringIO, as_json: 
     try:
         breaks()
     except ValueError:
-        structlog.get_logger("engine").exception("run_broke")
+        logs.Log("engine").exception("run_broke")
         logging.getLogger("django").exception("it broke")
 
     written = stream.getvalue()
@@ -157,7 +155,7 @@ def test_a_secret_learned_later_counts_from_then_on(stream: io.StringIO) -> None
     known = set_up(stream)
 
     known.know(["learned-at-run-time"])
-    structlog.get_logger("engine").info("asked", url="https://x/?key=learned-at-run-time")
+    logs.Log("engine").info("asked", url="https://x/?key=learned-at-run-time")
 
     assert "learned-at-run-time" not in stream.getvalue()
 
@@ -207,7 +205,7 @@ def test_a_link_that_lets_somebody_in_is_not_written_down(stream: io.StringIO) -
 def test_a_console_line_is_for_reading(stream: io.StringIO) -> None:
     set_up(stream, json=False)
 
-    structlog.get_logger("engine").info("run_started", rows=3)
+    logs.Log("engine").info("run_started", rows=3)
 
     assert "run_started" in stream.getvalue()
     assert "rows=3" in stream.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 # What is loaded stays: looking through it again and again takes 7 % of a command's start.
-_OBJECTS_BEFORE_COLLECTING = 50_000
+_OBJECTS_BEFORE_COLLECTING = 200_000
 
 
 def main() -> None:

@@ -9,15 +9,14 @@ from datetime import datetime
 from typing import Protocol, cast
 from uuid import UUID
 
-import structlog
-
 from ropewalk.core.errors import Cancelled, GiveUp, RopewalkError
 from ropewalk.core.redact import Redactor
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.logs import Log
 from ropewalk.store import runs, transactions
 from ropewalk.store.models import Run
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 
 class Flags(Protocol):

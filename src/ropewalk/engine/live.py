@@ -9,8 +9,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from ropewalk.core import eventnotes, limits, remedies
 from ropewalk.core.errors import Cancelled, RopewalkError
 from ropewalk.core.eventnotes import Asked, Came
@@ -22,13 +20,14 @@ from ropewalk.engine.answers import Answers, Flight, answers
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.eventsource import Answered, EventSource, Failure, Query
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.logs import Log
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources.base import Page, Window
 from ropewalk.store import alignment, secrets, streams
 from ropewalk.store.models import Account, Connector, Stream
 from ropewalk.store.secrets import Sealed
 
-log = structlog.get_logger()
+log = Log(__name__)
 
 RETRIES = 1
 GRACE_SECONDS = 0.1

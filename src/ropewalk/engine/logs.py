@@ -12,19 +12,17 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from functools import cached_property
 from types import TracebackType
 from typing import Any, TextIO
-
-import structlog
-from structlog.typing import EventDict, Processor
 
 from ropewalk.core.redact import Redactor, named_secrets
 
 REMEMBERED = 256
 """Sets of credentials, the ones opened last. Each costs time at every line."""
 
-# Of structlog itself; none of it comes from outside.
+# Of the line itself; none of it comes from outside.
 _OWN = frozenset(("event", "level", "logger", "timestamp"))
 # They bring handlers of their own, or say at every step what they do.
 _TAMED = {"dbos": logging.WARNING, "asyncio": logging.WARNING, "sqlalchemy": logging.WARNING}
@@ -58,11 +56,11 @@ class KnownSecrets:
             text = redactor.text(text)
         return text
 
-    def event(self, event: EventDict) -> EventDict:
+    def event(self, event: MutableMapping[str, Any]) -> dict[str, Any]:
         """By name only where a program chose the name: the message itself has no name that could say so."""
         own = {name: value for name, value in event.items() if name in _OWN}
         given = self._names.redact({name: value for name, value in event.items() if name not in _OWN})
-        whole: EventDict = own | given
+        whole: dict[str, Any] = own | given
         if isinstance(said := whole.get("event"), str):
             whole["event"] = _LINKS.sub(r"\1***", said)
         for redactor in self._all():
@@ -110,34 +108,8 @@ def set_up(
 ) -> None:
     """For whoever starts a process. Lines are JSON, unless a person is watching; calling it again replaces it."""
     out = stream or sys.stderr
-    as_json = not out.isatty() if json is None else json
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        # The plain one: no values of local variables.
-        structlog.processors.format_exc_info,
-        structlog.processors.UnicodeDecoder(),
-    ]
-
-    def redacted(_: Any, __: str, event: EventDict) -> EventDict:
-        return known.event(event)
-
     handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redacted,
-                structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
-                if as_json
-                else _console(out),
-            ],
-        )
-    )
+    handler.setFormatter(_Formatter(known, out, as_json=not out.isatty() if json is None else json))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name, least in _TAMED.items():
         tamed = logging.getLogger(name)
@@ -146,19 +118,35 @@ def set_up(
         tamed.propagate = True
         tamed.setLevel(max(least, logging.getLevelName(level.upper())))
     logging.captureWarnings(True)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
 
 
-def _console(out: TextIO) -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(
-        colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-    )
+# What makes lines is loaded with the first of them: most commands write none, and would take a tenth longer to start.
+
+
+class Log:
+    """Of a module: `debug`, `info`, `warning`, `error` or `exception`, each with an event and what belongs to it by name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, level: str) -> Any:
+        from ropewalk.engine import lines
+
+        return getattr(lines.logger(self._name), level)
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, known: KnownSecrets, out: TextIO, *, as_json: bool) -> None:
+        super().__init__()
+        self._known = known
+        self._out = out
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._lines.format(record)
+
+    @cached_property
+    def _lines(self) -> logging.Formatter:
+        from ropewalk.engine import lines
+
+        return lines.formatter(self._known.event, colors=self._out.isatty(), as_json=self._as_json)

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import structlog
 from pydantic import StrictBool
 from pyroaring import BitMap
 
@@ -19,6 +18,7 @@ from ropewalk.core.window import completed
 from ropewalk.engine import conditions, jobs, periodic, retrying, waited
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import installation
 from ropewalk.engine.subjects import ABOUT
 from ropewalk.store import (
@@ -36,7 +36,7 @@ from ropewalk.store import (
 from ropewalk.store.models import Connector, Run, Stream
 from ropewalk.store.transactions import transaction
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 Mode = Literal["sync", "dry_run"]
 _REASONS = (*SKIPPED, *REJECTED)

@@ -9,8 +9,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import structlog
-
 from ropewalk.core import mapping, window
 from ropewalk.core.counts import Counts
 from ropewalk.core.errors import Cancelled, GiveUp, MustFix, RopewalkError
@@ -25,6 +23,7 @@ from ropewalk.engine.clock import Clock
 from ropewalk.engine.closing import Success
 from ropewalk.engine.execution import Execution, Flags
 from ropewalk.engine.frozen import Frozen
+from ropewalk.engine.logs import Log
 from ropewalk.engine.progress import Progress
 from ropewalk.engine.readers import Reading
 from ropewalk.engine.stage import Live, Stage
@@ -33,7 +32,7 @@ from ropewalk.engine.undo import Undo
 from ropewalk.store import ids, ledger, records, runs, streams, transactions
 from ropewalk.store.models import Stream
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 RESTARTS = 3
 

@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-import structlog
-
 from ropewalk.core import limits
 from ropewalk.core.counts import Counts
 from ropewalk.core.decide import same
@@ -19,12 +17,13 @@ from ropewalk.core.reasons import CHANGED_SINCE
 from ropewalk.core.undo import LoggedChange, Standing
 from ropewalk.core.values import JSON
 from ropewalk.engine.execution import Execution
+from ropewalk.engine.logs import Log
 from ropewalk.store import accounts, byhand, ledger, people, reversal, runs, streams
 from ropewalk.store.accounts import AccountWrites, Author, ChangeRow
 from ropewalk.store.reversal import ContactRow
 from ropewalk.store.transactions import transaction
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 _LABELS = ("companyName", "companyDomain", "externalCustomerId", "email")
 Changes = dict[str, tuple[JSON, JSON]]

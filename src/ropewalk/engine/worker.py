@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-
 from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, requests, schedule, sync, upkeep
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import installation
 from ropewalk.store import imported, retention, runs as store_runs, searchtexts, transactions, workers
 from ropewalk.store.events.base import Busy
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 BEAT_SECONDS = 1.0
 SWEEP_EVERY = timedelta(seconds=10)

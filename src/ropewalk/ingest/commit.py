@@ -17,15 +17,14 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Final
 
-import structlog
-
 from ropewalk.core.pushed import Draft
+from ropewalk.engine.logs import Log
 from ropewalk.store import admission, transactions
 from ropewalk.store.admission import Connector, Key
 from ropewalk.store.events.base import Batch, Busy, EventStore, Outcome, Refusal
 from ropewalk.store.transactions import UNAVAILABLE
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 GROUP_EVENTS: Final = 20_000
 GROUP_BYTES: Final = 32 * 1024 * 1024

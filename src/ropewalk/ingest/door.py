@@ -13,12 +13,12 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
-import structlog
 
 from ropewalk.core import limits, times
 from ropewalk.core.items import Terms, not_accepted
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.logs import Log
 from ropewalk.ingest import batch, refusals
 from ropewalk.ingest.batch import Prepared
 from ropewalk.ingest.call import Call
@@ -40,7 +40,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 V = TypeVar("V")
 
-log = structlog.get_logger(__name__)
+log = Log(__name__)
 
 BODY_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 120.0

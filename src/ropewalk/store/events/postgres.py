@@ -7,6 +7,7 @@ organization's lock; whoever removes or reads anew has it alone.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,6 @@ from uuid import UUID
 from weakref import WeakSet
 
 import psycopg
-import structlog
 
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Current, Identity, KeyRow
@@ -25,7 +25,7 @@ from ropewalk.store.events.base import Batch, Busy, Outcome, Refusal
 from ropewalk.store.events.removing import Removable
 from ropewalk.store.events.tables import COLUMNS, EventRow, Row
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 SCHEMA: Final = "ropewalk_events"
 _SCHEMA_LOCK: Final = 0x524F5057
@@ -154,7 +154,7 @@ class PostgresEvents(Removable):
         found = None
         with suppress(psycopg.OperationalError, psycopg.InterfaceError):
             found = self._connection.execute("SELECT pg_xact_status(%s::text::xid8)", [xid]).fetchone()
-        log.warning("commit_interrupted", status=found and found[0])
+        log.warning("commit_interrupted: %s", found and found[0])
         return found is not None and found[0] == "committed"
 
     @contextmanager
