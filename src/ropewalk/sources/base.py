@@ -186,7 +186,7 @@ def _no_budget(_: Any) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connection)."""
+    """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connectors.connection)."""
 
     slug: str
     name: str
