@@ -142,7 +142,7 @@ class OAuthApp:
 @dataclass(frozen=True, slots=True)
 class Derivation:
     """What a source makes of a record by itself: of nothing but the record and its stream's settings, without a clock and
-    without look-ups. So a record that is what it was last time is recognised before anything is derived (engine.apply).
+    without look-ups. So a record that is what it was last time is recognised before anything is derived (engine.runs.apply).
 
     `add` answers what is added to it, `left_out` by which filter it is left out (None: it stays). `version` goes up
     whenever a record that stays the same becomes something else: records that were read before are derived anew."""
@@ -201,7 +201,7 @@ def _no_budget(_: Any) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connection)."""
+    """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connectors.connection)."""
 
     slug: str
     name: str
