@@ -15,10 +15,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, requests, schedule, sync, upkeep
+from ropewalk.engine import jobs, schedule, upkeep
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import installation
+from ropewalk.engine.runs import requests, sync
 from ropewalk.store import imported, retention, runs as store_runs, searchtexts, transactions, workers
 from ropewalk.store.events.base import Busy
 

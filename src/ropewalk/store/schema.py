@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from ropewalk.store.database import on_postgres, rows_of
 
@@ -18,15 +18,22 @@ MIGRATION_LOCK = 0x524F504D
 
 def migrate() -> None:
     if pending():
+        from django.core.management import call_command
+
         with _alone():
             call_command("migrate", interactive=False, verbosity=0)
 
 
 def pending() -> list[str]:
-    """Names of migrations that this database has yet to run."""
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    """Names of migrations that this database has yet to run. None of them is loaded for it: every command asks."""
+    recorded = "django_migrations" in connection.introspection.table_names()
+    applied = set(rows_of("SELECT app, name FROM django_migrations")) if recorded else set()
+    return [
+        f"{app.label}.{file.stem}"
+        for app in apps.get_app_configs()
+        for file in sorted(Path(app.path, "migrations").glob("[0-9]*.py"))
+        if (app.label, file.stem) not in applied
+    ]
 
 
 @contextmanager
