@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -98,12 +98,16 @@ def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def each_row(sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+def rows_at_a_time(sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
     """However many there are: they don't come into memory all at once."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql, parameters)
         while rows := cursor.fetchmany(_FETCHED):
-            yield from rows
+            yield rows
+
+
+def each_row(sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    return chain.from_iterable(rows_at_a_time(sql, parameters))
 
 
 def rows_of(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -136,6 +140,11 @@ def having(table: str, column: str, values: Sequence[Any], kind: str) -> tuple[s
     if on_postgres():
         return f"FROM {table} WHERE {condition}", listed
     return f"FROM json_each(%s) AS wanted CROSS JOIN {table} WHERE {table}.{column} = wanted.value", listed
+
+
+def unindexed(column: str) -> str:
+    """In a condition by which SQLite, without statistics, would choose the wrong one of two indexes."""
+    return column if on_postgres() else f"+{column}"
 
 
 def insert(table: str, columns: Sequence[str], rows: Rows) -> None:

@@ -10,28 +10,30 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
 from pyroaring import BitMap
 
 from ropewalk.store.database import (
     SQLITE_VARIABLES,
     any_of,
     batches,
-    each_row,
     execute,
     having,
     id_column,
     id_columns,
     insert,
     on_postgres,
+    rows_at_a_time,
     rows_of,
     time_column,
+    unindexed,
     update,
     uuid_from,
 )
 from ropewalk.store.models import StreamRecord
 
 _TABLE = "ropewalk_streamrecord"
+# The organization is asked of the stream, so that all that is read of records may lie in one index.
+_STREAM = "(SELECT id FROM ropewalk_stream WHERE id = %s AND organization_id = %s)"
 _PAIR = ("raw_hash", "draft_hash")
 _PERIODIC_PAIR = ("periodic_raw_hash", "periodic_draft_hash")
 
@@ -56,17 +58,26 @@ class RecordState(NamedTuple):
 
 
 def known(
-    organization_id: UUID, stream_id: UUID, raw_hashes: Sequence[bytes], *, periodic: bool
+    organization_id: UUID, stream_id: UUID, raw_hashes: Sequence[bytes], *, periodic: bool, after: int = 0
 ) -> dict[bytes, int]:
-    """Of these raw records the ones that are current, with their numbers."""
+    """Of these raw records the ones that are current, with their numbers.
+
+    `after`: the number of the one before them, if that is known. A source mostly lists in the order of last time, and
+    the neighbours are read in a fifth of the time that it takes to look each of them up."""
     column = _PERIODIC_PAIR[0] if periodic else _PAIR[0]
-    found: dict[bytes, int] = {}
-    for condition, parameters in _hashes_in(column, raw_hashes):
-        # The organization is asked of the stream, so that all that is read lies in one index.
+    stream = [id_column(stream_id), id_column(organization_id)]
+    near = dict(
+        rows_of(
+            f"SELECT {column}, id FROM {_TABLE} WHERE id > %s AND id <= %s AND {unindexed('stream_id')} = {_STREAM}",
+            [after, after + len(raw_hashes), *stream],
+        )
+    )
+    found = {raw_hash: near[raw_hash] for raw_hash in raw_hashes if raw_hash in near}
+    rest = sorted(raw_hash for raw_hash in raw_hashes if raw_hash not in found)
+    for condition, parameters in _hashes_in(column, rest):
         rows = rows_of(
-            f"SELECT {column}, id FROM {_TABLE} WHERE {condition} AND stream_id ="
-            " (SELECT id FROM ropewalk_stream WHERE id = %s AND organization_id = %s)",
-            [*parameters, id_column(stream_id), id_column(organization_id)],
+            f"SELECT {column}, id FROM {_TABLE} WHERE {condition} AND stream_id = {_STREAM}",
+            [*parameters, *stream],
         )
         found.update(rows)
     return found
@@ -74,7 +85,8 @@ def known(
 
 def _hashes_in(column: str, hashes: Sequence[bytes]) -> Iterator[tuple[str, list[Any]]]:
     if on_postgres():
-        yield f"{column} = ANY(%s::bytea[])", [list(hashes)]
+        if hashes:
+            yield f"{column} = ANY(%s::bytea[])", [list(hashes)]
         return
     for batch in batches(hashes, SQLITE_VARIABLES):
         yield f"{column} IN ({', '.join(['%s'] * len(batch))})", batch
@@ -189,44 +201,38 @@ def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: date
 
 
 def missing(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> BitMap:
-    there = each_row(
-        f"SELECT id FROM {_TABLE} WHERE stream_id = %s AND organization_id = %s AND gone_since IS NULL",
-        [id_column(stream_id), id_column(organization_id)],
-    )
-    return _bitmap(number for (number,) in there) - seen
+    return _numbers(organization_id, stream_id) - _gone(organization_id, stream_id) - seen
 
 
 def mark_missing(
     organization_id: UUID, stream_id: UUID, numbers: BitMap, *, read_at: int, now: datetime
 ) -> int:
     """Long after the run that missed them: but for those that something was taken of since."""
-    there = StreamRecord.objects.filter(
-        organization_id=organization_id, stream_id=stream_id, gone_since=None, read_at__lt=read_at
-    )
-    gone = _bitmap(_each_id(there)) & numbers
+    there = _numbers(organization_id, stream_id, " AND gone_since IS NULL AND read_at < %s", read_at)
+    gone = there & numbers
     _set_gone(gone, now)
     return len(gone)
 
 
 def mark_back(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> int:
-    gone = StreamRecord.objects.filter(
-        organization_id=organization_id, stream_id=stream_id, gone_since__isnull=False
-    )
-    back = _bitmap(_each_id(gone)) & seen
+    back = _gone(organization_id, stream_id) & seen
     _set_gone(back, None)
     return len(back)
 
 
-def _each_id(of: QuerySet[StreamRecord]) -> Iterator[int]:
-    return of.values_list("id", flat=True).iterator(chunk_size=10_000)
+def _gone(organization_id: UUID, stream_id: UUID) -> BitMap:
+    return _numbers(organization_id, stream_id, " AND gone_since IS NOT NULL")
 
 
-def _bitmap(numbers: Iterable[int]) -> BitMap:
+def _numbers(organization_id: UUID, stream_id: UUID, more: str = "", *parameters: Any) -> BitMap:
     """A million at once would cost 45 MB on the way in."""
-    made = BitMap()
-    for batch in batches(numbers, 10_000):
-        made.update(batch)
-    return made
+    found = BitMap()
+    for rows in rows_at_a_time(
+        f"SELECT id FROM {_TABLE} WHERE stream_id = {_STREAM}{more}",
+        [id_column(stream_id), id_column(organization_id), *parameters],
+    ):
+        found.update([number for (number,) in rows])
+    return found
 
 
 def _set_gone(numbers: BitMap, since: datetime | None) -> None:

@@ -134,6 +134,7 @@ class Applier:
         self._derivation = derivation
         self._states: dict[UUID, RecordState] = {}
         self._newer: frozenset[UUID] = frozenset()
+        self._last_known = 0
 
     def apply(self, batch: Batch, before: Progress, commit: Commit) -> Progress:
         """Answers the progress that has been committed; `before` stays what it was, for a batch that fails."""
@@ -159,6 +160,7 @@ class Applier:
         salt = self._hashes.raw_salt(self._hashes.own_salt)
         rows = [Row(position, raw, digest(raw, salt)) for position, raw in enumerate(batch.rows, first)]
         known = self._known(rows)
+        self._last_known = known.get(rows[-1].raw_hash, self._last_known) if rows else self._last_known
         for row in rows:
             row.known = known.get(row.raw_hash)
         if self._derivation is not None and self._derivation.left_out is not None:
@@ -190,12 +192,14 @@ class Applier:
         hashes = self._hashes
         if not hashes.heed:
             return {}
-        own = self._stage.known([row.raw_hash for row in rows], periodic=hashes.periodic)
+        own = self._stage.known(
+            [row.raw_hash for row in rows], periodic=hashes.periodic, after=self._last_known
+        )
         if not hashes.periodic:
             return own
         salt = hashes.raw_salt(hashes.salt)
         by_hand = {digest(row.raw, salt): row.raw_hash for row in rows}
-        found = self._stage.known(list(by_hand), periodic=False)
+        found = self._stage.known(list(by_hand), periodic=False, after=self._last_known)
         return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
     def _read(self, row: Row, progress: Progress) -> None:

@@ -86,8 +86,8 @@ class Rehearsal:
                 shadow.cast(there[account_id])
         return list(there.values()), links
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]:
-        found = records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool, after: int) -> dict[bytes, int]:
+        found = records.known(self._organization, self._stream, raw_hashes, periodic=periodic, after=after)
         replaced = self._overlay.replaced(list(found.values()))
         kept = {raw: number for raw, number in found.items() if number not in replaced}
         return kept | self._overlay.known(raw_hashes)

@@ -41,7 +41,7 @@ class Stage(Protocol):
         emails: Sequence[str] | None,
     ) -> tuple[list[Candidate], dict[bytes, UUID]]: ...
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]: ...
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool, after: int) -> dict[bytes, int]: ...
 
     def by_subject(self, subject_ids: Sequence[UUID], *, periodic: bool) -> dict[UUID, RecordState]: ...
 
@@ -108,8 +108,8 @@ class Live:
             emails=emails,
         )
 
-    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool) -> dict[bytes, int]:
-        return records.known(self._organization, self._stream, raw_hashes, periodic=periodic)
+    def known(self, raw_hashes: Sequence[bytes], *, periodic: bool, after: int) -> dict[bytes, int]:
+        return records.known(self._organization, self._stream, raw_hashes, periodic=periodic, after=after)
 
     def by_subject(self, subject_ids: Sequence[UUID], *, periodic: bool) -> dict[UUID, RecordState]:
         return records.by_subject(self._organization, self._stream, subject_ids, periodic=periodic)
