@@ -26,7 +26,8 @@ from ropewalk.web.forms import Bound, Choice, Field, Form
 from ropewalk.web.lists import Address
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.runs import line
-from ropewalk.web.settingsform import Group, SettingsForm, drawn
+from ropewalk.web.settingfields import drawn
+from ropewalk.web.settingsform import Group, SettingsForm
 
 KINDS: Final[Mapping[Kind, str]] = {"accounts": "Accounts", "contacts": "Contacts"}
 _ENCODINGS: Final = (

@@ -20,7 +20,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
-from ropewalk.web import authorizing, pages, sample, settingsform
+from ropewalk.web import authorizing, pages, sample, settingfields
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.streamform import StreamForm
@@ -349,7 +349,7 @@ class _SetUp:
     def _choices(self) -> list[tuple[str, str]]:
         """What this stream's settings are chosen from."""
         models = [self.reading.settings, *([self.source.settings] if self.connector is None else [])]
-        wanted = {name for model in models for name in settingsform.choices_named(model)}
+        wanted = {name for model in models for name in settingfields.choices_named(model)}
         return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
 
     def _kinds(self) -> list[tuple[str, str, str]]:
