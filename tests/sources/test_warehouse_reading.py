@@ -88,9 +88,10 @@ class TestResult:
         assert (rows(after), after[-1].ending) == (rows(pages[kept + 1 :]), pages[-1].ending)
 
     def test_a_result_that_is_gone_says_so(self) -> None:
-        held = Held([1, 2, 3], is_gone=True)
+        held, stream = Held([1, 2, 3], is_gone=True), accounts(BIGQUERY)
+        assert stream.place_expires
         with pytest.raises(MustFix) as caught:
-            read(BIGQUERY, accounts(BIGQUERY), held, state={"kept": {"job": "j-1"}, "rows": 2})
+            read(BIGQUERY, stream, held, state={"kept": {"job": "j-1"}, "rows": 2})
 
         assert (caught.value.code, held.asked) == ("not_found_there", [])
 
