@@ -13,15 +13,17 @@ from django.db.models import Expression, F, Q, QuerySet
 from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.store import fields, filters, pages, searchtexts
+from ropewalk.store import fieldindexes, fields, filters, pages, searchtexts
 from ropewalk.store.database import batches
 from ropewalk.store.filters import Filter
-from ropewalk.store.models import Account, StreamRecord
+from ropewalk.store.models import Account, StreamRecord, TrackedField
 from ropewalk.store.pages import Listing, bad_cursor, bounded, read_cursor, write_cursor
 
 DEFAULT_SORT = "-created_at"
 ALWAYS_THERE = ("created_at", "updated_at")
 _BATCH = 1_000
+FEW = 2_000
+"""So many accounts are put in order as fast as they are found; what more have is soon met in the order that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +92,53 @@ def require(organization_id: UUID, wanted: Wanted) -> None:
     _selected(organization_id, wanted)
 
 
+def slow_sorts(organization_id: UUID, fields_of: Sequence[TrackedField]) -> set[str]:
+    """The custom fields by which so many accounts would be sorted one by one."""
+    if not searchtexts.has_many(organization_id):
+        return set()
+    built = fieldindexes.built()
+    return {one.name for one in fields_of if fieldindexes.called(one.name, one.type) not in built}
+
+
 def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, Account], Mapping[str, str]]:
     deleted = wanted.deleted
     found = Account.objects.filter(organization_id=organization_id, deleted_at__isnull=not deleted)
     custom = bool(wanted.where) or wanted.by not in ("created_at", "updated_at", *BUILT_IN)
     types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
     key, found = _conditions(found, wanted.by, wanted.where, types)
-    if text := wanted.q.strip():
+    named = searchtexts.find(organization_id, text) if (text := wanted.q.strip()) else None
+    if text:
         found = found.filter(_searched(text))
-        if (named := searchtexts.find(organization_id, text)) is not None:
-            found = found.filter(id__in=named)
+    if named is not None:
+        found = found.filter(id__in=named)
+    elif wanted.where and not deleted:
+        found = _reached(found, organization_id, wanted, types)
     if wanted.gone_at_source is not None:
         gone = StreamRecord.objects.filter(
             stream__organization_id=organization_id, gone_since__isnull=False
         ).values("subject_id")
         found = found.filter(id__in=gone) if wanted.gone_at_source else found.exclude(id__in=gone)
     return found.annotate(sort_key=key), types
+
+
+def _reached(
+    found: QuerySet[Account, Account], organization_id: UUID, wanted: Wanted, types: Mapping[str, str]
+) -> QuerySet[Account, Account]:
+    """What few accounts have is looked up before the list is made, by one query for each filter at most: a database
+    that has both to choose from may put all that have it in order, however many they are."""
+    reaches = [one for each in wanted.where if (one := filters.reach(each, types))]
+    built = fieldindexes.built() if any(one.name not in BUILT_IN for one in reaches) else ()
+    there = Account.objects.filter(organization_id=organization_id, deleted_at=None)
+    for one in reaches:
+        if one.name not in BUILT_IN and fieldindexes.called(one.name, one.kind) not in built:
+            continue
+        if wanted.by == (ALWAYS_THERE[0] if one.at_once else one.name):
+            found = found.filter(one.condition)
+            continue
+        few = list(there.filter(one.condition).values_list("id", flat=True)[: FEW + 1])
+        if len(few) <= FEW:
+            found = found.filter(id__in=few)
+    return found
 
 
 def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:

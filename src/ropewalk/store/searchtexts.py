@@ -52,12 +52,16 @@ def _line(*said: str | None) -> str:
     return "\x1f".join(filter(None, said)).lower().replace("\n", " ")
 
 
+def has_many(organization_id: UUID) -> bool:
+    """Whether looking at each account takes a while."""
+    mine = SearchText.objects.filter(organization_id=organization_id)
+    return bool(mine.aggregate(lines=Sum("lines", default=0))["lines"] >= FEWEST)
+
+
 def find(organization_id: UUID, text: str) -> list[UUID] | None:
     """The accounts that have it, or had it. None: look at each, because there are few, or because many have it."""
     wanted = text.lower()
-    mine = SearchText.objects.filter(organization_id=organization_id)
-    lines: int = mine.aggregate(lines=Sum("lines", default=0))["lines"]
-    if lines < FEWEST or "\n" in wanted:
+    if "\n" in wanted or not has_many(organization_id):
         return None
     there = _with(organization_id, wanted)
     if sum(often for _, often in there) > MOST:
