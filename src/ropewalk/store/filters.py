@@ -65,6 +65,10 @@ class Reach:
     condition: RawSQL
     at_once: bool
 
+    @property
+    def key(self) -> str:
+        return "owner_id" if self.name == "accountOwnerId" else fieldsql.key(self.name, self.kind)
+
 
 def reach(wanted: Filter, types: Mapping[str, str]) -> Reach | None:
     """Of a filter that `condition` takes. None: no index could help."""
@@ -78,6 +82,8 @@ def reach(wanted: Filter, types: Mapping[str, str]) -> Reach | None:
         sql = _compared(fieldsql.key(wanted.name, kind), _COMPARISONS[operator], float(wanted.value))
     elif wanted.name in BUILT_IN:
         sql = _built_in(wanted) if at_once else None
+        # The indexes of the other two are there for matching, and have no order beyond their values.
+        at_once = wanted.name in ("companyName", "accountOwnerId")
     else:
         loosely = operator if at_once else operator[:2] + "e"
         sql = _compared(fieldsql.key(wanted.name, kind), _COMPARISONS[loosely], wanted.value[:KEY_CHARS])
