@@ -101,8 +101,8 @@ def main() -> None:
     from ropewalk.core.decide import Fresh
     from ropewalk.core.fieldtypes import FieldType
     from ropewalk.core.matching import Candidate
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
     from ropewalk.store import accounts, fieldindexes, fields, schema, secrets
     from ropewalk.store.accounts import AccountWrites, Author
     from ropewalk.store.database import execute, on_postgres

@@ -27,8 +27,8 @@ def more_accounts(world: World, number: int) -> None:
 
 def more_connectors(world: World, number: int) -> None:
     from ropewalk.core.actors import SYSTEM
-    from ropewalk.engine import configure
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
     from ropewalk.store import ledger, runs, streams
     from ropewalk.store.ledger import Entry
 
@@ -50,8 +50,9 @@ def more_connectors(world: World, number: int) -> None:
 
 def more_people(world: World, number: int) -> None:
     from ropewalk.core.actors import SYSTEM
-    from ropewalk.engine import invitations, people, views
+    from ropewalk.engine import views
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import invitations, people
 
     people.add_user(world.organization, SYSTEM, f"m{number}@acme.example", "member", SystemClock())
     invitations.invite(world.organization, SYSTEM, f"i{number}@acme.example", "member", SystemClock())

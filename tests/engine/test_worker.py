@@ -15,7 +15,8 @@ import pytest
 from django.db import connection as database
 from pydantic import SecretStr
 
-from ropewalk.engine import batches, jobs
+from ropewalk.engine import jobs
+from ropewalk.engine.runs import batches
 from ropewalk.engine.worker import Worker
 from ropewalk.store import fieldindexes, fields, runs, transactions, workers
 from ropewalk.store.models import Run, Worker as WorkerRow

@@ -9,7 +9,7 @@ from ninja import Body, Router
 from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
-from ropewalk.engine import people
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
 from ropewalk.store import fields
 

@@ -17,9 +17,10 @@ from uuid import UUID
 import structlog
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, requests, schedule, sync, upkeep
+from ropewalk.engine import jobs, schedule, upkeep
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
+from ropewalk.engine.runs import requests, sync
 from ropewalk.store import (
     fieldindexes,
     imported,

@@ -11,7 +11,7 @@ from django.http import HttpResponseBase
 
 from ropewalk.core.errors import MustFix
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.engine import people
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
 from ropewalk.store import connectors, fields
 from ropewalk.store.fields import FieldState
