@@ -28,8 +28,9 @@ def main() -> None:
     django.setup()
 
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, people
+    from ropewalk.engine import accounts
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
     from ropewalk.store import schema, secrets
 
     clock, actor = SystemClock(), Actor("cli", "0", "root")
@@ -82,7 +83,7 @@ def _history(organization: UUID, account_id: UUID, ids: dict[str, Any], now: Any
 
 def _pushed(organization: UUID, actor: Any, clock: Any) -> UUID:
     """A connector that was sent a little of everything lately, some of which it refused."""
-    from ropewalk.engine import pushing
+    from ropewalk.engine.events import pushing
     from ropewalk.store.events.base import Batch, Draft, Refusal, micros
     from ropewalk.store.events.installed import events
 
@@ -135,7 +136,8 @@ def _import(organization: UUID, actor: Any, clock: Any) -> UUID:
 
 def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str, Any]:
     """Named as hostile people name themselves; one invitation is over."""
-    from ropewalk.engine import invitations, people, signin, views
+    from ropewalk.engine import views
+    from ropewalk.engine.members import invitations, people, signin
     from ropewalk.store.models import Invitation, User
 
     nora = signin.actor(owner.user, "192.0.2.7")
@@ -204,7 +206,7 @@ def _accounts(organization: UUID, now: Any) -> None:
 
 
 def _connectors(organization: UUID, actor: Any, clock: Any, events_url: str) -> dict[str, Any]:
-    from ropewalk.engine import configure
+    from ropewalk.engine.connectors import configure
     from ropewalk.store import ledger
     from ropewalk.store.ledger import Entry
     from ropewalk.store.models import Stream
@@ -259,7 +261,7 @@ def _connectors(organization: UUID, actor: Any, clock: Any, events_url: str) -> 
 def _run(organization: UUID, stream: Any, at: Any, rows: int, counts: dict[str, int], **values: Any) -> Any:
     from uuid_utils.compat import uuid7
 
-    from ropewalk.engine.frozen import Frozen
+    from ropewalk.engine.connectors.frozen import Frozen
     from ropewalk.store import runs
     from ropewalk.store.models import Run
 

@@ -221,7 +221,8 @@ MAKE = """
 import django
 django.setup()
 from ropewalk.core.actors import SYSTEM
-from ropewalk.engine import accounts, pushing
+from ropewalk.engine import accounts
+from ropewalk.engine.events import pushing
 from ropewalk.engine.clock import SystemClock
 from ropewalk.store import people
 organization, clock = people.organizations()[0].id, SystemClock()

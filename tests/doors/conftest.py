@@ -70,9 +70,12 @@ def push_event(
 
 def make_world(name: str) -> World:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, configure, imports, invitations, people, pushing, views
+    from ropewalk.engine import accounts, imports, views
     from ropewalk.engine.clock import SystemClock
-    from ropewalk.engine.frozen import Frozen
+    from ropewalk.engine.connectors import configure
+    from ropewalk.engine.connectors.frozen import Frozen
+    from ropewalk.engine.events import pushing
+    from ropewalk.engine.members import invitations, people
     from ropewalk.store import fields, ledger, runs, streams
     from ropewalk.store.ledger import Entry
 
@@ -173,7 +176,7 @@ def _one_minute_each() -> Iterator[None]:
 @pytest.fixture
 def loopback(settings: Any) -> Iterator[None]:
     """Servers of this machine may be asked. The client of a process keeps the networks that it may reach."""
-    from ropewalk.engine import connection
+    from ropewalk.engine.connectors import connection
     from ropewalk.engine.operated import clock
 
     settings.ROPEWALK = settings.ROPEWALK.model_copy(update={"allow_networks": ("127.0.0.0/8",)})

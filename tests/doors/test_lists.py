@@ -27,8 +27,8 @@ def more_accounts(world: World, number: int) -> None:
 
 def more_connectors(world: World, number: int) -> None:
     from ropewalk.core.actors import SYSTEM
-    from ropewalk.engine import configure
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
     from ropewalk.store import ledger, runs, streams
     from ropewalk.store.ledger import Entry
 
@@ -50,8 +50,9 @@ def more_connectors(world: World, number: int) -> None:
 
 def more_people(world: World, number: int) -> None:
     from ropewalk.core.actors import SYSTEM
-    from ropewalk.engine import invitations, people, views
+    from ropewalk.engine import views
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import invitations, people
 
     people.add_user(world.organization, SYSTEM, f"m{number}@acme.example", "member", SystemClock())
     invitations.invite(world.organization, SYSTEM, f"i{number}@acme.example", "member", SystemClock())
@@ -67,12 +68,12 @@ LISTS: list[tuple[str, int, Callable[[World, int], None]]] = [
     ("/v1/runs", 2, more_connectors),
     ("/v1/runs/{run_id}/rows", 3, more_connectors),
     ("/v1/accounts", 4, more_accounts),
-    ("/v1/accounts?q=m&sort=planTier&field.planTier=gold", 7, more_accounts),
+    ("/v1/accounts?q=m&sort=planTier&field.planTier=gold", 8, more_accounts),
     ("/v1/account-views", 2, more_people),
     ("/v1/accounts/{account_id}/contacts", 3, more_accounts),
     ("/v1/accounts/{account_id}/history", 4, more_accounts),
     ("/v1/contacts", 2, more_accounts),
-    ("/v1/fields", 6, more_accounts),
+    ("/v1/fields", 7, more_accounts),
     ("/v1/members", 2, more_people),
     ("/v1/invitations", 2, more_people),
     ("/v1/api-keys", 2, more_people),

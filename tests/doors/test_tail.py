@@ -65,7 +65,7 @@ def test_whoever_can_not_follow_goes_on_from_now(world: World, api: Api) -> None
         push_event(*whose, f"n{number}")
 
     from ropewalk.api import tail
-    from ropewalk.engine import arrivals
+    from ropewalk.engine.events import arrivals
 
     before = arrivals.AT_ONCE, tail.LOOKS_AT_ONCE
     arrivals.AT_ONCE, tail.LOOKS_AT_ONCE = 2, 3  # type: ignore[misc]

@@ -120,8 +120,8 @@ def watch(killer: Killer) -> None:
     from django.db import connection
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from ropewalk.engine.apply import Applier
-    from ropewalk.engine.undo import Undo
+    from ropewalk.engine.runs.apply import Applier
+    from ropewalk.engine.runs.undo import Undo
     from ropewalk.net import client
     from ropewalk.store import runs
 
@@ -171,7 +171,7 @@ def main() -> None:
         killer = Killer(kill)
         watch(killer)
         if kill.batch_rows:
-            from ropewalk.engine import batches
+            from ropewalk.engine.runs import batches
 
             assert batches.BATCH_ROWS
             batches.BATCH_ROWS = kill.batch_rows

@@ -17,8 +17,10 @@ def main(what: str, url: str, connector: str) -> None:
     django.setup()
 
     from ropewalk.core.actors import SYSTEM
-    from ropewalk.engine import accounts, configure, requests, sync
+    from ropewalk.engine import accounts
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
+    from ropewalk.engine.runs import requests, sync
     from ropewalk.store import people, schema, secrets
     from ropewalk.store.models import Account, Run
     from tests.engine.world import Flags

@@ -75,8 +75,8 @@ def main(verb: str, *arguments: str) -> None:
     django.setup()
     from uuid import UUID
 
-    from ropewalk.engine import sync
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.runs import sync
     from ropewalk.engine.worker import Worker
     from tests.engine.world import Flags
 

@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import MustFix, Refused
-from ropewalk.engine import account_csv, accounts, people
+from ropewalk.engine import account_csv, accounts
+from ropewalk.engine.members import people
 from ropewalk.store import audit, search
 from tests.engine.world import World
 

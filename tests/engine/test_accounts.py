@@ -8,7 +8,8 @@ import pytest
 
 from ropewalk.core import limits
 from ropewalk.core.errors import Conflict, MustFix, NotFound
-from ropewalk.engine import accounts, people, signin
+from ropewalk.engine import accounts
+from ropewalk.engine.members import people, signin
 from ropewalk.store import audit, byhand, changes, contacts, fields
 from ropewalk.store.models import Account
 from tests.engine.conftest import Serving

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import event, given, settings, strategies as st
 from hypothesis.extra.django import TestCase
 
-from ropewalk.engine import batches
+from ropewalk.engine.runs import batches
 from ropewalk.store import byhand
 from ropewalk.store.models import Change
 from tests.engine import cases

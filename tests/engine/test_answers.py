@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ropewalk.core import limits
-from ropewalk.engine.answers import Answers, answers
+from ropewalk.engine.events.answers import Answers, answers
 from tests.engine.world import START, Clock
 
 MB = 1024 * 1024

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core import limits
 from ropewalk.core.window import format_since
-from ropewalk.engine import batches, requests
+from ropewalk.engine.runs import batches, requests
 from ropewalk.store import runs, waiting
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import WaitingContact

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import event, given, settings, strategies as st
 from hypothesis.extra.django import TestCase, TransactionTestCase
 
-from ropewalk.engine import batches, requests
+from ropewalk.engine.runs import batches, requests
 from ropewalk.store import reversal
 from ropewalk.store.models import Change, Contact
 from tests.engine import cases

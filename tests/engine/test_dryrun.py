@@ -64,7 +64,7 @@ class Source:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page is a batch of its own, so that batches see what those before them would have done."""
-    from ropewalk.engine import batches
+    from ropewalk.engine.runs import batches
 
     monkeypatch.setattr(batches, "BATCH_ROWS", 2)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ropewalk.engine import probe
+from ropewalk.engine.probing import probe
 from tests.engine.timelines import Book, happened, ids, told
 from tests.engine.world import World
 from tests.fakes import customers

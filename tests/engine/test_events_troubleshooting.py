@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import configure, probe
+from ropewalk.engine.connectors import configure
+from ropewalk.engine.probing import probe
 from ropewalk.store import status
 from ropewalk.store.models import Connector
 from tests.engine.conftest import Serving

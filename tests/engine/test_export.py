@@ -10,8 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ropewalk.core.errors import MustFix, Problem
-from ropewalk.engine import configure, export, files
-from ropewalk.engine.documents import Document
+from ropewalk.engine.connectors import configure, export, files
+from ropewalk.engine.connectors.documents import Document
 from ropewalk.store import audit, connectors, secrets, streams
 from tests.engine.world import World
 

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.errors import Conflict, MustFix
-from ropewalk.engine import files
-from ropewalk.engine.documents import Document, read
-from ropewalk.engine.files import Difference
+from ropewalk.engine.connectors import files
+from ropewalk.engine.connectors.documents import Document, read
+from ropewalk.engine.connectors.files import Difference
 from ropewalk.store import audit, connectors, secrets, streams
 from tests.engine.conftest import Serving
 from tests.engine.world import World

@@ -13,8 +13,10 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Refused as NotAllowed
-from ropewalk.engine import accounts, batches, imports, people, requests
+from ropewalk.engine import accounts, imports
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import installation
+from ropewalk.engine.runs import batches, requests
 from ropewalk.sources import REGISTRY
 from ropewalk.store import imported, retention
 from ropewalk.store.models import Connector

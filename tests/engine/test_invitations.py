@@ -9,7 +9,7 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Refused
-from ropewalk.engine import invitations, people, signin
+from ropewalk.engine.members import invitations, people, signin
 from ropewalk.store import access, audit, people as store_people, retention
 from ropewalk.store.models import Invitation
 from tests.engine.world import World

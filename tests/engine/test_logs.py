@@ -194,7 +194,7 @@ def test_warnings_and_the_job_engine_come_through_the_same_door(stream: io.Strin
 
 
 def test_a_link_that_lets_somebody_in_is_not_written_down(stream: io.StringIO) -> None:
-    from ropewalk.engine import invitations, passwords
+    from ropewalk.engine.members import invitations, passwords
 
     set_up(stream)
 

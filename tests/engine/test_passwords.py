@@ -9,7 +9,7 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import MustFix, NotFound, Refused, RetryLater
-from ropewalk.engine import passwords, people, signin
+from ropewalk.engine.members import passwords, people, signin
 from ropewalk.store import access, audit, people as store_people, retention
 from ropewalk.store.models import Member, ResetLink
 from tests.engine.world import World

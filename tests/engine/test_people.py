@@ -10,7 +10,7 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, Refused
-from ropewalk.engine import passwords, people
+from ropewalk.engine.members import passwords, people
 from ropewalk.store import audit, fields, keys, people as store_people
 from tests.engine.world import World
 

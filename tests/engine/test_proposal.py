@@ -14,8 +14,8 @@ from hypothesis import given, settings, strategies as st
 from ropewalk.core.errors import MustFix, RetryLater
 from ropewalk.core.exchange import Request, Response
 from ropewalk.core.limits import PROOF_REQUESTS
-from ropewalk.engine import probe, proposal
-from ropewalk.engine.trying import Once
+from ropewalk.engine.probing import probe, proposal
+from ropewalk.engine.probing.trying import Once
 from ropewalk.sources.custom_api import SOURCE, AccountStream, ConnectorSettings, EventStream
 from tests.engine.conftest import Serving
 from tests.engine.world import World

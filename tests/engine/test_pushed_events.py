@@ -14,7 +14,9 @@ import pytest
 from ropewalk.core import limits
 from ropewalk.core.timeline import Filter
 from ropewalk.core.times import micros
-from ropewalk.engine import accounts, people, pushedevents, pushing, timeline, upkeep
+from ropewalk.engine import accounts, upkeep
+from ropewalk.engine.events import pushedevents, pushing, timeline
+from ropewalk.engine.members import people
 from ropewalk.ingest import batch
 from ropewalk.ingest.callers import terms
 from ropewalk.store import admission, pushing as kept

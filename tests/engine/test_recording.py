@@ -10,7 +10,7 @@ import pytest
 
 from ropewalk.core import recording
 from ropewalk.core.errors import MustFix
-from ropewalk.engine import probe
+from ropewalk.engine.probing import probe
 from tests.engine.conftest import Serving
 from tests.engine.test_hostile import AUTHS, TOKEN, auth_at
 from tests.engine.test_secrets import Echo, forms

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import batches
+from ropewalk.engine.runs import batches
 from ropewalk.store.models import Change, StreamRecord
 from tests.engine.conftest import Serving
 from tests.engine.world import INCREMENTAL, MAPPING, Flags, World, brief, complete, failed

@@ -11,7 +11,7 @@ from django.contrib.auth import hashers
 from django.db import connection
 
 from ropewalk.core.errors import Conflict, MustFix, Refused, RetryLater, RopewalkError
-from ropewalk.engine import passwords, people, signin
+from ropewalk.engine.members import passwords, people, signin
 from ropewalk.store import audit, people as store_people, retention
 from ropewalk.store.models import Attempts, AuditEntry, User
 from tests.engine.world import START, Clock, World

@@ -18,11 +18,14 @@ from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, NotFound
 from ropewalk.core.events import Event
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import accounts, configure, live, people
-from ropewalk.engine.answers import FAILED_SECONDS, answers
+from ropewalk.engine import accounts
 from ropewalk.engine.clock import SystemClock
-from ropewalk.engine.eventsource import Answered, Query
-from ropewalk.engine.timeline import PROVIDERS
+from ropewalk.engine.connectors import configure
+from ropewalk.engine.events import live
+from ropewalk.engine.events.answers import FAILED_SECONDS, answers
+from ropewalk.engine.events.eventsource import Answered, Query
+from ropewalk.engine.events.timeline import PROVIDERS
+from ropewalk.engine.members import people
 from ropewalk.store import pages, search
 from ropewalk.store.models import Connector, Secret, Stream
 from tests.engine.conftest import Serving

@@ -8,7 +8,8 @@ import pytest
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Refused
-from ropewalk.engine import accounts, people, signin, views
+from ropewalk.engine import accounts, views
+from ropewalk.engine.members import people, signin
 from ropewalk.store import audit, views as store_views
 from tests.engine.world import World
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from ropewalk.engine import batches, requests
+from ropewalk.engine.runs import batches, requests
 from ropewalk.store.models import RunState, WaitingContact
 from tests.engine.conftest import Serving
 from tests.engine.test_contacts import People, account, contacts, person

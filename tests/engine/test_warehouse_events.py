@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import timeline
-from ropewalk.engine.answers import answers
+from ropewalk.engine.events import timeline
+from ropewalk.engine.events.answers import answers
 from tests.engine.warehouses import EVENTS, connect, mapping
 from tests.engine.world import START, World
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import batches
+from ropewalk.engine.runs import batches
 from ropewalk.store.models import Account, Stream, StreamRecord
 from tests.engine.conftest import Serving
 from tests.engine.world import (

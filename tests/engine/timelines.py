@@ -9,11 +9,13 @@ from uuid import UUID
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import accounts, configure, connection, timeline
-from ropewalk.engine.answers import answers
+from ropewalk.engine import accounts
 from ropewalk.engine.clock import Clock
-from ropewalk.engine.eventsource import Answered
-from ropewalk.engine.timeline import Timeline
+from ropewalk.engine.connectors import configure, connection
+from ropewalk.engine.events import timeline
+from ropewalk.engine.events.answers import answers
+from ropewalk.engine.events.eventsource import Answered
+from ropewalk.engine.events.timeline import Timeline
 from ropewalk.store.models import Account, Connector
 
 MAPPING = [

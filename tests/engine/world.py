@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
-from ropewalk.engine import connection, operated, sync
+from ropewalk.engine import operated
+from ropewalk.engine.connectors import connection
+from ropewalk.engine.runs import sync
 from ropewalk.store import keys, people, streams
 from ropewalk.store.models import Stream
 from tests.calls import Api

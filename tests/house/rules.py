@@ -117,7 +117,7 @@ def time_is_an_argument(path: str, tree: ast.Module) -> Iterator[tuple[int, str]
 def imports_stand_at_the_top(path: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
     # The CLI loads Django only for the commands that need it, jobs the queue engine only where there is a job;
     # apps.py has to wait until Django is ready; vendors' clients are optional, and large.
-    if room(path) == "cli" or path in ("store/apps.py", "engine/jobs.py", "engine/warehouses.py"):
+    if room(path) == "cli" or path in ("store/apps.py", "engine/jobs.py", "engine/connectors/warehouses.py"):
         return
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -38,15 +38,15 @@ TEXT = "no decision reads an error's text: ask for its class, its `code`, or a n
 @pytest.mark.parametrize(
     ("path", "source", "found"),
     [
-        ("engine/sync.py", "Account.objects.filter()", [f"engine/sync.py:1: {DATABASE}"]),
+        ("engine/runs/sync.py", "Account.objects.filter()", [f"engine/runs/sync.py:1: {DATABASE}"]),
         ("api/runs.py", "q = 'SELECT id FROM run'", [f"api/runs.py:1: {DATABASE}"]),
         ("web/home.py", "from django.db import connection", [f"web/home.py:1: {DATABASE}"]),
         ("store/runs.py", "Run.objects.get(); q = 'DELETE FROM run'", []),
-        ("engine/sync.py", "from django.db import transaction", []),
+        ("engine/runs/sync.py", "from django.db import transaction", []),
         (
-            "engine/probe.py",
+            "engine/probing/probe.py",
             "import urllib.parse\nimport urllib.request",
-            [f"engine/probe.py:2: {SOCKETS}"],
+            [f"engine/probing/probe.py:2: {SOCKETS}"],
         ),
         ("net/guard.py", "import socket", []),
         (
@@ -54,10 +54,14 @@ TEXT = "no decision reads an error's text: ask for its class, its `code`, or a n
             "import datetime\ndef since():\n    return datetime.datetime.now(datetime.UTC)",
             ["core/window.py:3: core has no clock, so no datetime.now(): take `now` as an argument"],
         ),
-        ("engine/sync.py", "now = datetime.now(UTC)", []),
-        ("engine/sync.py", "def run():\n    from ropewalk import core", [f"engine/sync.py:2: {TOP}"]),
+        ("engine/runs/sync.py", "now = datetime.now(UTC)", []),
+        (
+            "engine/runs/sync.py",
+            "def run():\n    from ropewalk import core",
+            [f"engine/runs/sync.py:2: {TOP}"],
+        ),
         ("cli/serve.py", "def run():\n    from ropewalk import core", []),
-        ("engine/sync.py", "if TYPE_CHECKING:\n    from ropewalk import core", []),
+        ("engine/runs/sync.py", "if TYPE_CHECKING:\n    from ropewalk import core", []),
         (
             "api/helpers.py",
             "",

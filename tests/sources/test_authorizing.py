@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from ropewalk.engine import connection, export, oauthapps
-from ropewalk.engine.granting import Granted
+from ropewalk.engine.connectors import connection, export, oauthapps
+from ropewalk.engine.connectors.granting import Granted
 from ropewalk.sources import REGISTRY, hubspot
 from ropewalk.store import grants, secrets
 from ropewalk.store.models import Secret

@@ -19,9 +19,9 @@ from ropewalk.core.checking import check
 from ropewalk.core.errors import MustFix, RopewalkError
 from ropewalk.core.exchange import Request, Response
 from ropewalk.core.origins import origin
-from ropewalk.engine import configure, export, files
-from ropewalk.engine.connection import CLIENTS
-from ropewalk.engine.documents import Document
+from ropewalk.engine.connectors import configure, export, files
+from ropewalk.engine.connectors.connection import CLIENTS
+from ropewalk.engine.connectors.documents import Document
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, Window
 from ropewalk.store import connectors, secrets

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import timeline
-from ropewalk.engine.answers import answers
-from ropewalk.engine.eventsource import Answered
+from ropewalk.engine.events import timeline
+from ropewalk.engine.events.answers import answers
+from ropewalk.engine.events.eventsource import Answered
 from tests.engine.conftest import Serving
 from tests.engine.world import START, World
 from tests.fakes.posthog import KEY, PROJECT, PostHog, event

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import timeline
-from ropewalk.engine.answers import answers
+from ropewalk.engine.events import timeline
+from ropewalk.engine.events.answers import answers
 from ropewalk.sources import REGISTRY
 from tests.engine.conftest import Serving
 from tests.engine.world import World, brief, complete

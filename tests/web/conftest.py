@@ -79,8 +79,8 @@ def stranger() -> Browser:
 @pytest.fixture
 def sign_in_as(world: World, elsewhere: World) -> Callable[[str], Browser]:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
 
     actor, clock = Actor("cli", "root", "root"), SystemClock()
     people.add_user(world.organization, actor, "admin@acme.example", "admin", clock)

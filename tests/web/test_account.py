@@ -38,8 +38,8 @@ def edit(world: World, actor: Any = None, **values: Any) -> None:
 
 def nora(world: World) -> Any:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people, signin
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people, signin
     from ropewalk.store import people as members
 
     email, root = "nora@acme.example", Actor("cli", "root", "root")
@@ -101,8 +101,9 @@ def test_head_says_where_it_is_gone_and_whose_it_is(world: World, member: Browse
 def test_what_a_vendor_sends_stays_text(world: World, member: Browser) -> None:
     """In each field, its name apart, which has letters and digits only; and an address that isn't of the web is no link."""
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import accounts, people
+    from ropewalk.engine import accounts
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
 
     body = {
         "companyName": PLANTED,

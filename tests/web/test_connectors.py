@@ -44,8 +44,8 @@ def test_as_many_queries_for_three_connectors_as_for_one(
     world: World, owner: Browser, django_assert_num_queries: Any
 ) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import configure
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
 
     with django_assert_num_queries(QUERIES):
         owner.get(LIST)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ropewalk.engine import activity, connection, timeline
-from ropewalk.engine.answers import answers
 from ropewalk.engine.clock import SystemClock
+from ropewalk.engine.connectors import connection
+from ropewalk.engine.events import activity, timeline
+from ropewalk.engine.events.answers import answers
 from ropewalk.store.models import PushConnector
 from tests.calls import Api
 from tests.doors.conftest import World, key_of

@@ -60,8 +60,8 @@ def test_accounts_day_by_day(world: World, elsewhere: World) -> None:
 
 def test_rows_day_by_day_in_the_organization_s_time_zone(world: World) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
     from ropewalk.store.models import Run
 
     people.update_organization(
@@ -134,8 +134,8 @@ def test_as_many_queries_for_three_connectors_as_for_one(
     world: World, django_assert_num_queries: Any
 ) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import configure
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
     from tests.doors.conftest import STREAM
 
     browser = Browser("owner@acme.example")

@@ -23,8 +23,8 @@ def link(answer: Any) -> str:
 
 def add(world: World, email: str, role: str, name: str = "") -> Any:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
 
     actor = Actor("cli", "root", "root")
     return people.add_user(world.organization, actor, email, role, SystemClock(), name=name).member

@@ -250,8 +250,8 @@ def test_each_verb_leads_to_the_run_that_does_it(world: World, owner: Browser) -
 
 def test_a_run_outlives_its_connector(world: World, owner: Browser) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import configure
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.connectors import configure
 
     path = change(world, **ENDED)
     configure.delete_connector(

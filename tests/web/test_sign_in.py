@@ -70,7 +70,7 @@ def test_there_is_one_first_start(world: World) -> None:
 def test_from_elsewhere_the_first_start_wants_the_code_that_serve_prints(
     host: str, address: str, settings: Any
 ) -> None:
-    from ropewalk.engine import founding
+    from ropewalk.engine.members import founding
 
     settings.ALLOWED_HOSTS = ["localhost", "ropewalk.example"]
     browser = Browser(Host=host)
@@ -140,8 +140,8 @@ def test_a_session_is_a_cookie_that_scripts_and_other_sites_don_t_get(
 
 def test_going_over_to_another_organization(world: World, elsewhere: World, owner: Browser) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
 
     actor = Actor("cli", "root", "root")
     people.add_user(elsewhere.organization, actor, "owner@acme.example", "member", SystemClock())
@@ -159,8 +159,8 @@ def test_going_over_to_another_organization(world: World, elsewhere: World, owne
 
 def test_whoever_is_nobody_s_member_any_more_is_out(world: World, member: Browser) -> None:
     from ropewalk.core.actors import Actor
-    from ropewalk.engine import people
     from ropewalk.engine.clock import SystemClock
+    from ropewalk.engine.members import people
 
     people.remove_member(
         world.organization, Actor("cli", "root", "root"), world.ids["member_id"], SystemClock()

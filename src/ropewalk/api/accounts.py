@@ -12,7 +12,8 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit, also_reads, utc
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import accounts, timeline
+from ropewalk.engine import accounts
+from ropewalk.engine.events import timeline
 from ropewalk.engine.operated import clock
 from ropewalk.store import byhand, changes, contacts, models, pages, records, search
 from ropewalk.store.filters import Filter as FieldFilter

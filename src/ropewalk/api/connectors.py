@@ -11,8 +11,9 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.errors import Refused
-from ropewalk.engine import choosing, configure, connector_saving, probe
+from ropewalk.engine.connectors import choosing, configure, connector_saving
 from ropewalk.engine.operated import clock
+from ropewalk.engine.probing import probe
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, models, pages, pushing, status
 

@@ -13,7 +13,7 @@ from ropewalk.api.auth import Keyed, admin
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.api.refusals import MissingScopes
 from ropewalk.core.checking import Settings, check
-from ropewalk.engine import people
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
 from ropewalk.store import keys, pages
 

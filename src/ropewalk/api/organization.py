@@ -15,7 +15,7 @@ from ropewalk.api.auth import Keyed, admin, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit, utc
 from ropewalk.core import normalise
 from ropewalk.core.checking import Settings, check
-from ropewalk.engine import invitations, passwords, people as verbs, signin
+from ropewalk.engine.members import invitations, passwords, people as verbs, signin
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import access, audit, pages, people
 

@@ -13,7 +13,7 @@ from ropewalk.api.auth import Keyed, admin, read
 from ropewalk.api.reading import Cursor, Limit, also_reads, utc
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.eventschema import EventKind
-from ropewalk.engine import erasing, pushedevents
+from ropewalk.engine.events import erasing, pushedevents
 from ropewalk.engine.operated import clock
 from ropewalk.store import pages, pushing
 from ropewalk.store.events.base import Filters, Place

@@ -11,7 +11,7 @@ from ninja import Body, Query, Router, Status
 from ropewalk.api import schemas, tail
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
-from ropewalk.engine import arrivals, pushing as verbs
+from ropewalk.engine.events import arrivals, pushing as verbs
 from ropewalk.engine.operated import clock
 from ropewalk.store import pushing
 

@@ -11,8 +11,8 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import Cursor, DocumentedBy, Limit
 from ropewalk.core.checking import check
-from ropewalk.engine import requests
 from ropewalk.engine.operated import clock
+from ropewalk.engine.runs import requests
 from ropewalk.store import ledger, pages, runs
 
 router = Router(tags=["runs"])

@@ -12,8 +12,10 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Keyed, read, write
 from ropewalk.api.reading import DocumentedBy
 from ropewalk.core.checking import check
-from ropewalk.engine import configure, probe, requests, saving
+from ropewalk.engine.connectors import configure, saving
 from ropewalk.engine.operated import clock
+from ropewalk.engine.probing import probe
+from ropewalk.engine.runs import requests
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, models, status, streams
 

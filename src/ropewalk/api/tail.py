@@ -14,8 +14,8 @@ from ropewalk.api import schemas
 from ropewalk.api.auth import Caller
 from ropewalk.api.refusals import Unauthenticated
 from ropewalk.core.values import JSON, canonical
-from ropewalk.engine import arrivals
-from ropewalk.engine.arrivals import Mark
+from ropewalk.engine.events import arrivals
+from ropewalk.engine.events.arrivals import Mark
 from ropewalk.engine.operated import clock
 from ropewalk.store import keys, pushing
 from ropewalk.store.events.base import Rejection, StoredEvent

@@ -14,7 +14,7 @@ from ropewalk.cli.opening import Called, WrongUsage, listed, problem
 from ropewalk.cli.output import Output, short
 
 if TYPE_CHECKING:
-    from ropewalk.engine.timeline import Timeline
+    from ropewalk.engine.events.timeline import Timeline
     from ropewalk.store.models import Account
 
 commands = typer.Typer()
@@ -43,7 +43,7 @@ def events(
     organization_id = called.organization_id()
     from ropewalk.api import schemas
     from ropewalk.core.timeline import Filter
-    from ropewalk.engine import timeline
+    from ropewalk.engine.events import timeline
 
     found = timeline.read(
         organization_id,

@@ -17,8 +17,8 @@ from ropewalk.core.errors import GiveUp, MustFix, Problem
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from ropewalk.engine.documents import Document
-    from ropewalk.engine.files import Outcome
+    from ropewalk.engine.connectors.documents import Document
+    from ropewalk.engine.connectors.files import Outcome
 
 commands = typer.Typer()
 
@@ -42,7 +42,7 @@ def plan(
     called: Called = context.obj
     documents = _documents(files)
     organization_id = called.organization_id()
-    from ropewalk.engine import files as connector_files
+    from ropewalk.engine.connectors import files as connector_files
 
     outcomes = connector_files.plan(organization_id, documents, os.environ, called.clock, prune=prune)
     different = any(one.action != "unchanged" for one in outcomes)
@@ -68,7 +68,7 @@ def apply(
     called: Called = context.obj
     documents = _documents(files)
     organization_id = called.organization_id()
-    from ropewalk.engine import files as connector_files
+    from ropewalk.engine.connectors import files as connector_files
 
     agreed = None
     if prune and not yes:
@@ -96,7 +96,7 @@ def export(
     """Print connectors as a file for `apply`. Secrets are left outside, as ${NAME}."""
     called: Called = context.obj
     organization_id = called.organization_id()
-    from ropewalk.engine import export as exporting
+    from ropewalk.engine.connectors import export as exporting
 
     only = {called.connector(organization_id, name).id for name in names} if names else None
     exported = exporting.export(organization_id, called.actor, called.clock, only)
@@ -143,7 +143,7 @@ def _show(output: Output, outcomes: list[Outcome], *, planned: bool) -> None:
 
 
 def _note_undescribed(called: Called, organization_id: UUID, outcomes: list[Outcome], *, prune: bool) -> None:
-    from ropewalk.engine import files as connector_files
+    from ropewalk.engine.connectors import files as connector_files
 
     if not prune and (left := connector_files.undescribed(organization_id, outcomes)):
         called.output.note(f"In no file: {listed(left)}. `--prune` would delete what is in no file.")
@@ -170,7 +170,7 @@ def _as_applied(one: Outcome) -> dict[str, Any]:
 
 
 def _documents(files: list[str]) -> list[Document]:
-    from ropewalk.engine.documents import Document
+    from ropewalk.engine.connectors.documents import Document
 
     read, problems = [], []
     for name in files:

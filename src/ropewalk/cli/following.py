@@ -18,7 +18,7 @@ from ropewalk.cli.output import short
 from ropewalk.cli.processes import new_worker, signals
 from ropewalk.core import limits
 from ropewalk.core.errors import Conflict
-from ropewalk.engine import report, requests
+from ropewalk.engine.runs import report, requests
 from ropewalk.store import connectors, ledger, runs, streams, workers
 from ropewalk.store.models import Connector, Run
 

@@ -79,7 +79,7 @@ def init(
     password = given_password(prompt)
     called.open()
     from ropewalk.api import schemas
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     made = people.create_organization(organization, owner, password, called.actor, called.clock)
     key = None
@@ -144,7 +144,7 @@ def add_user(
     password = given_password(prompt)
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     added = people.add_user(
         organization_id, called.actor, email, role, called.clock, name=name, password=password
@@ -165,7 +165,7 @@ def set_role(
     called: Called = context.obj
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     member = people.set_role(
         organization_id, called.actor, _member(organization_id, email).id, role, called.clock
@@ -182,7 +182,7 @@ def set_password(context: typer.Context, email: Email, prompt: Prompt = False) -
     called: Called = context.obj
     password = given_password(prompt)
     organization_id = called.organization_id()
-    from ropewalk.engine import passwords
+    from ropewalk.engine.members import passwords
 
     member = _member(organization_id, email)
     chosen = passwords.set_password(organization_id, called.actor, member.id, called.clock, password=password)
@@ -204,7 +204,7 @@ def invite(
     called: Called = context.obj
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import invitations
+    from ropewalk.engine.members import invitations
     from ropewalk.engine.operated import installation
 
     made, token = invitations.invite(organization_id, called.actor, email, role, called.clock)
@@ -226,7 +226,7 @@ def reset(context: typer.Context, email: Email) -> int:
     called: Called = context.obj
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import passwords
+    from ropewalk.engine.members import passwords
     from ropewalk.engine.operated import installation
 
     member = _member(organization_id, email)
@@ -248,7 +248,7 @@ def sign_out(context: typer.Context, email: Email) -> int:
     """End all sessions of a member, everywhere and at once."""
     called: Called = context.obj
     organization_id = called.organization_id()
-    from ropewalk.engine import signin
+    from ropewalk.engine.members import signin
 
     member = _member(organization_id, email)
     signin.sign_out_everywhere(organization_id, called.actor, member.id, called.clock)
@@ -263,7 +263,7 @@ def remove_user(context: typer.Context, email: Email) -> int:
     """Take somebody out of the organization."""
     called: Called = context.obj
     organization_id = called.organization_id()
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     member = _member(organization_id, email)
     people.remove_member(organization_id, called.actor, member.id, called.clock)
@@ -344,7 +344,7 @@ def create_key(
     called: Called = context.obj
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     ends = called.clock.now() + timedelta(days=expires_in) if expires_in else None
     key, text = people.create_key(organization_id, called.actor, name, scope or ["read"], ends, called.clock)
@@ -364,7 +364,7 @@ def revoke_key(
     called: Called = context.obj
     organization_id = called.organization_id()
     from ropewalk.api import schemas
-    from ropewalk.engine import people
+    from ropewalk.engine.members import people
 
     live = [one for one in _keys(organization_id) if one.revoked_at is None]
     meant = [one for one in live if key in (str(one.id), one.name, one.prefix)]

@@ -196,7 +196,7 @@ def _cannot_listen(url: str, error: Exception | None = None) -> GiveUp:
 
 def _first_start() -> str:
     """Where the first organization is made, for whoever may; empty where there is one."""
-    from ropewalk.engine import founding
+    from ropewalk.engine.members import founding
 
     return f"/app/start?code={founding.code()}" if founding.is_open() else ""
 

@@ -178,7 +178,7 @@ class Demo:
     # ---- what it shows ----
 
     def _organization(self) -> UUID:
-        from ropewalk.engine import people
+        from ropewalk.engine.members import people
 
         made = people.create_organization(
             "Demo", OWNER, self._password, self._called.actor, self._called.clock
@@ -211,8 +211,8 @@ class Demo:
         return status
 
     def _connect(self, organization_id: UUID, url: str) -> None:
-        from ropewalk.engine import files
-        from ropewalk.engine.documents import Document
+        from ropewalk.engine.connectors import files
+        from ropewalk.engine.connectors.documents import Document
 
         document = Document("vendor.yaml", CONNECTOR.replace("URL", url))
         files.apply(
@@ -241,7 +241,7 @@ class Demo:
         from ropewalk.core.auth import Bearer
         from ropewalk.core.exchange import Request
         from ropewalk.core.origins import origin
-        from ropewalk.engine import connection
+        from ropewalk.engine.connectors import connection
         from ropewalk.net.credentials import Credentials
 
         credentials = Credentials(Bearer(), {"token": self._token}, frozenset({origin(url)}))
@@ -269,7 +269,7 @@ class Demo:
     def _show_events(self, organization_id: UUID, run_id: UUID) -> None:
         """Of an account that the month has changed."""
         from ropewalk.cli.events import show_timeline
-        from ropewalk.engine import timeline
+        from ropewalk.engine.events import timeline
         from ropewalk.store import byhand, changes
 
         found = changes.of_run(organization_id, run_id)

@@ -12,7 +12,7 @@ import yaml
 from ropewalk.cli.output import Output, short, shown
 from ropewalk.core import recording
 from ropewalk.core.errors import MustFix
-from ropewalk.engine import probe
+from ropewalk.engine.probing import probe
 
 if TYPE_CHECKING:
     from ropewalk.cli.opening import Called

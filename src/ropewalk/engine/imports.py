@@ -21,11 +21,12 @@ from ropewalk.core.checking import Settings, check
 from ropewalk.core.csvfiles import Format
 from ropewalk.core.errors import Conflict, MustFix, Problem
 from ropewalk.core.values import JSON
-from ropewalk.engine import conditions, ranks, requests
+from ropewalk.engine import ranks
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.connectors.saving import settings_context
 from ropewalk.engine.operated import installation
-from ropewalk.engine.saving import settings_context
-from ropewalk.engine.subjects import ABOUT
+from ropewalk.engine.runs import conditions, requests
+from ropewalk.engine.runs.subjects import ABOUT
 from ropewalk.sources import csv_file
 from ropewalk.sources.base import Kind
 from ropewalk.sources.csv_file import File, FormatChange

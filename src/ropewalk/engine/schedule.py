@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from ropewalk.core.errors import Conflict, NotFound
-from ropewalk.engine import requests
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.runs import requests
 from ropewalk.store import streams
 from ropewalk.store.models import Stream
 

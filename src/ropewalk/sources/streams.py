@@ -123,7 +123,7 @@ class Live(Settings):
     lookback_days: Lookback = limits.DEFAULT_LOOKBACK_DAYS
     timeout_ms: Timeout = limits.DEFAULT_TIMEOUT_MS
 
-    # What a Custom API's stream is asked with by name (engine.live, core.eventnotes).
+    # What a Custom API's stream is asked with by name (engine.events.live, core.eventnotes).
     start_param: ClassVar[str | None] = "start"
     end_param: ClassVar[str | None] = "end"
     account_param: ClassVar[str | None] = "account"

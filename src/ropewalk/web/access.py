@@ -19,7 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import NotFound, Refused
-from ropewalk.engine import signin
+from ropewalk.engine.members import signin
 from ropewalk.engine.operated import clock
 from ropewalk.store import people
 from ropewalk.store.models import Member, Organization, User

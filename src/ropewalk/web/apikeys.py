@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ropewalk.core.errors import MustFix
-from ropewalk.engine import people
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
 from ropewalk.store import keys, people as kept
 from ropewalk.store.models import ApiKey

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 
 from ropewalk.core.errors import MustFix, RopewalkError
-from ropewalk.engine import authorizing, oauthapps
+from ropewalk.engine.connectors import authorizing, oauthapps
 from ropewalk.engine.operated import clock, installation
 from ropewalk.sources.base import Source
 from ropewalk.store import grants

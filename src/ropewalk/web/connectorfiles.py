@@ -10,8 +10,8 @@ from uuid import UUID
 from django.http import HttpResponseBase
 
 from ropewalk.core.errors import MustFix, RopewalkError
-from ropewalk.engine import documents, export, files
-from ropewalk.engine.documents import Document
+from ropewalk.engine.connectors import documents, export, files
+from ropewalk.engine.connectors.documents import Document
 from ropewalk.engine.operated import clock
 from ropewalk.store import connectors
 from ropewalk.web import pages

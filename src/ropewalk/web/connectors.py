@@ -11,9 +11,11 @@ from uuid import UUID
 from django.http import HttpResponseBase
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
-from ropewalk.engine import configure, overview, probe
-from ropewalk.engine.connection import to_install
+from ropewalk.engine import overview
+from ropewalk.engine.connectors import configure
+from ropewalk.engine.connectors.connection import to_install
 from ropewalk.engine.operated import clock
+from ropewalk.engine.probing import probe
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
 from ropewalk.store import connectors, pushing, status, streams

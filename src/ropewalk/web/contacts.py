@@ -11,8 +11,9 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
-from ropewalk.engine import accounts, activity, timeline
-from ropewalk.engine.activity import Last
+from ropewalk.engine import accounts
+from ropewalk.engine.events import activity, timeline
+from ropewalk.engine.events.activity import Last
 from ropewalk.engine.operated import clock
 from ropewalk.store import byhand, contacts, pushing, streams
 from ropewalk.store.models import Account, Contact

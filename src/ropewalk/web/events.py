@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.timeline import Filter
-from ropewalk.engine import activity, timeline
-from ropewalk.engine.eventsource import EventSource, Status
+from ropewalk.engine.events import activity, timeline
+from ropewalk.engine.events.eventsource import EventSource, Status
+from ropewalk.engine.events.timeline import Item, Timeline, Told
 from ropewalk.engine.operated import clock
-from ropewalk.engine.timeline import Item, Timeline, Told
 from ropewalk.store.models import Account
 from ropewalk.web import charts, fieldtexts, pages
 from ropewalk.web.access import Signed, open_to

@@ -10,8 +10,8 @@ from typing import Any, Final
 from django.utils.safestring import SafeString
 
 from ropewalk.core import paths
-from ropewalk.engine import report
-from ropewalk.engine.report import Group
+from ropewalk.engine.runs import report
+from ropewalk.engine.runs.report import Group
 from ropewalk.store import ledger
 from ropewalk.store.models import LedgerRow, Run
 from ropewalk.web import fieldtexts, runtexts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 
 from ropewalk.core.errors import MustFix, Refused, RetryLater, RopewalkError
-from ropewalk.engine import invitations, passwords, signin
-from ropewalk.engine.invitations import Invited
+from ropewalk.engine.members import invitations, passwords, signin
+from ropewalk.engine.members.invitations import Invited
 from ropewalk.engine.operated import clock
 from ropewalk.store.models import User
 from ropewalk.web import access, pages, roletexts, sign_in

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.core.pace import Pace
-from ropewalk.engine import report
+from ropewalk.engine.runs import report
 from ropewalk.store.models import Run
 from ropewalk.store.models.runs import OPEN
 from ropewalk.web import pages, runtexts

@@ -9,7 +9,8 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.errors import MustFix, Refused
-from ropewalk.engine import invitations, passwords, people, ranks, signin
+from ropewalk.engine import ranks
+from ropewalk.engine.members import invitations, passwords, people, signin
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import access as links, people as kept
 from ropewalk.store.models import Invitation, Member

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from django.http import HttpResponseBase
 
 from ropewalk.core.errors import MustFix
-from ropewalk.engine import people
+from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
 from ropewalk.web import pages
 from ropewalk.web.access import Signed, open_to

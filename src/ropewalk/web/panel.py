@@ -12,8 +12,10 @@ from django.http import HttpResponseBase
 from django.utils import timezone
 
 from ropewalk.core.checking import check
-from ropewalk.engine import conditions, configure, overview, report, requests
+from ropewalk.engine import overview
+from ropewalk.engine.connectors import configure
 from ropewalk.engine.operated import clock
+from ropewalk.engine.runs import conditions, report, requests
 from ropewalk.sources import REGISTRY
 from ropewalk.store import connectors, runs, status
 from ropewalk.store.models import Connector, Run, Stream

@@ -8,7 +8,7 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, RetryLater
-from ropewalk.engine import passwords, people, signin
+from ropewalk.engine.members import passwords, people, signin
 from ropewalk.engine.operated import clock
 from ropewalk.store import people as kept
 from ropewalk.web import access, pages, roletexts, sign_in

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
-from ropewalk.engine import arrivals, pushing as verbs
+from ropewalk.engine.events import arrivals, pushing as verbs
 from ropewalk.engine.operated import clock, installation
 from ropewalk.store import pushing
 from ropewalk.store.events.base import Rejection, StoredEvent

@@ -12,8 +12,8 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.counts import OUTCOMES
-from ropewalk.engine import conditions, report
 from ropewalk.engine.operated import clock
+from ropewalk.engine.runs import conditions, report
 from ropewalk.store import connectors, runs
 from ropewalk.store.models import Run
 from ropewalk.web import ledger, live, pages, runtexts

@@ -13,9 +13,10 @@ from django.urls import reverse
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
-from ropewalk.engine import choosing, configure, probe, tested
-from ropewalk.engine.connection import to_install
+from ropewalk.engine.connectors import choosing, configure, tested
+from ropewalk.engine.connectors.connection import to_install
 from ropewalk.engine.operated import clock
+from ropewalk.engine.probing import probe
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store import connectors, fields, status, streams

@@ -8,7 +8,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponseBase
 
 from ropewalk.core.errors import Conflict, MustFix, Refused, RetryLater
-from ropewalk.engine import founding, people
+from ropewalk.engine.members import founding, people
 from ropewalk.engine.operated import clock
 from ropewalk.web import access, pages
 from ropewalk.web.access import Signed, Visit, open_to

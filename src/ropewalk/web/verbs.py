@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from ropewalk.core.checking import check
 from ropewalk.core.errors import MustFix
-from ropewalk.engine import conditions, requests
 from ropewalk.engine.operated import clock
+from ropewalk.engine.runs import conditions, requests
 from ropewalk.store import ledger as rows, runs
 from ropewalk.store.models import Run
 from ropewalk.web import ledger, pages

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from ropewalk.api.schemas.base import IsSet, Kind, Shape, Time, left_out
 from ropewalk.api.schemas.runs import Run, run
-from ropewalk.engine import connection, oauthapps
+from ropewalk.engine.connectors import connection, oauthapps
 from ropewalk.sources import base as sources
 from ropewalk.sources.base import HEADER, Source
 from ropewalk.store import models

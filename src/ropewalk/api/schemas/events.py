@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from ropewalk.api.schemas.base import Shape, Time, left_out
-from ropewalk.engine import timeline as engine
+from ropewalk.engine.events import timeline as engine
 
 
 class Event(Shape):

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from ropewalk.api.schemas.base import ActorShape, Role, ScopeName, Shape, Time, actor
-from ropewalk.engine import passwords
+from ropewalk.engine.members import passwords
 from ropewalk.store import models
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from ropewalk.api.schemas.base import Shape, Time, left_out
 from ropewalk.core.eventschema import EventKind
 from ropewalk.core.values import MISSING
-from ropewalk.engine import pushedevents
+from ropewalk.engine.events import pushedevents
 from ropewalk.store.events.base import Rejection, StoredEvent
 from ropewalk.store.models import PushConnector
 
