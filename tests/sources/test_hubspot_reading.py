@@ -80,6 +80,16 @@ def test_companies_of_contacts_that_never_end_are_told_and_not_left_out() -> Non
     assert len(batches) == 50
 
 
+def test_owners_that_are_no_owners_end_the_run() -> None:
+    def answer(asked: Asked) -> Any:
+        return {"results": [{"id": 71} if asked.path == "/crm/v3/owners/" else {"id": "1", "properties": {}}]}
+
+    with pytest.raises(MustFix) as caught:
+        read("accounts", answer, Window(), *COMPANY, ("__derived.owner_email", "accountOwnerEmail"))
+
+    assert caught.value.code == "not_as_described"
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
