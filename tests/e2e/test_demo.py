@@ -36,7 +36,9 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
             acme.cli("demo", status=1)
             # By hand, while it stays up: the worker and the vendor do.
             [connector] = api.get("/v1/connectors")["items"]
-            untested = [kind for kind, stream in connector["streams"].items() if not stream["status"]["tested"]]
+            untested = [
+                kind for kind, stream in connector["streams"].items() if not stream["status"]["tested"]
+            ]
             third = api.ended(api.run(connector["connector_id"]))
             ended = demo.ends(number)
             text = demo.text
