@@ -11,7 +11,6 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
-from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
 from ropewalk.engine.connectors import choosing, configure, tested
 from ropewalk.engine.connectors.connection import to_install
@@ -110,7 +109,7 @@ class _SetUp:
         return new
 
     def _mapping(self) -> MappingForm:
-        custom = [each.name for each in fields.registry(self.organization_id) if each.name not in BUILT_IN]
+        custom = [each.name for each in fields.custom(self.organization_id)]
         return MappingForm(self.kind, self.form.matching, custom, self.found, required=self.reading.required)
 
     # ---- what was asked for ----
