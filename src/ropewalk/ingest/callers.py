@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final, TypeVar
 from uuid import UUID
 
-from ropewalk.core.items import Schema, Terms
+from ropewalk.core.itemreading import Schema, Terms
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.rate import Counter

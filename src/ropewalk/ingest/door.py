@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from ropewalk.core import limits, times
-from ropewalk.core.items import Terms, not_accepted
+from ropewalk.core.itemreading import Terms
+from ropewalk.core.items import not_accepted
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
 from ropewalk.ingest import batch, refusals

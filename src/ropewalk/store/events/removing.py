@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import UUID
 
-from ropewalk.core.items import Reading
+from ropewalk.core.itemreading import Reading
 from ropewalk.core.pushed import content_digest, key_number, names_account
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows

@@ -1,0 +1,77 @@
+"""The items of one request, taken all at a stroke: most requests hold nothing but items as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ropewalk.core import limits
+from ropewalk.core.itemreading import Terms, read
+from ropewalk.core.items import AHEAD, Form, has_repeated_keys
+from ropewalk.core.pushed import Draft
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
+    external_id: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ITEM_ID_CHARS)] | None = None
+    metadata: Annotated[dict[str, str], msgspec.Meta(max_length=limits.ITEM_METADATA_KEYS)] | None = None
+    timestamp: str | int | float | None = None
+
+
+class _Data(_Item, gc=False):
+    data: Any
+
+
+class _Text(_Item, gc=False):
+    text: str
+
+
+_DECODE: Final[Mapping[Form, Callable[[bytes], Any]]] = {
+    "data": msgspec.json.Decoder(_Data).decode,
+    "text": msgspec.json.Decoder(_Text).decode,
+}
+_encode = msgspec.json.Encoder().encode
+
+
+def drafts(
+    raws: Sequence[bytes], form: Form, terms: Terms, arrived: int, new_id: Callable[[], str]
+) -> list[Draft] | None:
+    """Of items as sent. None where any of them has to be looked at by itself."""
+    decode = _DECODE.get(form)
+    if decode is None or not terms.take("custom"):
+        return None
+    items = _decoded(raws, decode)
+    if items is None:
+        return None
+    base, latest, is_data = terms.metadata, arrived + AHEAD, form == "data"
+    found: list[Draft] = []
+    for raw, item in zip(raws, items, strict=True):
+        metadata = item.metadata
+        if base:
+            metadata = {**base, **(metadata or {})}
+        said = item.data if is_data else {"text": item.text}
+        at, name, user, keys = read(said, "custom", item.timestamp, metadata, terms, arrived)
+        if at is None or at > latest:
+            return None
+        told = _encode(metadata).decode() if metadata else None
+        found.append(Draft(item.external_id or new_id(), at, arrived, "custom", name, raw, keys, user, told))
+    return found
+
+
+def _decoded(raws: Sequence[bytes], decode: Callable[[bytes], Any]) -> list[Any] | None:
+    together = b",".join(raws)
+    if len(together) > limits.ITEM_BYTES and max(map(len, raws)) > limits.ITEM_BYTES:
+        return None
+    if _brackets(together) > limits.NESTING and max(map(_brackets, raws)) > limits.NESTING:
+        return None
+    try:
+        found = [decode(raw) for raw in raws]
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        return None
+    # A text with U+0000 in it counts as repeated.
+    return None if has_repeated_keys(together, _encode(found)) else found
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[")
