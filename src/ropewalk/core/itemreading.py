@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from ropewalk.core import limits, paths, payloads, times
 from ropewalk.core.events import MatchBy, account_keys
@@ -21,7 +20,7 @@ _SPELLINGS: Final = frozenset(("iso", "no_zone", "date", "epoch_s", "epoch_ms"))
 _PLAIN_TIMES: Final = frozenset(
     map(len, ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00.000000Z"))
 )
-_moment = msgspec.convert
+_moment = datetime.fromisoformat
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,7 @@ def read(
     body: Any, kind: EventKind, timestamp: Any, metadata: Mapping[str, str] | None, terms: Terms, arrived: int
 ) -> Reading:
     """Of an item without faults; `body` is what it is about (`eventschema.said`), `metadata` the connector's under the item's."""
-    keys: tuple[str, ...] = ()
-    if metadata:
-        keys = _metadata_keys(metadata.get("company_domain"), metadata.get("external_customer_id"))
+    keys = metadata_keys(metadata) if metadata else ()
     at: int | None = arrived
     name, user = None, None
     schema = terms.schema
@@ -100,8 +97,12 @@ def reread(
     return read(said(item), kind, item.get("timestamp"), metadata, terms, arrived)
 
 
+def metadata_keys(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    return _named(metadata.get("company_domain"), metadata.get("external_customer_id"))
+
+
 @lru_cache(65_536)
-def _metadata_keys(domain: str | None, external_id: str | None) -> tuple[str, ...]:
+def _named(domain: str | None, external_id: str | None) -> tuple[str, ...]:
     return tuple(key for key in (domain_key(domain), external_id_key(external_id)) if key)
 
 
@@ -123,12 +124,10 @@ def _text(body: JSON, path: paths.Path | None) -> str | None:
 
 def instant(value: object) -> int | None:
     """Microseconds since 1970."""
-    if isinstance(value, str) and len(value) in _PLAIN_TIMES and value[-1] == "Z":
-        # How most senders write it.
-        try:
-            return times.micros(_moment(value, datetime))
-        except (msgspec.ValidationError, OverflowError):
-            pass
+    # How most senders write it.
+    if isinstance(value, str) and len(value) in _PLAIN_TIMES and value[7:17:3] == "-T::" and value[-1] == "Z":
+        with suppress(ValueError):
+            return times.micros(_moment(value))
     if not isinstance(value, str | int | float):
         return None
     found = times.moment(value)
