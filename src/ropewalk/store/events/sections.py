@@ -73,10 +73,10 @@ class Sections(Removable):
         )
 
     def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
-        among, listed = self.one_of("key", numbers)
         condition, given = within(filters, place)
-        order = f"{among} AND {condition} ORDER BY at DESC, seq DESC LIMIT %s"
-        parameters = [listed, *given, size]
+        among = ", ".join(["%s"] * len(numbers))
+        order = f"key IN ({among}) AND {condition} ORDER BY at DESC, seq DESC LIMIT %s"
+        parameters = [*numbers, *given, size]
         with self.snapshot():
             found = self._places(f"new_key WHERE {order}", parameters)
             for no, newest in self.rows(
