@@ -13,7 +13,7 @@ from ropewalk.core.anchors import Anchor, Place
 from ropewalk.core.exchange import Request, Response
 from ropewalk.core.paging import Pager
 from ropewalk.sources import anchored, rows
-from ropewalk.sources.base import Page, Window
+from ropewalk.sources.base import Derivation, Page, Window
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
 OBJECTS = st.dictionaries(st.text(), PLAIN | st.lists(PLAIN) | st.dictionaries(st.text(), PLAIN))
@@ -47,11 +47,12 @@ def test_what_is_no_object_stays_as_it_is() -> None:
 
 
 def test_rows_that_are_left_out_are_counted_by_reason() -> None:
-    raw = [b"1", b"2", b"3", b"4"]
+    raw = [b"{}", b"2", b"3", b"4"]
     reasons = {b"2": "even", b"4": "even", b"3": "three"}
-    [page] = rows.leaving_out(pages(raw), reasons.get)
+    [page] = rows.derived(pages(raw), Derivation(1, lambda record: {"of": record.decode()}, reasons.get))
 
-    assert ([*page.records], page.count, page.filtered) == ([b"1"], 1, {"even": 2, "three": 1})
+    assert [*page.records] == [b'{"__derived":{"of":"{}"}}']
+    assert (page.count, page.filtered) == (1, {"even": 2, "three": 1})
 
 
 class Held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from ropewalk.sources import REGISTRY, stripe
+from ropewalk.sources.base import Derivation
 from tests.engine.conftest import Serving
 from tests.engine.world import Refused, World, brief, complete, failed
 from tests.fakes import Asked, Fake
@@ -85,6 +87,57 @@ def test_who_is_left_out_is_counted_and_not_processed(world: World, serving: Ser
             "subscriptionStatus": "active",
         }
     ]
+
+
+def test_a_filter_that_changes_is_applied_to_who_has_not_changed(world: World, serving: Serving) -> None:
+    stripe = Stripe([customer(1, delinquent=True), customer(2, delinquent=False)])
+    connector = connect(world, serving(stripe), filters={"delinquent": "no"})
+
+    first = world.sync(connector)
+    world.change(connector, filters={"delinquent": "yes"})
+    other, again = world.sync(connector), world.sync(connector)
+
+    assert brief(first) == brief(other) == complete(created=1)
+    assert brief(again) == complete(unchanged=1)
+    assert first["filtered"] == other["filtered"] == again["filtered"] == {"delinquent": 1}
+
+
+def test_another_version_of_what_is_worked_out_is_told_of_who_has_not_changed(
+    world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only that: what somebody has changed by hand stays, where it comes out as before."""
+
+    def derived_as(version: int, mrr: float) -> None:
+        added = {"email_domain": None, "subscription_status": None, "mrr_amount": mrr}
+        kind = replace(
+            stripe.SOURCE.kinds["accounts"], derivation=lambda _: Derivation(version, lambda _: added)
+        )
+        monkeypatch.setitem(REGISTRY, "stripe", replace(stripe.SOURCE, kinds={"accounts": kind}))
+
+    connector = connect(world, serving(Stripe([customer(1)])), matching="external_id")
+    derived_as(1, 10.0)
+    world.sync(connector)
+    [account] = world.every("accounts")
+    world.patch(f"accounts/{account['account_id']}", {"fields": {"mrr": 99}})
+    derived_as(2, 10.0)
+    same = world.sync(connector)
+    derived_as(2, 20.0)
+    not_looked_at = world.sync(connector)
+    derived_as(3, 20.0)
+    other = world.sync(connector)
+
+    assert brief(same) == brief(not_looked_at) == complete(unchanged=1)
+    assert brief(other) == complete(updated=1)
+    assert [each["mrr"] for each in world.accounts()] == [20]
+
+
+def test_a_dry_run_shows_what_is_worked_out_of_who_has_not_changed(world: World, serving: Serving) -> None:
+    connector = connect(world, serving(Stripe([customer(1)])))
+    world.sync(connector)
+
+    [row] = world.rows(world.dry_run(connector))
+
+    assert (row["outcome"], row["record"]["__derived"]["email_domain"]) == ("unchanged", "company-1.example")
 
 
 def test_a_busy_stripe_is_asked_again_and_a_wrong_key_is_not(world: World, serving: Serving) -> None:

@@ -140,6 +140,19 @@ class OAuthApp:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """What a source makes of a record by itself: of nothing but the record and its stream's settings, without a clock and
+    without look-ups. So a record that is what it was last time is recognised before anything is derived (engine.runs.apply).
+
+    `add` answers what is added to it, `left_out` by which filter it is left out (None: it stays). `version` goes up
+    whenever a record that stays the same becomes something else: records that were read before are derived anew."""
+
+    version: int
+    add: Callable[[bytes], Mapping[str, Any]]
+    left_out: Callable[[bytes], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamKind:
     """One kind of data that a source gives: its settings, and how they are read.
 
@@ -154,6 +167,8 @@ class StreamKind:
     baseline: Callable[[Any], bytes] = baseline_of
     resets: Callable[[Any, Any], bool] = resets_baseline
     keeps_place: Callable[[Any, Any], bool] = same_baseline
+    derivation: Callable[[Any], Derivation] | None = None
+    """(stream settings) -> what is made of each record that `read` gives."""
     live: bool = False
     """Read when an account is looked at; it has no runs and no schedule."""
     first_request: Callable[[Any, Any, Window], Request] | None = None

@@ -1,4 +1,4 @@
-"""What a source does to the rows of its pages: adds to them what has to be looked up or worked out, and leaves some out."""
+"""What a source does to its rows: adds to them what has to be looked up or worked out, and leaves some out."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from typing import Any, Final
 
 import msgspec
 
-from ropewalk.sources.base import Page
+from ropewalk.sources.base import Derivation, Page
 
 DERIVED: Final = "__derived"
 """Where a record has what the source has added: `__derived.owner_email`."""
 
-Derive = Callable[[Sequence[bytes]], Iterable[Mapping[str, Any]]]
-"""The records of a page -> for each of them what is added to it. Whoever looks things up asks for a page's at once."""
+LookUp = Callable[[Sequence[bytes]], Iterable[Mapping[str, Any]]]
+"""The records of a page -> for each of them what is added to it: things are looked up for a page at once."""
 
 
-def adding(pages: Iterable[Page], derive: Derive) -> Iterator[Page]:
+def adding(pages: Iterable[Page], look_up: LookUp) -> Iterator[Page]:
     for page in pages:
         records = [bytes(each) for each in page.records]
-        told = derive(records)
-        yield replace(page, records=[_with(raw, more) for raw, more in zip(records, told, strict=True)])
+        told = look_up(records)
+        yield replace(
+            page, records=[with_derived(raw, more) for raw, more in zip(records, told, strict=True)]
+        )
 
 
-def leaving_out(pages: Iterable[Page], reason: Callable[[bytes], str | None]) -> Iterator[Page]:
-    """`reason` says by which filter a record is left out; None: it stays."""
+def derived(pages: Iterable[Page], derivation: Derivation) -> Iterator[Page]:
+    """For whoever remembers no records: all of them as they become."""
     for page in pages:
         kept: list[bytes] = []
         filtered = dict(page.filtered)
         for each in page.records:
             raw = bytes(each)
-            if (name := reason(raw)) is None:
-                kept.append(raw)
+            name = derivation.left_out(raw) if derivation.left_out is not None else None
+            if name is None:
+                kept.append(with_derived(raw, derivation.add(raw)))
             else:
                 filtered[name] = filtered.get(name, 0) + 1
         yield replace(page, records=kept, count=len(kept), filtered=filtered)
 
 
-def _with(raw: bytes, more: Mapping[str, Any]) -> bytes:
+def with_derived(raw: bytes, more: Mapping[str, Any]) -> bytes:
     """What is no object stays as it is: the row says so itself."""
     text = raw.strip()
     if not more or not (text.startswith(b"{") and text.endswith(b"}")):

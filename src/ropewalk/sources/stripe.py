@@ -47,7 +47,12 @@ def declared(connect: str = "https://connect.stripe.com") -> Source:
         settings=Connector,
         kinds={
             "accounts": StreamKind(
-                Customers, stripe_reading.read, fields=fields, tested=("expand", "filters"), connect=()
+                Customers,
+                stripe_reading.read,
+                derivation=stripe_reading.derivation,
+                fields=fields,
+                tested=("expand", "filters"),
+                connect=(),
             )
         },
         needs=needs,

@@ -18,6 +18,9 @@ from ropewalk.core.values import JSON
 
 Number: TypeAlias = int | Fraction
 
+VERSION: Final = 1
+"""Goes up with any change of what is worked out, or of whom a filter leaves out (`sources.base.Derivation`)."""
+
 ACTIVE: Final = frozenset({"active", "past_due"})
 """What makes a customer an active subscriber."""
 

@@ -1,5 +1,5 @@
-"""Reading Stripe's customers: page by page, each with the lists in it read to their ends, without those that a filter
-leaves out, and with what is worked out from the others."""
+"""Reading Stripe's customers, page by page, each with the lists in it read to their ends; whom a filter leaves out, and what
+is worked out from the others."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from ropewalk.core.pagination import CursorPages
 from ropewalk.core.paths import Path, join
 from ropewalk.core.records import decode, decode_value
 from ropewalk.core.values import JSON, canonical
-from ropewalk.sources import reading, rows
-from ropewalk.sources.base import Page, Window
+from ropewalk.sources import reading
+from ropewalk.sources.base import Derivation, Page, Window
 from ropewalk.sources.listing import Listing
-from ropewalk.sources.stripe_derived import Customer, customer_of, derived, has_active_subscription
+from ropewalk.sources.stripe_derived import (
+    VERSION as DERIVED_VERSION,
+    Customer,
+    customer_of,
+    derived,
+    has_active_subscription,
+)
 from ropewalk.sources.stripe_settings import Connector, Customers, Filters
 
 VERSION: Final = "2022-11-15"
@@ -66,11 +72,16 @@ def read(
     )
     if window.max_records is None:
         window = replace(window, max_records=stream.max_records)
-    pages = reading.read(customers, AUTH, window, fetch, state)
-    pages = _Rest(connector, stream, fetch).read_on(pages)
-    if stream.filters.applied_here:
-        pages = rows.leaving_out(pages, lambda record: left_out_by(stream.filters, customer_of(record)))
-    return rows.adding(pages, lambda records: [derived(customer_of(each)) for each in records])
+    return _Rest(connector, stream, fetch).read_on(reading.read(customers, AUTH, window, fetch, state))
+
+
+def derivation(stream: Customers) -> Derivation:
+    filters = stream.filters
+    return Derivation(
+        DERIVED_VERSION,
+        add=lambda record: derived(customer_of(record)),
+        left_out=(lambda record: left_out_by(filters, customer_of(record))) if filters.applied_here else None,
+    )
 
 
 def left_out_by(filters: Filters, customer: Customer) -> str | None:

@@ -12,7 +12,7 @@ from ropewalk.core.errors import MustFix
 from ropewalk.core.limits import ANY_CEILING
 from ropewalk.core.values import digest
 from ropewalk.sources import readable
-from ropewalk.sources.base import Kind, Needs, Source, StreamKind
+from ropewalk.sources.base import Derivation, Kind, Needs, Source, StreamKind
 from ropewalk.store.models import Connector, Stream
 
 M = TypeVar("M", bound=BaseModel)
@@ -86,6 +86,10 @@ class Frozen:
     @property
     def reading(self) -> StreamKind:
         return self.source.kinds[self.kind]
+
+    @property
+    def derivation(self) -> Derivation | None:
+        return self.reading.derivation(self.stream) if self.reading.derivation is not None else None
 
     def needs(self) -> Needs:
         return self.source.needs(self.connector, self.stream)

@@ -21,6 +21,7 @@ from ropewalk.engine.connectors import connection
 from ropewalk.engine.probing import proposal, sample
 from ropewalk.engine.probing.trying import Once
 from ropewalk.net.credentials import Credentials
+from ropewalk.sources import rows
 from ropewalk.sources.base import Kind, KnownField, Needs, Page, Source, StreamKind, Window
 from ropewalk.store.secrets import Stored
 
@@ -184,8 +185,10 @@ def _sampled(subject: Subject, fetch: Any, now: datetime) -> _Sampled:
 def _read(subject: Subject, stream: Any, fetch: Any, window: Window) -> _Sampled:
     sampled = _Sampled(window)
     try:
-        reading = subject.reading.read(subject.settings, stream, window, fetch, None)
-        for page in islice(reading, TEST_PAGES):
+        pages = subject.reading.read(subject.settings, stream, window, fetch, None)
+        if subject.reading.derivation is not None:
+            pages = rows.derived(pages, subject.reading.derivation(stream))
+        for page in islice(pages, TEST_PAGES):
             sampled.pages.append(page)
             sampled.records += _objects(page, SAMPLE - len(sampled.records))
     except RopewalkError as caught:

@@ -20,6 +20,8 @@ from ropewalk.core.values import JSON, digest
 from ropewalk.engine.runs.batches import Batch
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.stage import Stage
+from ropewalk.sources.base import Derivation
+from ropewalk.sources.rows import with_derived
 from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
 
@@ -61,11 +63,13 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2)."""
+    """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2). Those of raw
+    records also hold for one version of the source's derivation only."""
 
     salt: bytes
     periodic_salt: bytes | None = None
     heed: bool = True
+    derivation_version: int | None = None
 
     @property
     def periodic(self) -> bool:
@@ -74,6 +78,9 @@ class Hashes:
     @property
     def own_salt(self) -> bytes:
         return self.periodic_salt or self.salt
+
+    def raw_salt(self, salt: bytes) -> bytes:
+        return salt if self.derivation_version is None else b"%b %d" % (salt, self.derivation_version)
 
 
 class Row(msgspec.Struct):
@@ -114,6 +121,7 @@ class Applier:
         hashes: Hashes,
         redact: Callable[[JSON], JSON],
         read_later: Callable[[Sequence[UUID]], frozenset[UUID]] = lambda _: frozenset(),
+        derivation: Derivation | None = None,
     ) -> None:
         """`read_later`: of some subjects, those that rows must not be applied to because newer ones have been."""
         self._stage = stage
@@ -123,6 +131,7 @@ class Applier:
         self._hashes = hashes
         self._redact = redact
         self._read_later = read_later
+        self._derivation = derivation
         self._states: dict[UUID, RecordState] = {}
         self._newer: frozenset[UUID] = frozenset()
 
@@ -147,17 +156,34 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        salt = self._hashes.own_salt
+        salt = self._hashes.raw_salt(self._hashes.own_salt)
         rows = [Row(position, raw, digest(raw, salt)) for position, raw in enumerate(batch.rows, first)]
         known = self._known(rows)
         for row in rows:
             row.known = known.get(row.raw_hash)
+        if self._derivation is not None and self._derivation.left_out is not None:
+            rows = self._leave_out(rows, first, self._derivation.left_out, progress)
+        for row in rows:
             if row.known is None:
                 self._read(row, progress)
             elif progress.unseen:
                 # Not worth decoding for its own sake; but a path is gone only if no record has it.
                 self._strike_seen(row, progress)
         return rows
+
+    @staticmethod
+    def _leave_out(
+        rows: Sequence[Row], first: int, left_out: Callable[[bytes], str | None], progress: Progress
+    ) -> list[Row]:
+        """What is known has passed the filters: other settings would have reset the hashes."""
+        kept: list[Row] = []
+        for row in rows:
+            if row.known is None and (name := left_out(row.raw)) is not None:
+                progress.counts.filtered[name] += 1
+                continue
+            row.position = first + len(kept)
+            kept.append(row)
+        return kept
 
     def _known(self, rows: Sequence[Row]) -> dict[bytes, int]:
         """The rows whose very record is what the stream said last: their record's number."""
@@ -167,11 +193,13 @@ class Applier:
         own = self._stage.known([row.raw_hash for row in rows], periodic=hashes.periodic)
         if not hashes.periodic:
             return own
-        by_hand = {digest(row.raw, hashes.salt): row.raw_hash for row in rows}
+        salt = hashes.raw_salt(hashes.salt)
+        by_hand = {digest(row.raw, salt): row.raw_hash for row in rows}
         found = self._stage.known(list(by_hand), periodic=False)
         return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
     def _read(self, row: Row, progress: Progress) -> None:
+        row.raw = self._derived(row.raw)
         try:
             record = decode(row.raw)
         except RowRefused as refusal:
@@ -193,8 +221,11 @@ class Applier:
             return None
 
     def _strike_seen(self, row: Row, progress: Progress) -> None:
-        record = decode(row.raw)
+        record = decode(self._derived(row.raw))
         self._plan.strike_seen(record, progress.unseen)
+
+    def _derived(self, raw: bytes) -> bytes:
+        return raw if self._derivation is None else with_derived(raw, self._derivation.add(raw))
 
     # Deciding
 
@@ -221,6 +252,7 @@ class Applier:
                 part.visited.append(row.known)
                 progress.counts.counts["unchanged"] += 1
                 if self._stage.previews:
+                    row.raw = self._derived(row.raw)
                     self._preview(row, Decision("unchanged"), part, progress)
         self._write(part, progress)
         outdated |= part.outdated

@@ -15,17 +15,19 @@ from ropewalk.engine.connectors.frozen import Frozen
 from ropewalk.engine.runs import retrying
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.waited import Waited
-from ropewalk.sources.base import Page, Window
+from ropewalk.sources.base import Derivation, Page, Window
 from ropewalk.store import connectors
 from ropewalk.store.models import Run
 
 
 class Reading(NamedTuple):
-    """`redactor` knows the secrets that records may repeat; `interrupt` ends a fetch under way, from another thread."""
+    """`redactor` knows the secrets that records may repeat; `interrupt` ends a fetch under way, from another thread;
+    `derivation`: what is still to be made of the records."""
 
     pages: Iterator[Page]
     redactor: Callable[[], Redactor] = Redactor
     interrupt: Callable[[], None] = lambda: None
+    derivation: Derivation | None = None
 
 
 class Reader(Protocol):
@@ -63,14 +65,14 @@ class FromSource:
             pages = frozen.reading.read(
                 frozen.connector, frozen.stream, window, opened.fetch, progress.place.state
             )
-            yield Reading(pages, opened.redactor, opened.fetch.close)
+            yield Reading(pages, opened.redactor, opened.fetch.close, frozen.derivation)
 
     def settle(self, rows: int) -> None:
         """The source keeps no account of it."""
 
 
 class FromLedger:
-    """Its records were redacted when they were kept."""
+    """Its records are as they had become, redacted."""
 
     keeps_place = True
 

@@ -30,6 +30,7 @@ from ropewalk.engine.runs.readers import Reading
 from ropewalk.engine.runs.stage import Live, Stage
 from ropewalk.engine.runs.subjects import ABOUT, About
 from ropewalk.engine.runs.undo import Undo
+from ropewalk.sources.base import Derivation
 from ropewalk.store import ids, ledger, records, runs, streams, transactions
 from ropewalk.store.models import Stream
 
@@ -151,7 +152,7 @@ class Sync(Execution):
     def _read_and_apply(self) -> None:
         with self.reader.open(self.progress) as reading, contextlib.closing(self._stage()) as stage:
             self.redactor = reading.redactor
-            self._apply(reading, self._applier(stage))
+            self._apply(reading, self._applier(stage, reading.derivation))
 
     def _apply(self, reading: Reading, applier: Applier) -> None:
         resumed = self.progress.place.state is not None
@@ -186,12 +187,13 @@ class Sync(Execution):
         now = self.clock.now()
         return Live(run.organization_id, self.stream_id, run.id, run.connector_id, now, read_at, since)
 
-    def _applier(self, stage: Stage) -> Applier:
+    def _applier(self, stage: Stage, derivation: Derivation | None) -> Applier:
         stream, left_out = self.frozen.stream, self.left_out
         subject = self.about.rows(self.organization_id, self.run.connector_id, stream, left_out, stage)
         apart = self.frozen.salt(*sorted(left_out)) if left_out else None
-        hashes = Hashes(self.frozen.salt(), apart, heed=not self.progress.say_again)
-        return Applier(stage, subject, hashes, self._redact, self._read_later)
+        version = self.frozen.derivation.version if self.frozen.derivation is not None else None
+        hashes = Hashes(self.frozen.salt(), apart, not self.progress.say_again, version)
+        return Applier(stage, subject, hashes, self._redact, self._read_later, derivation)
 
     @property
     def _read_later(self) -> Callable[[Sequence[UUID]], frozenset[UUID]]:
