@@ -32,6 +32,8 @@ _DECODE: Final[Mapping[Form, Callable[[bytes], Any]]] = {
     "text": msgspec.json.Decoder(_Text).decode,
 }
 _encode = msgspec.json.Encoder().encode
+_AT_ONCE: Final = 64
+_AT_ONCE_BYTES: Final = 256 * 1024
 
 
 def drafts(
@@ -41,10 +43,28 @@ def drafts(
     decode = _DECODE.get(form)
     if decode is None or not terms.take("custom"):
         return None
-    items = _decoded(raws, decode)
-    if items is None:
-        return None
-    base, schema, latest, is_data = terms.metadata, terms.schema, arrived + AHEAD, form == "data"
+    found: list[Draft] = []
+    # What is decoded of them is large, so it is let go soon.
+    step = max(1, min(_AT_ONCE, _AT_ONCE_BYTES * len(raws) // (sum(map(len, raws)) + 1)))
+    for begin in range(0, len(raws), step):
+        few = raws[begin : begin + step]
+        items = _decoded(few, decode)
+        taken = None if items is None else _taken(few, items, form == "data", terms, arrived, new_id)
+        if taken is None:
+            return None
+        found += taken
+    return found
+
+
+def _taken(
+    raws: Sequence[bytes],
+    items: Sequence[Any],
+    is_data: bool,
+    terms: Terms,
+    arrived: int,
+    new_id: Callable[[], str],
+) -> list[Draft] | None:
+    base, schema, latest = terms.metadata, terms.schema, arrived + AHEAD
     at: int | None
     user: str | None
     found: list[Draft] = []
@@ -71,8 +91,9 @@ def _decoded(raws: Sequence[bytes], decode: Callable[[bytes], Any]) -> list[Any]
     together = b",".join(raws)
     if len(together) > limits.ITEM_BYTES and max(map(len, raws)) > limits.ITEM_BYTES:
         return None
-    if any(raw.count(b"{") + raw.count(b"[") > limits.NESTING for raw in raws):
-        return None
+    for raw in raws:
+        if raw.count(b"{") + raw.count(b"[") > limits.NESTING:
+            return None
     try:
         found = [decode(raw) for raw in raws]
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):

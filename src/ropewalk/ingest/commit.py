@@ -151,9 +151,14 @@ class Committer:
         ]
 
     def _verdicts(self, group: Sequence[Entry]) -> list[Verdict | None]:
-        connectors = {entry.connector.id for entry in group if entry.connector is not None}
-        live, versions = self._standing.of({entry.key.id for entry in group}, connectors)
-        return [_verdict(entry, entry.key.id in live, versions.get) for entry in group]
+        """Most callers of a group are the same few, and what is known of them the same objects."""
+        callers = {(id(entry.key), id(entry.connector)): entry for entry in group}
+        connectors = {entry.connector.id for entry in callers.values() if entry.connector is not None}
+        live, versions = self._standing.of({entry.key.id for entry in callers.values()}, connectors)
+        told = {
+            caller: _verdict(entry, entry.key.id in live, versions.get) for caller, entry in callers.items()
+        }
+        return [told[id(entry.key), id(entry.connector)] for entry in group]
 
 
 def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) -> Verdict | None:

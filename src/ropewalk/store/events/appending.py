@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from ropewalk.core.pushed import Draft, content_digest, key_number, same_content
@@ -30,6 +30,8 @@ _SEQ, _CONNECTOR, _EXTERNAL_ID, _VERSION, _ARRIVED, _CONTENT = (
 )
 
 _ARRIVAL = itemgetter(_CONNECTOR, _ARRIVED)
+
+_Sent = TypeVar("_Sent", Batch, Refusal)
 
 Identity = tuple[int, str]
 KeyRow = tuple[int, int, int]
@@ -84,8 +86,8 @@ class Appendable(Tables):
 
     def append(self, batches: Sequence[Batch], refusals: Sequence[Refusal] = ()) -> list[list[Outcome]]:
         with self.writing():
-            senders = {(each.organization_id, each.connector_id) for each in batches}
-            senders |= {(each.organization_id, each.connector_id) for each in refusals}
+            senders = {(each.organization_id, each.connector_id) for each in _of_each(batches)}
+            senders |= {(each.organization_id, each.connector_id) for each in _of_each(refusals)}
             self.share(organization_id for organization_id, _ in senders)
             numbers = self._numbers_of(senders)
             outcomes = _Appending(self, batches, numbers).outcomes() if batches else []
@@ -161,9 +163,16 @@ class _Appending:
         self._other: dict[int, Outcome] = {}
         """By their numbers, the outcomes that are not `created`."""
         numbered, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
+        known = {
+            (id(each.organization_id), id(each.connector_id)): numbers[
+                each.organization_id, each.connector_id
+            ]
+            for each in _of_each(batches)
+        }
         for batch in batches:
             begin = len(self._rows)
-            self._take(batch, numbers[batch.organization_id, batch.connector_id], numbered[begin:])
+            no = known[id(batch.organization_id), id(batch.connector_id)]
+            self._take(batch, no, numbered[begin:])
             self._spans.append((begin, len(self._rows)))
 
     def _take(self, batch: Batch, no: int, seqs: Sequence[int]) -> None:
@@ -255,6 +264,11 @@ class _Appending:
             rows.append(_as_version(row, version + 1))
         self._tables.many("DELETE FROM expired WHERE connector = %s AND external_id = %s", revived)
         return rows
+
+
+def _of_each(sent: Sequence[_Sent]) -> Iterable[_Sent]:
+    """One of each sender, if not more: to hash a UUID takes longer than to see that it is the same one."""
+    return {(id(each.organization_id), id(each.connector_id)): each for each in sent}.values()
 
 
 def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
