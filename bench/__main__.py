@@ -2,7 +2,7 @@
 
 make bench                                  everything, five rounds: about an hour on a quiet machine
 make bench ARGS="--rounds 1 --only sqlite"  a part of it
-make bench ARGS="--write"                   and keeps the results in docs/benchmarks.md
+make bench ARGS="--write"                   and keeps each result in its section of docs/benchmarks.md
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def main() -> None:
     told.add_argument("--only", nargs="+", choices=[*(one.name for one in SCENARIOS), *PARTS], metavar="PART")
     told.add_argument("--records", type=int, help="instead of the scenarios' own")
     told.add_argument("--without-peers", action="store_true")
-    told.add_argument("--write", action="store_true", help=f"keep the results in {report.PLACE}")
+    told.add_argument(
+        "--write", action="store_true", help=f"keep the results in {report.PLACE}, each in its section"
+    )
     given = told.parse_args()
     chosen = [one for one in SCENARIOS if given.only is None or one.name in given.only]
     results = report.Results(given.rounds)
@@ -125,7 +127,7 @@ def main() -> None:
         if any(one.database == "PostgreSQL" for one in chosen):
             postgres = Postgres(folder)
             ending.callback(postgres.stop)
-        for _ in range(given.rounds):
+        for _ in range(given.rounds if chosen else 0):
             results.add_start(*measure.start())
             for one in chosen:
                 scenario = Scenario(
@@ -133,10 +135,13 @@ def main() -> None:
                 )
                 names = OURS if given.without_peers else one.names
                 play(scenario, names, postgres if one.database == "PostgreSQL" else None, results)
-    parts = [told() for name, told in PARTS.items() if given.only is None or name in given.only]
-    print("\n\n".join([results.text(), *parts]))
+    sections = results.sections()
+    for name, told in PARTS.items():
+        if given.only is None or name in given.only:
+            sections[f'make bench ARGS="--only {name}"'] = told()
+    print(report.shown_all(sections))
     if given.write:
-        report.PLACE.write_text("\n\n".join([results.page().rstrip(), *parts]) + "\n", encoding="utf-8")
+        report.keep(sections)
 
 
 if __name__ == "__main__":

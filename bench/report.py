@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
 from bench.measure import ROOT, Measured
 
 PLACE = ROOT / "docs" / "benchmarks.md"
-
-_HEAD = """\
-# Benchmarks
-
-`make bench` on {machine}, {date}; medians of {rounds}. It says what one machine did on one day: **the ratios are what
-counts**, and `make bench` gives yours (`make bench ARGS="--rounds 1 --only sqlite"` a part).
-
-What is counted is a whole process from its start to its end: wall time, CPU time of the process and its children (not
-of a database server), and the peak of its memory. The API is a process of its own with pages made before; a record has
-12 fields, two of them objects, and about 450 bytes. Twelve values are mapped.
-
-- **floor**: the same work with no product around it. It fetches the pages one after the other, recognises what is
-  unchanged by digest, decodes and maps the rest, matches by external id, and writes accounts, change log, digests
-  and the run's counts into the same tables with the same indexes, 5,000 rows a transaction (`bench/floor.py`).
-- **ropewalk**: `ropewalk sync`, with its lease, its place to go on from, its row ledger, and its checks.
-- **dlt** 1.31, merged on the primary key (`bench/peers.py`). It keeps no change log.
-"""
 
 
 def shown(measured: Measured) -> str:
@@ -47,27 +33,19 @@ class Results:
     def add_start(self, help_: float, serve: float) -> None:
         self._starts.append((help_, serve))
 
-    def page(self) -> str:
-        machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python {platform.python_version()}"
-        head = _HEAD.format(
-            machine=machine,
-            date=datetime.now(UTC).date().isoformat(),
-            rounds=f"{self._rounds} round{'s'[: self._rounds != 1]}",
-        )
-        return head + self.text()
-
-    def text(self) -> str:
-        parts = [self._table(title) for title in self._found]
+    def sections(self) -> dict[str, str]:
+        """By heading."""
+        found = {title: self._table(title) for title in self._found}
         if self._starts:
             help_, serve = (median(each) for each in zip(*self._starts, strict=True))
-            parts.append(
-                f"\n## Start\n\n`ropewalk --help`: {help_:.2f} s. `ropewalk serve` to its first answer: {serve:.2f} s.\n"
+            found["Start"] = (
+                f"`ropewalk --help`: {help_:.2f} s. `ropewalk serve` to its first answer: {serve:.2f} s."
             )
-        return "".join(parts)
+        how = f"Medians of {self._rounds} rounds" if self._rounds > 1 else "One round"
+        return {title: f"{how}, {_where()}.\n\n{text}" for title, text in found.items()}
 
     def _table(self, title: str) -> str:
         lines = [
-            f"\n## {title}\n",
             "| work | who | wall | × floor | × Ropewalk | CPU | × floor | peak memory | database |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
@@ -81,7 +59,7 @@ class Results:
                 f" | {self._ratio(title, 'floor', phase, cpu, 'cpu')} | {peak:.0f} MB"
                 f" | {f'{size:.0f} MB' if size else ''} |"
             )
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines)
 
     def _ratio(self, title: str, to: str, phase: str, value: float, what: str) -> str:
         rounds = self._found[title].get((to, phase))
@@ -89,3 +67,25 @@ class Results:
 
 
 _ORDER = {"first load": 0, "nothing changed": 1, "1 % changed": 2}
+
+
+def _where() -> str:
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python {platform.python_version()}"
+    return f"{datetime.now(UTC).date().isoformat()}, {machine}"
+
+
+def shown_all(sections: Mapping[str, str]) -> str:
+    return "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in sections.items()) + "\n"
+
+
+def keep(sections: Mapping[str, str], page: Path = PLACE) -> None:
+    """Each in the place of the one with its heading, or at the end; what else the page says stays."""
+    text = page.read_text(encoding="utf-8")
+    for title, section in sections.items():
+        whole = shown_all({title: section})
+        there = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        if there is None:
+            text = f"{text.rstrip()}\n\n{whole}"
+        else:
+            text = f"{text[: there.start()]}{whole}\n{text[there.end() :]}"
+    page.write_text(text.rstrip() + "\n", encoding="utf-8")
