@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from ropewalk.store import records
 from ropewalk.store.ids import new_id
-from ropewalk.store.models import StreamRecord
+from ropewalk.store.models import Stream, StreamRecord
 from ropewalk.store.records import RecordState, Remembered
 
 A, B, C = (bytes([letter]) * 16 for letter in b"ABC")
@@ -124,3 +124,35 @@ def test_a_batch_is_looked_up_in_one_query(org: UUID, stream: UUID, size: int) -
 
     assert len(found) == size
     assert len(queries) == 1
+
+
+def test_the_neighbours_of_a_known_record_are_found_with_it(
+    org: UUID, stream: UUID, connector: UUID, now: datetime
+) -> None:
+    contacts = Stream.objects.create(
+        organization_id=org, connector_id=connector, kind="contacts", created_at=now, updated_at=now
+    )
+    hashes = [number.to_bytes(16, "big") for number in range(8)]
+
+    def remembered(stream_id: UUID, few: list[bytes]) -> list[int]:
+        rows = [Remembered(new_id(), one, one) for one in few]
+        return list(records.remember(org, stream_id, rows, periodic=False))
+
+    numbers = remembered(stream, hashes[:4])
+    remembered(contacts.id, hashes[4:6])
+    numbers += remembered(stream, hashes[4:])
+    said = dict(zip(hashes, numbers, strict=True))
+
+    with CaptureQueriesContext(connection) as queries:
+        assert records.known(org, stream, hashes[1:4], periodic=False, after=numbers[0]) == {
+            one: said[one] for one in hashes[1:4]
+        }
+    assert len(queries) == 1
+    # Between them are another stream's, which say the same; and some come before, or are new.
+    wanted = [*hashes[4:], hashes[0], b"new" * 5]
+    assert records.known(org, stream, wanted, periodic=False, after=numbers[3]) == {
+        one: said[one] for one in [*hashes[4:], hashes[0]]
+    }
+    assert records.known(org, contacts.id, hashes, periodic=False, after=numbers[0]).keys() == set(
+        hashes[4:6]
+    )

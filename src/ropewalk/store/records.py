@@ -66,13 +66,15 @@ def known(
     the neighbours are read in a fifth of the time that it takes to look each of them up."""
     column = _PERIODIC_PAIR[0] if periodic else _PAIR[0]
     stream = [id_column(stream_id), id_column(organization_id)]
-    near = dict(
-        rows_of(
-            f"SELECT {column}, id FROM {_TABLE} WHERE id > %s AND id <= %s AND {unindexed('stream_id')} = {_STREAM}",
-            [after, after + len(raw_hashes), *stream],
+    found: dict[bytes, int] = {}
+    if after:
+        near = dict(
+            rows_of(
+                f"SELECT {column}, id FROM {_TABLE} WHERE id > %s AND id <= %s AND {unindexed('stream_id')} = {_STREAM}",
+                [after, after + len(raw_hashes), *stream],
+            )
         )
-    )
-    found = {raw_hash: near[raw_hash] for raw_hash in raw_hashes if raw_hash in near}
+        found = {raw_hash: near[raw_hash] for raw_hash in raw_hashes if raw_hash in near}
     rest = sorted(raw_hash for raw_hash in raw_hashes if raw_hash not in found)
     for condition, parameters in _hashes_in(column, rest):
         rows = rows_of(
