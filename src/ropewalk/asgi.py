@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,7 +132,8 @@ class Root:
                 await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
             if opening is None:
-                await lane.app(_plain(scope), _replayed(body), _unbroken(send))
+                gone = threading.Event()
+                await lane.app(_plain(scope) | {_GONE: gone}, _replayed(body), _unbroken(send, gone))
             else:
                 await lane.app(_plain(opening.scope), _replayed(body), opening.keep)
         finally:
@@ -232,20 +234,39 @@ def _replayed(body: bytes) -> Receive:
     return receive
 
 
-def _unbroken(send: Send) -> Send:
+def _unbroken(send: Send, gone: threading.Event | None = None) -> Send:
     """Swallows what can't be sent any more: a thread must not wait for a caller who has hung up."""
-    gone = False
+    gone = gone or threading.Event()
 
     async def sending(message: Message) -> None:
-        nonlocal gone
-        if not gone:
+        if not gone.is_set():
             try:
                 await send(message)
             except Exception as error:  # noqa: BLE001 - whatever kind the server raises
-                gone = True
+                gone.set()
                 log.debug("caller_gone", error=repr(error))
 
     return sending
+
+
+def ending(wsgi: Any) -> Any:
+    """The same, but that an answer ends where its caller hangs up: it may be an export of a million accounts."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        gone: threading.Event | None = environ["asgi.scope"].get(_GONE)
+        answer = wsgi(environ, start_response)
+        try:
+            for piece in answer:
+                yield piece
+                if gone is not None and gone.is_set():
+                    return
+        finally:
+            answer.close()
+
+    return app
+
+
+_GONE: Final = "ropewalk.gone"
 
 
 async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
@@ -309,7 +330,7 @@ def _surroundings() -> Surroundings:
 
 
 def _lane(wsgi: Any, threads: int) -> Lane:
-    app: Any = WSGIMiddleware(wsgi, workers=threads)
+    app: Any = WSGIMiddleware(ending(wsgi), workers=threads)
     return Lane(app, threads + WAITING)
 
 
