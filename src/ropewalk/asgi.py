@@ -132,14 +132,24 @@ class Root:
                 await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
             if opening is None:
-                gone = threading.Event()
-                await lane.app(_plain(scope) | {_GONE: gone}, _replayed(body), _unbroken(send, gone))
+                await self._answered(lane, scope, body, receive, send)
             else:
                 await lane.app(_plain(opening.scope), _replayed(body), opening.keep)
         finally:
             lane.under_way -= 1
         if opening is not None:
             await self._tails.go_on(opening, receive, _unbroken(send))
+
+    async def _answered(
+        self, lane: Lane, scope: Scope, body: bytes, receive: Receive, send: Send
+    ) -> None:
+        gone = threading.Event()
+        watching = asyncio.create_task(_watched(receive, gone)) if scope["path"] in _LASTING else None
+        try:
+            await lane.app(_plain(scope) | {_GONE: gone}, _replayed(body), _unbroken(send, gone))
+        finally:
+            if watching is not None:
+                watching.cancel()
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = limits.CSV_BYTES + AROUND_A_FILE
@@ -266,7 +276,16 @@ def ending(wsgi: Any) -> Any:
     return app
 
 
+async def _watched(receive: Receive, gone: threading.Event) -> None:
+    """The server takes what is sent to nobody without a word."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
 _GONE: Final = "ropewalk.gone"
+_LASTING: Final = frozenset(("/app/accounts/export",))
+"""Answers that may be sent for minutes."""
 
 
 async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
