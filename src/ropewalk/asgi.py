@@ -140,13 +140,11 @@ class Root:
         if opening is not None:
             await self._tails.go_on(opening, receive, _unbroken(send))
 
-    async def _answered(
-        self, lane: Lane, scope: Scope, body: bytes, receive: Receive, send: Send
-    ) -> None:
+    async def _answered(self, lane: Lane, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         gone = threading.Event()
         watching = asyncio.create_task(_watched(receive, gone)) if scope["path"] in _LASTING else None
         try:
-            await lane.app(_plain(scope) | {_GONE: gone}, _replayed(body), _unbroken(send, gone))
+            await lane.app({**_plain(scope), _GONE: gone}, _replayed(body), _unbroken(send, gone))
         finally:
             if watching is not None:
                 watching.cancel()
