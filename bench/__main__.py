@@ -18,7 +18,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench import contacts, contestants, lists, measure, native, report, stripe, timeline, warehouse
+from bench import (
+    contacts,
+    contestants,
+    lists,
+    measure,
+    native,
+    push,
+    pushmillions,
+    report,
+    stripe,
+    timeline,
+    warehouse,
+)  # fmt: skip
 from bench.contestants import NAMES
 from bench.postgres import Postgres
 
@@ -59,6 +71,8 @@ PARTS = {
     "stripe": stripe.text,
     "timeline": timeline.text,
     "lists": lists.text,
+    "push": push.text,
+    "push-millions": pushmillions.text,
     "warehouse": warehouse.text,
 }
 

@@ -1,4 +1,5 @@
-"""A run that reads a result of Snowflake's in chunks, and goes on in the very result that it was cut off in."""
+"""Runs against warehouses of ours, for what engines on this machine can't: results in chunks and gone on in, keys that are
+refused, queries that would read too much."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import pytest
 
 from tests.engine.conftest import Serving
 from tests.engine.world import Flags, World, brief, complete, failed, truncated
+from tests.fakes import warehouses
+from tests.fakes.bigquery import BigQuery
 from tests.fakes.snowflake import Snowflake
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +75,33 @@ def test_a_password_that_is_not_accepted_fails_the_run(world: World, serving: Se
     assert brief(world.sync(connect(world, serving(Snowflake(knows=False))))) == failed(
         "authentication_failed"
     )
+
+
+@pytest.mark.parametrize(
+    ("fake", "code"),
+    [(BigQuery(size=3 * 1024**3), "too_expensive"), (BigQuery(knows_key=False), "authentication_failed")],
+    ids=["bytes", "key"],
+)
+def test_a_query_that_bigquery_must_not_run_fails_the_run_and_says_why(
+    world: World, serving: Serving, fake: BigQuery, code: str
+) -> None:
+    body = {
+        "source": "bigquery",
+        "name": "BigQuery",
+        "settings": {"endpoint": serving(fake), "max_bytes_billed": 1024**3},
+        "secrets": {"service_account": warehouses.key_file()},
+        "streams": {
+            "accounts": {
+                "query": "SELECT id FROM crm.customers",
+                "matching": "external_id",
+                "mapping": [{"from": "id", "to": "externalCustomerId"}],
+            }
+        },
+    }
+    run = world.sync(str(world.post("connectors", body)["connector_id"]))
+
+    assert brief(run) == failed(code)
+    assert ("3.00 GiB (3,221,225,472 bytes, by a dry run)" in run["error"]["message"]) is (
+        code == "too_expensive"
+    )
+    assert not [each for each in fake.jobs.values() if not each["dry"]]
