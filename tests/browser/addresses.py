@@ -32,7 +32,7 @@ def _at_other_times() -> list[str]:
     return [
         *set_ups,
         "/app/accounts?q=nobody+at+all",
-        "/app/accounts?field.seats.gte=10&field.planTier=gold&sort=-seats",
+        "/app/accounts?field.seats.gte=10&field.planTier=team&sort=-seats",
         "/app/accounts?field.seats.gt=many",
     ]
 
