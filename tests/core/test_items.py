@@ -85,6 +85,8 @@ class TestListed:
                     "items": "This is required.",
                 },
             ),
+            (b'{"items": [], "more": 1}', 422, {"more": "There is no such key; there is items."}),
+            (b'{"items": [], "\\ud800": 1}', 400, {"": "The body isn't JSON (RFC 8259, as UTF-8)."}),
             (b'{"items":[' + b"1," * 5_000 + b"1]}", 413, {"items": "A request has at most 5000 items."}),
         ],
     )
@@ -180,7 +182,7 @@ class TestRefused:
             (typed("email", to=["a@b.co", 1]), "payload.to.1"), (typed("email", to={"mail": "a@b.co"}), "payload.to"),
             (typed("email", to="a@b.co", subject=1), "payload.subject"),
             (typed("page", content="x"), "payload.title"), (typed("message", channel="x"), "payload.text"),
-            (typed("message", text=1), "payload.text"), (typed("calendar", attendees=[]), "payload.title"),
+            (typed("message", text=1), "payload.text"), (typed("message", text="x", author={"name": 7}), "payload.author.name"), (typed("calendar", attendees=[]), "payload.title"),
             (typed("calendar", title="x", start="soon"), "payload.start"),
             (typed("calendar", title="x", attendees=[{"email": "x"}]), "payload.attendees.0.email"),
             (typed("issue", status="open"), "payload.title"), (typed("issue", title="x", assignee=[]), "payload.assignee"),
@@ -250,6 +252,10 @@ class TestRead:
         found = event({"data": data}, terms=Terms(schema=Schema.of(schema)))
 
         assert (found.at, found.name, found.user, found.keys) == (ARRIVED, "custom", None, ())
+
+    @pytest.mark.parametrize("settings", [None, {}])
+    def test_without_a_schema_nothing_is_looked_for(self, settings: Any) -> None:
+        assert Schema.of(settings) is None
 
     def test_people_without_our_own_and_free_mail(self) -> None:
         terms = Terms(own_domains=["ours.com"])
@@ -328,6 +334,16 @@ class TestProperties:
     )
     def test_any_text_is_an_id(self, text: str) -> None:
         assert event({"data": 1, "external_id": text}).external_id == text
+
+    @pytest.mark.parametrize("domain", [None, "acme.com"])
+    @pytest.mark.parametrize("external_id", [None, "42"])
+    def test_an_account_is_found_by_the_keys_of_the_items_about_it(
+        self, domain: str | None, external_id: str | None
+    ) -> None:
+        metadata = {"company_domain": domain, "external_customer_id": external_id}
+        about = event({"data": 1, "metadata": {name: value for name, value in metadata.items() if value}})
+
+        assert pushed.keys_of_account(domain, external_id) == about.keys
 
     @given(st.text(max_size=20), st.text(max_size=20))
     def test_keys_have_one_number_when_they_differ_only_in_case(self, one: str, other: str) -> None:
