@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import (
@@ -118,6 +119,7 @@ def main() -> None:
     told.add_argument(
         "--write", action="store_true", help=f"keep the results in {report.PLACE}, each in its section"
     )
+    told.add_argument("--keep", type=Path, metavar="FOLDER", help="where the installations of lists stay")
     given = told.parse_args()
     chosen = [one for one in SCENARIOS if given.only is None or one.name in given.only]
     results = report.Results(given.rounds)
@@ -136,9 +138,10 @@ def main() -> None:
                 names = OURS if given.without_peers else one.names
                 play(scenario, names, postgres if one.database == "PostgreSQL" else None, results)
     sections = results.sections()
-    for name, told in PARTS.items():
+    parts = PARTS | {"lists": partial(lists.text, keep=given.keep)}
+    for name, measured in parts.items():
         if given.only is None or name in given.only:
-            sections[f'make bench ARGS="--only {name}"'] = told()
+            sections[f'make bench ARGS="--only {name}"'] = measured()
     print(report.shown_all(sections))
     if given.write:
         report.keep(sections)

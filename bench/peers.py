@@ -9,6 +9,20 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+def _credentials(url: str) -> dict[str, Any]:
+    """It doesn't take a socket's folder from a URL."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    return {
+        "host": host,
+        "port": parts.port or 5432,
+        "username": parts.username,
+        "password": parts.password or "",
+        "database": parts.path.removeprefix("/"),
+    }
 
 
 def main(database: str, api_url: str, folder: Path, database_url: str = "") -> None:
@@ -25,7 +39,7 @@ def main(database: str, api_url: str, folder: Path, database_url: str = "") -> N
     elif database == "duckdb":
         destination = dlt.destinations.duckdb(str(folder / "customers.duckdb"))
     else:
-        destination = dlt.destinations.postgres(database_url)
+        destination = dlt.destinations.postgres(_credentials(database_url))
     paginator = {"type": "page_number", "base_page": 1, "total_path": None, "stop_after_empty_page": True}
     source = rest_api_source(
         {
