@@ -9,15 +9,15 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 
 def _credentials(url: str) -> dict[str, Any]:
-    """It doesn't take a socket's folder from a URL."""
+    """It doesn’t read a socket’s folder from a URL, but makes one again of what it is given."""
     parts = urlsplit(url)
     host = parts.hostname or parse_qs(parts.query)["host"][0]
     return {
-        "host": host,
+        "host": quote(host, safe=""),
         "port": parts.port or 5432,
         "username": parts.username,
         "password": parts.password or "",
