@@ -114,10 +114,20 @@ def time_is_an_argument(path: str, tree: ast.Module) -> Iterator[tuple[int, str]
                 yield node.lineno, f"{room(path)} has no clock, so no {name}(): take `now` as an argument"
 
 
+_LATE = (
+    "store/apps.py",
+    "store/events/installed.py",
+    "engine/jobs.py",
+    "engine/logs.py",
+    "engine/connectors/warehouses.py",
+)
+
+
 def imports_stand_at_the_top(path: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
     # The CLI loads Django only for the commands that need it, jobs the queue engine only where there is a job;
-    # apps.py has to wait until Django is ready; vendors' clients are optional, and large.
-    if room(path) == "cli" or path in ("store/apps.py", "engine/jobs.py", "engine/connectors/warehouses.py"):
+    # apps.py has to wait until Django is ready; vendors' clients are optional, and large; what makes lines of the log,
+    # and PostgreSQL's driver, take a tenth of a command's start each (docs/decisions/004).
+    if room(path) == "cli" or path in _LATE:
         return
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):

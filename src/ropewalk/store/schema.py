@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 
 from ropewalk.store.database import on_postgres, rows_of
@@ -18,8 +19,6 @@ MIGRATION_LOCK = 0x524F504D
 
 def migrate() -> None:
     if pending():
-        from django.core.management import call_command
-
         with _alone():
             call_command("migrate", interactive=False, verbosity=0)
 
