@@ -11,6 +11,8 @@ import pytest
 
 from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies
 
+pytestmark = pytest.mark.any_database
+
 Message = dict[str, Any]
 
 
