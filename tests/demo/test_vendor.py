@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -162,3 +164,18 @@ def test_it_ends_with_its_parent() -> None:
 
     assert total == 3
     assert status == 0
+
+
+def test_a_client_that_hangs_up_is_no_fault_of_the_vendor_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with Vendor(0, Book(1), TOKEN) as vendor:
+        vendor.daemon_threads = False  # so that closing it waits for the one that reads
+        thread = threading.Thread(target=vendor.handle_request)
+        thread.start()
+        client = socket.create_connection(vendor.server_address[:2])
+        client.sendall(b"GET / HTT")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        thread.join()
+        vendor.server_close()
+
+    assert capsys.readouterr() == ("", "")

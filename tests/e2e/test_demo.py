@@ -36,11 +36,15 @@ def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme
             acme.cli("demo", status=1)
             # By hand, while it stays up: the worker and the vendor do.
             [connector] = api.get("/v1/connectors")["items"]
+            untested = [
+                kind for kind, stream in connector["streams"].items() if not stream["status"]["tested"]
+            ]
             third = api.ended(api.run(connector["connector_id"]))
             ended = demo.ends(number)
             text = demo.text
 
         assert ended == 0, text
+        assert untested == []
         assert [(run["verdict"], run["counts"]["processed"] > 0) for run in runs] == [("complete", True)] * 3
         assert (third["status"], third["verdict"]) == ("succeeded", "complete")
         people, second, first = (run["counts"] for run in runs)

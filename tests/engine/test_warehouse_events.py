@@ -128,6 +128,57 @@ def test_columns_and_expressions_become_properties(world: World, of: Any, shown:
     }
 
 
+def test_what_is_nested_is_reached_by_path_and_by_expression(world: World, of: Any, shown: Any) -> None:
+    """A STRUCT and JSON in the one, VARIANT in the other."""
+    instant = of.types["instant"]
+    if of.source == "bigquery":
+        columns, values = (
+            "who STRUCT<account STRING>, payload JSON",
+            """STRUCT('c-1'), JSON '{"plan": {"tier": "gold"}}'""",
+        )
+        plan = "plan = JSON_VALUE(payload, '$.plan.tier')"
+    else:
+        columns, values = (
+            "who VARIANT, payload VARIANT",
+            """PARSE_JSON('{"account": "c-1"}'), PARSE_JSON('{"plan": {"tier": "gold"}}')""",
+        )
+        plan = "plan = payload:plan.tier::varchar"
+    of.execute(
+        f"CREATE OR REPLACE TABLE app.nested (happened {instant}, {columns})",
+        f"INSERT INTO app.nested SELECT '{(START - timedelta(hours=1)).isoformat()}', {values}",
+    )
+    # Names in VARIANT are as they are.
+    key = {"bigquery": "who.account", "snowflake": "WHO.account"}[of.source]
+    entries = [
+        {"from": of.field("happened"), "to": "eventTime"},
+        {"from": "plan", "to": "eventName"},
+        {"from": key, "to": "accountKey"},
+    ]
+    connect(world, of, "events", tables=["app.nested"], mapping=entries, expressions=[plan])
+    found, answer = shown()
+
+    assert (answer.status, answer.filtered_at_source, names(found)) == ("ok", True, ["gold"]), answer
+
+
+def test_a_table_s_name_from_discovery_is_quoted(world: World, of: Any, shown: Any) -> None:
+    if of.source == "bigquery":
+        pytest.skip("names of the emulator's tables are plain")
+    odd = 'ODD"; DROP TABLE app.events; --'
+    of.execute(
+        f"CREATE OR REPLACE TABLE app.{of_quoted(odd)} AS SELECT * FROM app.signed_out",
+    )
+    entries = [{**each, "from": "_table"} if each["to"] == "eventName" else each for each in EVENTS]
+    connect(world, of, "events", tables=["app.odd*"], mapping=mapping(of, entries))
+    found, answer = shown()
+
+    assert (answer.status, names(found)) == ("ok", [odd]), answer
+    of.execute("SELECT * FROM app.events")
+
+
+def of_quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def test_a_test_shows_what_there_is_of_every_account(world: World, of: Any) -> None:
     answer = world.of("events").test(connect(world, of, "events", tables=["app.events"]))
 

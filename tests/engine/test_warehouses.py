@@ -80,6 +80,9 @@ def test_without_the_timestamp_every_run_is_a_full_one(world: World, customers: 
         "updated_at >= TIMESTAMP '$LAST_SYNC_TIMESTAMP'",
         "updated_at >= CAST('$LAST_SYNC_TIMESTAMP' AS TIMESTAMP)",
         "updated_at >= $LAST_SYNC_TIMESTAMP AND updated_at >= '$LAST_SYNC_TIMESTAMP'",
+        "updated_at BETWEEN $LAST_SYNC_TIMESTAMP AND TIMESTAMP '2100-01-01 00:00:00'",
+        "id IN (SELECT id FROM crm.customers WHERE COALESCE(updated_at, $LAST_SYNC_TIMESTAMP) >= $LAST_SYNC_TIMESTAMP)",
+        "CASE WHEN updated_at >= $LAST_SYNC_TIMESTAMP THEN 1 ELSE 0 END = 1",
         "name <> 'it’s $LAST_SYNC_TIMESTAMP' /* not $LAST_SYNC_TIMESTAMP */ AND $LAST_SYNC_TIMESTAMP <= updated_at",
     ],
 )

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ropewalk.engine import jobs
 from ropewalk.engine.runs import batches
 from ropewalk.engine.worker import Worker
-from ropewalk.store import runs, transactions, workers
+from ropewalk.store import fieldindexes, fields, runs, transactions, workers
 from ropewalk.store.models import Run, Worker as WorkerRow
 from tests.engine import process
 from tests.engine.conftest import Serving
@@ -296,3 +296,16 @@ def test_every_batch_is_a_place_to_go_on_from(
 
     assert (brief(world.run(run)), tries) == (complete(created=60), 4)
     transactions.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_builds_the_indexes_that_are_wanted(world: World, jobs_url: str) -> None:
+    fields.learn(world.org, {"seats": ("created", "number")}, now=world.clock.now())
+    fields.switch(world.org, "seats", indexed=True)
+    index = fieldindexes.called("seats", "number")
+
+    with working(world, jobs_url):
+        until(lambda: index in fieldindexes.built())
+    fields.switch(world.org, "seats", indexed=False)
+    with working(world, jobs_url, "w-2"):
+        until(lambda: index not in fieldindexes.built())

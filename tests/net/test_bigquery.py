@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from ropewalk.core.errors import Cancelled, MustFix, Refused, RetryLater, Ropewa
 from ropewalk.core.query import Parameter, Query
 from ropewalk.net import bigquery, google
 from ropewalk.net.guard import Guard
+from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
 from tests.fakes import serve, warehouses
 from tests.fakes.bigquery import BigQuery
@@ -94,6 +96,44 @@ def test_what_the_dry_run_did_not_see_is_stopped_by_the_warehouse() -> None:
     )
 
     assert error.code == "too_expensive"
+
+
+LIVE = replace(QUERY, live=True)
+
+
+def test_a_live_query_is_described_once_in_a_while_and_one_token_serves() -> None:
+    fake, memory = BigQuery(rows=[["a"]]), Memory()
+    asked, tokens = [], set()
+    with serve(fake) as url:
+        for query in (LIVE, LIVE, QUERY):
+            before = len(fake.seen)
+            with client(url, memory=memory) as found:
+                assert rows(found.query(query)) == ["a"]
+                tokens.add(found.secrets()[-1])
+            asked.append([f"{each.method} {each.path.split('/')[5]}" for each in fake.seen[before:]])
+
+    run = ["POST jobs", "GET queries"]
+    assert asked == [["POST jobs", *run], run, ["POST jobs", *run]]
+    assert {f"Bearer {token}" for token in tokens} == {each.headers["authorization"] for each in fake.seen}
+    assert len(tokens) == 1
+
+
+def test_what_a_live_query_would_read_by_now_is_refused_and_described_anew() -> None:
+    fake, memory = BigQuery(rows=[["a"]]), Memory()
+    ended, dry = [], []
+    with serve(fake) as url:
+        for fake.size in (1_000, 20_000, 20_000):
+            fake.jobs = {}
+            with client(url, memory=memory) as found:
+                try:
+                    ended.append(rows(found.query(LIVE)))
+                except MustFix as error:
+                    ended.append([error.code])
+            dry.append([each["dry"] for each in fake.jobs.values()])
+
+    # The second is refused by the warehouse: the job has the limit with it.
+    assert ended == [["a"], ["too_expensive"], ["too_expensive"]]
+    assert dry == [[True, False], [], [True]]
 
 
 def test_what_is_no_select_to_the_warehouse_is_not_run() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,59 +17,37 @@ from ropewalk.core.errors import Cancelled, MustFix, Refused, RetryLater, Ropewa
 from ropewalk.core.query import Query
 from ropewalk.net import snowflake
 from ropewalk.net.guard import Guard
+from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
-from tests.fakes import Answer, Asked, Fake, serve, warehouses
+from tests.fakes import Answer, Asked, serve, warehouses
+from tests.fakes.snowflake import INLINE, Snowflake, said
 
 QUERY = Query("SELECT 1 AS id")
 
 
-def said(asked: Asked) -> Any:
-    packed = asked.headers.get("content-encoding") == "gzip"
-    return json.loads(gzip.decompress(asked.body) if packed else asked.body)
-
-
-class Account(Fake):
-    """Lets in who has the password; a query takes until the test ends."""
+class Account(Snowflake):
+    """A query takes until the test ends."""
 
     def __init__(self, *, knows: bool = True) -> None:
-        super().__init__()
-        self.knows = knows
+        super().__init__(knows=knows)
         self.over = threading.Event()
-        self.asked: list[dict[str, Any]] = []
 
     def __call__(self, asked: Asked) -> Answer:
+        # Others are answered meanwhile.
+        self.seen.append(asked)
         answer = self.answer(asked)
         return answer if isinstance(answer, Answer) else Answer(answer)
 
-    def answer(self, asked: Asked) -> Any:
-        self.seen.append(asked)
-        if asked.path.endswith("/login-request"):
-            if not self.knows:
-                return {
-                    "success": False,
-                    "code": "390100",
-                    "message": "Incorrect username or password.",
-                    "data": None,
-                }
-            return {
-                "success": True,
-                "data": {
-                    "token": "t",
-                    "masterToken": "m",
-                    "parameters": [],
-                    "sessionInfo": {},
-                    "sessionId": 7,
-                },
-            }
-        if asked.path.endswith("/query-request") and "CANCEL" not in str(said(asked)):
+    def query(self, asked: Asked, statement: dict[str, Any]) -> Any:
+        if "CANCEL" not in str(statement):
             self.over.wait(30)
-        return {"success": True, "code": None, "data": {"rowset": [], "rowtype": [], "queryId": "q"}}
+        return super().query(asked, statement)
 
 
 def client(url: str, *, allow: tuple[str, ...] = ("127.0.0.0/8",), **given: Any) -> snowflake.Snowflake:
     guard = Guard(allow)
-    options = {"remaining": lambda: 20.0, "cancelled": lambda: False}
-    options |= {name: given.pop(name) for name in ("remaining", "cancelled") if name in given}
+    options: dict[str, Any] = {"remaining": lambda: 20.0, "cancelled": lambda: False}
+    options |= {name: given.pop(name) for name in ("remaining", "cancelled", "memory") if name in given}
     settings = snowflake.Settings("acme", "ROPEWALK", url, **({"password": "tall ships"} | given))
     return snowflake.Snowflake(
         settings, Pins(lambda host, port: guard.check_pinned(host, port, snowflake.HOSTS)), **options
@@ -197,3 +175,61 @@ def test_results_come_from_the_account_and_its_stages(host: str, is_ours: bool) 
         return
     with pytest.raises(Refused):
         guard.check_pinned(host, 443, snowflake.HOSTS)
+
+
+ROWS = [(f"c-{number}", number) for number in range(1, 1_004)]
+
+
+def read(found: Any, start: int = 0) -> list[tuple[str, int]]:
+    records = [json.loads(each) for batch in found.batches(start) for each in batch]
+    return [(each["ID"], each["SEATS"]) for each in records]
+
+
+def chunks(account: Snowflake) -> list[str]:
+    return [each.path for each in account.seen if each.path.startswith("/stage/")]
+
+
+def test_a_result_in_chunks_is_read_in_order_and_whole() -> None:
+    account = Snowflake(ROWS)
+    with serve(account) as url, client(url) as found:
+        result = found.query(QUERY)
+
+        assert read(result) == ROWS
+        assert result.total == len(ROWS)
+    assert chunks(account) == [f"/stage/{start}" for start in range(INLINE, len(ROWS), 100)]
+
+
+@pytest.mark.parametrize("start", [0, 2, INLINE, 102, 103, 550, 1_002, 1_003])
+def test_a_kept_result_goes_on_at_any_row_and_fetches_only_what_is_left(start: int) -> None:
+    account = Snowflake(ROWS)
+    with serve(account) as url:
+        with client(url) as found:
+            kept = json.loads(json.dumps(found.query(QUERY).kept))
+        with client(url) as found:
+            again = found.result(kept, 1_000)
+            assert read(again, start) == ROWS[start:]
+            assert again.total == len(ROWS)
+
+    assert len(account.statements) == 1
+    assert len(chunks(account)) == -(-(len(ROWS) - max(start, INLINE)) // 100)
+
+
+def test_a_result_that_is_not_kept_any_more() -> None:
+    account = Snowflake(ROWS)
+    with serve(account) as url, client(url) as found:
+        kept = dict(found.query(QUERY).kept)
+        account.keeps = False
+        with pytest.raises(MustFix) as caught:
+            found.result(kept, 1_000)
+
+    assert caught.value.code == "not_found_there"
+
+
+def test_a_live_query_is_described_once_in_a_while() -> None:
+    account, memory = Snowflake(ROWS), Memory()
+    with serve(account) as url:
+        for query in (replace(QUERY, live=True), replace(QUERY, live=True), QUERY):
+            with client(url, memory=memory) as found:
+                assert [each.name for each in found.describe(query).columns] == ["ID", "SEATS"]
+
+    assert [each["describeOnly"] for each in account.statements] == [True, True]

@@ -125,6 +125,12 @@ def test_25_000_have_changed_and_12_000_of_them_at_one_instant(world: World, hub
     # 125 are the least there can be.
     assert len(hub.searches) <= 130
 
+    whole = world.sync(connector, full=True)
+
+    assert brief(whole) == complete(unchanged=25_001)
+    # Its list, in pages of a hundred.
+    assert whole["pages"] == 251
+
 
 class Moving:
     """Somebody edits two companies that have been read, while the search goes on."""

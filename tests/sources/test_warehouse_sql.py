@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from ropewalk.core.checking import check
+from ropewalk.core.errors import MustFix
 from ropewalk.sources import bigquery, snowflake
+from ropewalk.sources.base import Window
 from ropewalk.sources.warehouse import sql
 from ropewalk.sources.warehouse.dialect import Binding, Dialect
 
@@ -136,6 +139,7 @@ FILES = {
         "SELECT TO_FILE('@stage', 'x')",
         "SELECT * FROM IDENTIFIER('crm.t')",
         "SELECT * FROM TABLE('crm.t')",
+        "SELECT * FROM '@s/x'",
         "SELECT a_sequence.NEXTVAL",
     ],
 }
@@ -146,7 +150,16 @@ ELSEWHERE = [
     "SELECT * FROM other-project.crm.t",
     "SELECT * FROM `other-project`.crm.t",
     "SELECT * FROM `other-project.*.t`",
+    "SELECT * FROM `*.crm.t`",
+    "SELECT * FROM `acme.*`",
+    "SELECT * FROM `acme.cr*.t`",
     "SELECT * FROM `acme.hidden.*`",
+    "SELECT * FROM `hidden.*`",
+    "SELECT * FROM `partner.*`",
+    "SELECT * FROM `partner.private.events_*`",
+    "SELECT * FROM crm.t, `partner.private.*`",
+    "SELECT * FROM crm.t UNION ALL SELECT * FROM `other-project.crm.*`",
+    "SELECT * FROM crm.t WHERE id IN (SELECT id FROM `hidden.u_*` WHERE _TABLE_SUFFIX = '1')",
     "SELECT * FROM hidden.t",
     "SELECT * FROM crm.t, hidden.u",
     "SELECT * FROM crm.t JOIN `other.crm.u` USING (id)",
@@ -246,8 +259,75 @@ def test_a_query_that_reads_or_writes_files_is_refused(dialect: Dialect, text: s
 
 @pytest.mark.parametrize("text", ELSEWHERE)
 def test_a_query_of_tables_elsewhere_is_refused(text: str) -> None:
+    assert sum("*" in each.partition("`")[2] for each in ELSEWHERE) >= 10
     with pytest.raises(sql.Unfit, match=r"list|Write before|may only end"):
         prepare(text, BIGQUERY)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "other-project.crm.*",
+        "other-project.crm.events_*",
+        "other-project.*.events",
+        "*.crm.events",
+        "*",
+        "*.*",
+        "cr*.events",
+        "hidden.*",
+        "acme.hidden.events_*",
+        "partner.private.*",
+        "crm.ev*ents",
+        "crm.events; DROP TABLE crm.t",
+        "crm.events` WHERE TRUE --",
+        "(SELECT * FROM hidden.t)",
+        "`crm.events` AS t, hidden.u",
+    ],
+)
+def test_tables_of_events_are_names_of_what_may_be_read(table: str) -> None:
+    asked: list[str] = []
+
+    class Nothing:
+        home = "acme"
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise AssertionError(name)
+
+    kind = bigquery.SOURCE.kinds["events"]
+    mapping = [
+        {"from": "at", "to": "eventTime"},
+        {"from": "what", "to": "eventName"},
+        {"from": "who", "to": "accountKey"},
+    ]
+
+    def read() -> None:
+        stream = check(kind.settings, {"tables": [table], "mapping": mapping})
+        list(kind.read(CONNECTOR, stream, Window(account="acme.example"), Nothing(), None))
+
+    with pytest.raises(MustFix) as caught:
+        read()
+
+    assert [each.path for each in caught.value.problems] == ["tables.0"]
+    assert asked == []
+
+
+@both
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("SELECT " + "1 + " * 25_000 + "1", "A query has at most 100,000 characters."),
+        ("SELECT " + "(" * 40_000 + "1" + ")" * 40_000, "This is nested too deeply."),
+        ("SELECT ROPEWALK_LAST_SYNC__", "ROPEWALK_LAST_SYNC__ is a name that Ropewalk needs for itself; choose another."),
+        ("SELECT a, FROM WHERE", "This can’t be read as {} SQL: see line 1, column 20, near “WHERE”."),
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_a_refusal_says_why(dialect: Dialect, text: str, why: str) -> None:
+    with pytest.raises(sql.Unfit) as caught:
+        prepare(text, dialect)
+
+    assert str(caught.value) == why.format(dialect.label)
 
 
 @both
@@ -261,6 +341,13 @@ def test_a_hostile_expression_is_refused(dialect: Dialect, text: str) -> None:
 def test_an_expression_that_does_more_than_read_is_refused(dialect: Dialect, text: str) -> None:
     with pytest.raises(sql.Unfit):
         sql.expression(text, dialect)
+
+
+@both
+def test_an_expression_has_a_length(dialect: Dialect) -> None:
+    sql.expression("1 + " * 2_499 + "1.00", dialect)
+    with pytest.raises(sql.Unfit, match=r"at most 10,000 characters"):
+        sql.expression("1 + " * 2_499 + "1.000", dialect)
 
 
 @pytest.mark.parametrize(("dialect", "text"), of_dialects(FINE))
@@ -281,6 +368,7 @@ def test_what_reads_one_row_is_an_expression(dialect: Dialect, text: str) -> Non
         "SELECT a -- why\nFROM crm.t /* all of them */",
         "SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b) AS n FROM crm.t QUALIFY n = 1",
         "SELECT * FROM crm.INFORMATION_SCHEMA.TABLES",
+        "SELECT item.id FROM crm.t AS t, t.items AS item",
     ],
 )
 def test_a_select_is_sent_as_it_was_written(dialect: Dialect, text: str) -> None:
@@ -320,6 +408,39 @@ def test_the_timestamp_becomes_a_parameter(dialect: Dialect, written: str, sent:
     assert text == sent
     assert len(binding.parameters) == (min(text.count("?"), 1) if dialect.named else text.count("?"))
     assert {each.value for each in binding.parameters} <= {START}
+
+
+@both
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT a, {} AS since FROM crm.t",
+        "SELECT a FROM crm.t WHERE {} < a",
+        "SELECT a FROM crm.t WHERE a BETWEEN {} AND CURRENT_TIMESTAMP()",
+        "SELECT a FROM crm.t WHERE a IN ({}, {})",
+        "SELECT a FROM crm.t WHERE NOT (a < {} OR a IS NULL)",
+        "SELECT CASE WHEN a > {} THEN 1 ELSE 0 END AS new FROM crm.t",
+        "SELECT COALESCE(a, {}) AS at FROM crm.t",
+        "SELECT CAST({} AS DATE) AS day FROM crm.t",
+        "SELECT t.a FROM crm.t JOIN crm.u ON t.id = u.id AND u.a >= {}",
+        "SELECT a FROM (SELECT a FROM crm.t WHERE a >= {}) AS s",
+        "SELECT a FROM crm.t WHERE id IN (SELECT id FROM crm.u WHERE a >= {})",
+        "SELECT a FROM crm.t WHERE EXISTS (SELECT 1 FROM crm.u WHERE u.id = t.id AND u.a >= {})",
+        "WITH new AS (SELECT * FROM crm.t WHERE a >= {}) SELECT * FROM new WHERE a < {}",
+        "SELECT a FROM crm.t WHERE a >= {} UNION ALL SELECT a FROM crm.u WHERE a >= {}",
+        "SELECT id, MAX(a) AS at FROM crm.t GROUP BY id HAVING MAX(a) >= {}",
+        "SELECT id FROM crm.t QUALIFY ROW_NUMBER() OVER (ORDER BY a > {}) = 1",
+        "SELECT id FROM crm.t ORDER BY a > {}",
+    ],
+)
+def test_the_timestamp_is_bound_in_every_position(dialect: Dialect, text: str) -> None:
+    times = text.count("{}")
+    for written in ("$LAST_SYNC_TIMESTAMP", "'$LAST_SYNC_TIMESTAMP'"):
+        binding = Binding(dialect)
+        sent = prepare(text.format(*[written] * times), dialect).text(binding, START)
+
+        assert sent == text.format(*[dialect.marker(sql.PARAMETER)] * times)
+        assert [each.value for each in binding.parameters] == [START] * (1 if dialect.named else times)
 
 
 @both

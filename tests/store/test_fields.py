@@ -43,7 +43,7 @@ def test_the_two_switches(org: UUID, stranger: UUID, now: datetime) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_page_of_fields_in_five_queries(
+def test_the_page_of_fields_in_six_queries(
     org: UUID, stranger: UUID, connector: UUID, now: datetime, count: int
 ) -> None:
     names = [f"field{number}" for number in range(count)]
@@ -65,7 +65,7 @@ def test_the_page_of_fields_in_five_queries(
     with CaptureQueriesContext(connection) as queries:
         found = fields.listing(org)
 
-    assert len(queries) == 5
+    assert len(queries) == 6
     assert [(one.field.name, one.fill_rate, one.connectors) for one in found] == [
         ("companyName", 0.5, ()),
         *((name, 0.5, [connector]) for name in names),

@@ -73,38 +73,38 @@ def test_pages_follow_each_other_in_any_order(org: UUID, rows: list[UUID], sort:
     assert numbers(rows, found) == SORTS[sort]
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("field.companyName", "Beta", [0]),
-        ("field.companyName.ne", "Beta", [1, 2, 3, 4]),
-        ("field.companyName.contains", "gamma_", [2]),
-        ("field.companyName.contains", "%", []),
-        ("field.companyName.gte", "a", [1, 3]),
-        ("field.companyName.empty", "true", [4]),
-        ("field.companyDomain.empty", "false", [0, 4]),
-        ("field.externalCustomerId", "G-1", [2]),
-        ("field.seats", "10.0", [0]),
-        ("field.seats.gt", "9.5", [0, 3]),
-        ("field.seats.gte", "9.5", [0, 1, 3]),
-        ("field.seats.lt", "10", [1]),
-        ("field.seats.lte", "10", [0, 1]),
-        ("field.seats.ne", "10", [1, 2, 3, 4]),
-        ("field.seats.empty", "true", [2, 4]),
-        ("field.active", "true", [1]),
-        ("field.active", "false", [2]),
-        ("field.since", "2026-01-01T00:00:00Z", [0]),
-        ("field.since.gte", "2026-01-01", [0, 1]),
-        ("field.since.lt", "2026-01-01T11:00:00+01:00", [0, 3]),
-        ("field.since.gt", "2026-01-01T09:59:59.999Z", [1]),
-        ("field.tags", "b", [0, 2]),
-        ("field.tags.contains", "a", [0]),
-        ("field.tags.empty", "true", [1, 3]),
-        ("field.mixed", "5", [2]),
-        ("field.mixed", "true", [4]),
-        ("field.nested.empty", "false", [4]),
-    ],
-)
+FILTERS: list[tuple[str, str, list[int]]] = [
+    ("field.companyName", "Beta", [0]),
+    ("field.companyName.ne", "Beta", [1, 2, 3, 4]),
+    ("field.companyName.contains", "gamma_", [2]),
+    ("field.companyName.contains", "%", []),
+    ("field.companyName.gte", "a", [1, 3]),
+    ("field.companyName.empty", "true", [4]),
+    ("field.companyDomain.empty", "false", [0, 4]),
+    ("field.externalCustomerId", "G-1", [2]),
+    ("field.seats", "10.0", [0]),
+    ("field.seats.gt", "9.5", [0, 3]),
+    ("field.seats.gte", "9.5", [0, 1, 3]),
+    ("field.seats.lt", "10", [1]),
+    ("field.seats.lte", "10", [0, 1]),
+    ("field.seats.ne", "10", [1, 2, 3, 4]),
+    ("field.seats.empty", "true", [2, 4]),
+    ("field.active", "true", [1]),
+    ("field.active", "false", [2]),
+    ("field.since", "2026-01-01T00:00:00Z", [0]),
+    ("field.since.gte", "2026-01-01", [0, 1]),
+    ("field.since.lt", "2026-01-01T11:00:00+01:00", [0, 3]),
+    ("field.since.gt", "2026-01-01T09:59:59.999Z", [1]),
+    ("field.tags", "b", [0, 2]),
+    ("field.tags.contains", "a", [0]),
+    ("field.tags.empty", "true", [1, 3]),
+    ("field.mixed", "5", [2]),
+    ("field.mixed", "true", [4]),
+    ("field.nested.empty", "false", [4]),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), FILTERS)
 def test_filters_know_the_type_of_a_field(
     org: UUID, rows: list[UUID], key: str, value: str, expected: list[int]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -64,6 +65,28 @@ def test_columns_that_are_chosen(three: World, member: Browser) -> None:
     assert re.findall(r'<td class="right">(.*?)</td>', page)[:2] == ["3", "12"]
 
 
+def test_columns_that_sort(three: World, member: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among many accounts only those that an index has in order."""
+    from ropewalk.store import fieldindexes, fields, searchtexts
+
+    fields.learn(three.organization, {"tags": ("created", "list")}, now=datetime.now(UTC))
+    query = (
+        "?columns=accountOwnerId,companyDomain,externalCustomerId,planTier,seats,tags,created_at,updated_at"
+    )
+
+    def sorting() -> list[str]:
+        page = member.get(f"/app/accounts{query}").content.decode()
+        return re.findall(r'class="sort"[^>]*>([^<]+)', page)
+
+    built_in = ["Company", "Domain", "External ID"]
+    assert sorting() == [*built_in, "Plan tier", "Seats", "Created", "Updated"]
+    monkeypatch.setattr(searchtexts, "FEWEST", 0)
+    assert sorting() == [*built_in, "Created", "Updated"]
+    names = frozenset((fieldindexes.called("seats", "number"),))
+    monkeypatch.setattr(fieldindexes, "built", lambda: names)
+    assert sorting() == [*built_in, "Seats", "Created", "Updated"]
+
+
 def test_a_filter_that_can_t_be_is_said_and_can_be_taken_away(three: World, member: Browser) -> None:
     answer = member.get("/app/accounts?field.seats.gt=many&field.nope=1")
     page = answer.content.decode()
@@ -118,14 +141,32 @@ def test_another_organization_s_accounts_stay_theirs(world: World, elsewhere: Wo
     assert listed(Browser("owner@acme.example")) == ["Acme"]
 
 
-def test_as_many_queries_for_three_rows_as_for_one(
-    world: World, member: Browser, django_assert_num_queries: Any, request: pytest.FixtureRequest
+# What is asked for, and by how many queries: three of them are for who asks.
+QUERIES = {
+    "": 10,
+    "?sort=companyName": 11,
+    "?sort=-updated_at": 10,
+    "?q=zzz": 9,
+    "?q=e": 11,
+    "?field.planTier=gold": 12,
+    "?field.planTier=gold&sort=companyName": 13,
+    "?field.seats.gte=1&field.planTier=gold": 12,
+    "?sort=-seats": 12,
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_as_many_queries_for_many_rows_as_for_two(
+    three: World, member: Browser, django_assert_num_queries: Any, query: str
 ) -> None:
-    with django_assert_num_queries(QUERIES):
-        listed(member)
-    request.getfixturevalue("three")
-    with django_assert_num_queries(QUERIES):
-        listed(member)
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import accounts
+    from ropewalk.engine.clock import SystemClock
 
-
-QUERIES = 9
+    with django_assert_num_queries(QUERIES[query]):
+        listed(member, query)
+    for number in range(7):
+        values = {"companyName": f"Elm {number}", "fields": {"planTier": "gold", "seats": number}}
+        accounts.create_account(three.organization, Actor("cli", "", "root"), values, SystemClock())
+    with django_assert_num_queries(QUERIES[query]):
+        listed(member, query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.calls import Api
@@ -10,6 +11,7 @@ from tests.doors.conftest import World, key_of
 from tests.web.conftest import Browser
 
 PATH = "/app/settings/data-sync"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def switches(page: str) -> dict[str, bool]:
@@ -23,7 +25,7 @@ def test_fields_and_their_switches(world: World, owner: Browser) -> None:
 
     assert switches(page) == {
         "History: Domain": True, "Periodic: Company": True, "History: Company": True,
-        "Periodic: Plan tier": True, "History: Plan tier": True,
+        "Periodic: Plan tier": True, "History: Plan tier": True, "Indexed: Plan tier": False,
     }  # fmt: skip
     assert re.findall(r"data-fill>([^<]+)<", page) == [f"{each['fill_rate'] * 100:.0f} %" for each in api]
     assert len(api) == 3
@@ -47,12 +49,37 @@ def test_switching_says_what_it_does(world: World, owner: Browser) -> None:
     assert (field.periodic, field.history) == (False, False)
 
 
+def test_an_index_is_asked_for_and_built(world: World, owner: Browser) -> None:
+    from ropewalk.core import limits
+    from ropewalk.store import fields
+
+    def switched(is_on: str) -> str:
+        sent = {"field": "planTier", "indexed": is_on}
+        return owner.post(f"{PATH}/switch", sent, **{"HX-Request": "true"}).content.decode()
+
+    page = switched("on")
+    api = Api(key_of(world.organization))
+    [said] = [each for each in api.get("/v1/fields")["items"] if each["name"] == "planTier"]
+    names = [f"f{number}" for number in range(limits.INDEXED_FIELDS - 1)]
+    fields.learn(world.organization, dict.fromkeys((*names, "last"), ("created", "text")), now=NOW)
+    for name in names:
+        fields.switch(world.organization, name, indexed=True)
+    one_too_many = owner.post(f"{PATH}/switch", {"field": "last", "indexed": "on"})
+
+    assert switches(page)["Indexed: Plan tier"] is True
+    assert ("An index of Plan tier is being built." in page, page.count("Being built")) == (True, 1)
+    assert (said["indexed"], said["index_is_built"]) == (True, False)
+    assert one_too_many.status_code == 302
+    assert "At most 10 fields are indexed; switch another off first." in owner.get(PATH).content.decode()
+    assert "Plan tier has no index any more." in switched("off")
+
+
 def test_members_see_why_they_may_not(world: World, member: Browser) -> None:
     page = member.get(PATH).content.decode()
 
     toggles = re.findall(r'<button class="toggle"[^>]*>', page)
     assert all("disabled" in each for each in toggles)
-    assert len(toggles) == 5
+    assert len(toggles) == 6
     assert "Only admins and owners of Acme can do this." in page
 
 
@@ -75,4 +102,4 @@ def test_as_many_queries_for_three_connectors_as_for_one(
     assert page.count(">Second</a>") == 2
 
 
-QUERIES = 9
+QUERIES = 10

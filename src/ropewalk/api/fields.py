@@ -1,4 +1,4 @@
-"""Tracked fields and their two switches."""
+"""Tracked fields and their switches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def list_fields(request: Keyed) -> Any:
 def switch_field(
     request: Keyed, name: str, body: Body[Annotated[dict[str, Any], DocumentedBy(people.FieldBody)]]
 ) -> Any:
-    """Periodic off: scheduled runs don't write it. History off: only its latest value is kept."""
+    """Periodic off: scheduled runs don't write it. History off: only its latest value is kept. Indexed on: among any
+    number of accounts, lists are filtered and sorted by it fast; for a custom field, but no list or object."""
     caller = request.auth
     switched = people.set_field(caller.organization_id, caller.actor, name, body, clock())
     found = fields.listing(caller.organization_id)

@@ -270,11 +270,14 @@ class Demo:
         """Of an account that the month has changed."""
         from ropewalk.cli.events import show_timeline
         from ropewalk.engine.events import timeline
+        from ropewalk.engine.probing import probe
         from ropewalk.store import byhand, changes
 
         found = changes.of_run(organization_id, run_id)
         changed = min(found, key=lambda one: one.created)
         account = byhand.get(organization_id, changed.account_id)
+        connector = self._called.connector(organization_id, "Vendor")
+        probe.test_stream(organization_id, self._called.actor, connector.id, "events", self._called.clock)
         self._say()
         self._say(f"What happened at {account}, its vendor asked at this moment:")
         self._say()

@@ -21,12 +21,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One SELECT. `max_bytes`: more than that is refused before anything is read; None where nobody counts them."""
+    """One SELECT. `max_bytes`: more than that is refused before anything is read; None where nobody counts them. `live`: it is
+    asked again and again, for one account after another, so that what was told of the statement lately still holds."""
 
     sql: str
     parameters: tuple[Parameter, ...] = ()
     timeout_ms: int = 30_000
     max_bytes: int | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

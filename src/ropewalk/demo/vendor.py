@@ -43,6 +43,11 @@ class Vendor(ThreadingHTTPServer):
         self.started = datetime.now(UTC)
         self.lock = threading.Lock()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that hangs up is nothing to look into.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"

@@ -21,12 +21,21 @@ from ropewalk.engine import jobs, schedule, upkeep
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.operated import installation
 from ropewalk.engine.runs import requests, sync
-from ropewalk.store import imported, retention, runs as store_runs, searchtexts, transactions, workers
+from ropewalk.store import (
+    fieldindexes,
+    imported,
+    retention,
+    runs as store_runs,
+    searchtexts,
+    transactions,
+    workers,
+)
 from ropewalk.store.events.base import Busy
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
+INDEX_SECONDS = 5.0
 SWEEP_EVERY = timedelta(seconds=10)
 CLEAR_EVERY = timedelta(hours=1)
 RUNS_AT_ONCE = 4
@@ -64,12 +73,14 @@ class Worker:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._beat = threading.Thread(target=self._keep_alive, name="heartbeat", daemon=True)
+        self._indexing = threading.Thread(target=self._keep_indexes, name="indexes", daemon=True)
         self._launched: jobs.Launched | None = None
 
     def start(self) -> None:
         workers.heartbeat(self.id, host=platform.node(), pid=os.getpid(), now=self._clock.now())
         if self._url is not None:
             self._launched = jobs.Launched(self._url, self.id, self.carry_out, at_once=RUNS_AT_ONCE)
+            self._indexing.start()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
         self._beat.start()
@@ -84,6 +95,8 @@ class Worker:
         workers.forget(self.id)
         if self._launched:
             self._launched.stop()
+            # One that is being made is made anew by the next worker.
+            self._indexing.join(seconds)
         transactions.close()
 
     def carry_out(self, run_id: str) -> None:
@@ -143,6 +156,20 @@ class Worker:
                 log.exception("sweep_broke")
                 transactions.close()
         transactions.close()
+
+    def _keep_indexes(self) -> None:
+        """Apart from the beat: among a million accounts one takes longer than a worker may be silent."""
+        while True:
+            try:
+                fieldindexes.settle()
+            except transactions.UNAVAILABLE as error:
+                log.warning("indexing_failed", error=str(error))
+            except Exception:
+                log.exception("indexing_broke")
+            finally:
+                transactions.close()
+            if self._stopping.wait(INDEX_SECONDS):
+                return
 
     def _flag_cancelled(self) -> None:
         with self._lock:

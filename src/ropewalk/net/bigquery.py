@@ -21,6 +21,7 @@ from ropewalk.core.errors import Cancelled, MustFix, Problem, RetryLater, Ropewa
 from ropewalk.core.query import Column, Described, Parameter, Query, Table
 from ropewalk.net import arrow, told
 from ropewalk.net.google import Key
+from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
 
 ENDPOINT: Final = "https://bigquery.googleapis.com"
@@ -59,12 +60,14 @@ class BigQuery:
         sleep: Callable[[float], None],
         remaining: Callable[[], float],
         cancelled: Callable[[], bool],
+        memory: Memory | None = None,
     ) -> None:
         self._settings = settings
         self._pins = pins
         self._sleep = sleep
         self._remaining = remaining
         self._asked_to_stop = cancelled
+        self._memory = memory or Memory()
         self._closed = threading.Event()
         self._key = Key.read(settings.key)
         self._asked: dict[str, Any] | None = None
@@ -79,7 +82,7 @@ class BigQuery:
         self._pins.check(self._settings.endpoint)
         return bigquery.Client(
             project=self.home,
-            _http=self._key.session(self._settings.endpoint, self._pins),
+            _http=self._key.session(self._settings.endpoint, self._pins, self._memory),
             location=self._settings.location,
             client_options={"api_endpoint": self._settings.endpoint},
         )
@@ -87,6 +90,14 @@ class BigQuery:
     # ---- asking ----
 
     def describe(self, query: Query) -> Described:
+        known = self._memory.described.get(query.sql) if query.live else None
+        if known is None:
+            known = self._describe(query)
+            if query.live:
+                self._memory.remember(query.sql, known)
+        return known
+
+    def _describe(self, query: Query) -> Described:
         with self._told():
             job = self.client.query(
                 query.sql,
@@ -104,7 +115,16 @@ class BigQuery:
         return Described(columns, size)
 
     def query(self, query: Query) -> Result:
-        """A dry run first: what it says of the bytes is held against the most that may be read."""
+        """A dry run first, unless there was one lately: what it says of the bytes is held against the most that may be read. The
+        job has that limit too."""
+        try:
+            return self._query(query)
+        except MustFix:
+            # It may be because of what has changed since it was described.
+            self._memory.described.clear()
+            raise
+
+    def _query(self, query: Query) -> Result:
         self._asked, self._answered = told.asked(self._settings.endpoint, query), None
         began = time.monotonic()
         size = self.describe(query).bytes
@@ -214,7 +234,7 @@ class BigQuery:
     # ---- as the engine holds it ----
 
     def secrets(self) -> tuple[str, ...]:
-        token = getattr(self.client._credentials, "token", None) if "client" in self.__dict__ else None
+        token = getattr(self._memory.credentials, "token", None)
         shown = [self._settings.key, str(self._key.info["private_key"]), *([token] if token else [])]
         return tuple(text.decode() if isinstance(text, bytes) else text for text in shown)
 

@@ -22,6 +22,7 @@ from google.oauth2 import service_account
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.net import pinned
+from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
 
 HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+googleapis\.com")
@@ -71,12 +72,15 @@ class Key:
                 "The private_key of this key file can’t be read; enter the file anew, as Google gave it."
             ) from None
 
-    def session(self, endpoint: str, pins: Pins) -> Any:
-        """Signs what it sends; what it has to ask for tokens goes the same way out."""
+    def session(self, endpoint: str, pins: Pins, memory: Memory) -> Any:
+        """Signs what it sends; what it has to ask for tokens goes the same way out. A token is good for an hour, whoever of
+        this connector asks."""
+        if memory.credentials is None:
+            memory.credentials = self.credentials(endpoint)
         adapter = pinned.adapter(requests.adapters, urllib3.connectionpool, pins)
         for_tokens = requests.Session()
         session = _Session(
-            self.credentials(endpoint), auth_request=google.auth.transport.requests.Request(for_tokens)
+            memory.credentials, auth_request=google.auth.transport.requests.Request(for_tokens)
         )
         for each in (for_tokens, session):
             each.mount("https://", adapter())

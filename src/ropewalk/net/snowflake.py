@@ -27,6 +27,7 @@ from snowflake.connector.vendored.urllib3 import connectionpool
 from ropewalk.core.errors import Cancelled, MustFix, Problem, RetryLater, RopewalkError
 from ropewalk.core.query import Column, Described, Parameter, Query, Table
 from ropewalk.net import arrow, pinned, told
+from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
 
 HOSTS: Final = re.compile(
@@ -118,11 +119,13 @@ class Snowflake:
         *,
         remaining: Callable[[], float],
         cancelled: Callable[[], bool],
+        memory: Memory | None = None,
     ) -> None:
         self._settings = settings
         self._pins = pins
         self._remaining = remaining
         self._asked_to_stop = cancelled
+        self._memory = memory or Memory()
         self._closed = threading.Event()
         self._asked: dict[str, Any] | None = None
         self._answered: dict[str, Any] | None = None
@@ -172,11 +175,24 @@ class Snowflake:
     # ---- asking ----
 
     def describe(self, query: Query) -> Described:
-        cursor = self.connection.cursor()
-        found = self._apart(lambda: cursor.describe(query.sql, _values(query)))
-        return Described(tuple(Column(each.name, _type(each)) for each in found or ()))
+        known = self._memory.described.get(query.sql) if query.live else None
+        if known is None:
+            cursor = self.connection.cursor()
+            found = self._apart(lambda: cursor.describe(query.sql, _values(query)))
+            known = Described(tuple(Column(each.name, _type(each)) for each in found or ()))
+            if query.live:
+                self._memory.remember(query.sql, known)
+        return known
 
     def query(self, query: Query) -> Result:
+        try:
+            return self._query(query)
+        except MustFix:
+            # It may be because of what has changed since it was described.
+            self._memory.described.clear()
+            raise
+
+    def _query(self, query: Query) -> Result:
         self._asked, self._answered = told.asked(self._settings.endpoint, query), None
         began = time.monotonic()
         cursor = self.connection.cursor()

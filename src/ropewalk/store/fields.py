@@ -1,4 +1,4 @@
-"""Tracked fields: what syncs have seen, their types, and the two switches of each."""
+"""Tracked fields: what syncs have seen, their types, and the switches of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from ropewalk.core.errors import NotFound
+from ropewalk.core import limits
+from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.fieldtypes import FieldType, Seen
 from ropewalk.core.mapping import BUILT_IN, MATCH_FIELDS
+from ropewalk.store import fieldindexes
 from ropewalk.store.database import id_column, on_postgres, rows_of
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, Connector, Stream, TrackedField
@@ -23,16 +25,21 @@ SAMPLE = 5_000
 @dataclass(frozen=True, slots=True)
 class FieldState:
     """`fill_rate` is the share of accounts that have a value, None while there are no accounts. `matched_by`: those of
-    the connectors that tell accounts by it."""
+    the connectors that tell accounts by it. `index_is_built`: where it isn't, though it is wanted, a worker is at it."""
 
     field: TrackedField
     fill_rate: float | None
     connectors: Sequence[UUID]
     matched_by: Sequence[UUID] = ()
+    index_is_built: bool = False
 
 
 def registry(organization_id: UUID) -> list[TrackedField]:
     return list(_fields(organization_id).order_by("folded"))
+
+
+def custom(organization_id: UUID) -> list[TrackedField]:
+    return [each for each in registry(organization_id) if each.name not in BUILT_IN]
 
 
 def types(organization_id: UUID) -> dict[str, FieldType]:
@@ -88,30 +95,55 @@ def changed(organization_id: UUID, names: Iterable[str], *, now: datetime) -> No
 
 
 def switch(
-    organization_id: UUID, name: str, *, periodic: bool | None = None, history: bool | None = None
+    organization_id: UUID,
+    name: str,
+    *,
+    periodic: bool | None = None,
+    history: bool | None = None,
+    indexed: bool | None = None,
 ) -> TrackedField:
     with transaction(organization_id):
         found = _fields(organization_id).filter(folded=name.casefold()).first()
         if found is None:
             raise NotFound("field")
-        if periodic is not None:
-            found.periodic = periodic
-        if history is not None:
-            found.history = history
-        found.save(update_fields=["periodic", "history"])
+        if indexed and not found.indexed:
+            _require_index(found)
+        switches = {"periodic": periodic, "history": history, "indexed": indexed}
+        for each, is_on in switches.items():
+            if is_on is not None:
+                setattr(found, each, is_on)
+        found.save(update_fields=list(switches))
     return found
+
+
+def _require_index(field: TrackedField) -> None:
+    if why := why_no_index(field):
+        raise MustFix("no_index", why, [Problem("indexed", why)])
+    if _fields(field.organization_id).filter(indexed=True).count() >= limits.INDEXED_FIELDS:
+        why = f"At most {limits.INDEXED_FIELDS} fields are indexed; switch another off first."
+        raise MustFix("no_index", why, [Problem("indexed", why)])
+
+
+def why_no_index(field: TrackedField) -> str:
+    if field.name in BUILT_IN:
+        return "Built-in fields are found fast without it."
+    if field.type in fieldindexes.NEVER:
+        return f"A {field.type} has no order to be found by."
+    return ""
 
 
 def listing(organization_id: UUID) -> list[FieldState]:
     tracked = registry(organization_id)
     rates = fill_rates(organization_id) if tracked else {}
     writers, matchers = _writers(organization_id)
+    built = fieldindexes.built()
     return [
         FieldState(
             one,
             None if rates is None else rates.get(one.name, 0.0),
             writers.get(one.folded, ()),
             matchers.get(one.folded, ()),
+            fieldindexes.called(one.name, one.type) in built,
         )
         for one in tracked
     ]

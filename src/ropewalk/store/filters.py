@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import BooleanField, Field, FloatField, TextField
 from django.db.models.expressions import RawSQL
 
 from ropewalk.core import times
 from ropewalk.core.errors import Problem
-from ropewalk.store.database import on_postgres
+from ropewalk.core.mapping import BUILT_IN
+from ropewalk.store import fieldsql
+from ropewalk.store.database import id_column, on_postgres
+from ropewalk.store.fieldsql import KEY_CHARS, Sql
 
 OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "contains", "empty")
 _COMPARISONS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_COLUMNS = {
-    "companyName": "company_name",
-    "companyDomain": "company_domain",
-    "externalCustomerId": "external_customer_id",
-    "accountOwnerId": "owner_id",
-}
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,6 @@ class Filter:
         return f"field.{self.name}" + ("" if self.operator == "eq" else f".{self.operator}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sql:
-    text: str
-    parameters: tuple[Any, ...] = ()
-
-
 def condition(wanted: Filter, types: Mapping[str, str]) -> RawSQL | Problem:
     """`types` are those of the organization's fields, built-in ones included."""
     kind = types.get(wanted.name)
@@ -62,17 +55,78 @@ def condition(wanted: Filter, types: Mapping[str, str]) -> RawSQL | Problem:
     return RawSQL(sql.text, sql.parameters, output_field=BooleanField())  # noqa: S611
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an index can tell of a filter: every account that passes it fulfils the condition, and few others do.
+    `at_once`: they all stand in one place there, in the order in which they were made."""
+
+    name: str
+    kind: str
+    condition: RawSQL
+    at_once: bool
+
+    @property
+    def key(self) -> str:
+        return "owner_id" if self.name == "accountOwnerId" else fieldsql.key(self.name, self.kind)
+
+
+def reach(wanted: Filter, types: Mapping[str, str]) -> Reach | None:
+    """Of a filter that `condition` takes. None: no index could help."""
+    kind, operator = types[wanted.name], wanted.operator
+    if operator not in _COMPARISONS or kind in ("list", "object"):
+        return None
+    at_once = operator == "eq"
+    if kind == "date-time":
+        sql, at_once = _around(wanted), False
+    elif kind == "number":
+        sql = _compared(fieldsql.key(wanted.name, kind), _COMPARISONS[operator], float(wanted.value))
+    elif wanted.name in BUILT_IN:
+        sql = _built_in(wanted) if at_once else None
+        # The indexes of the other two are there for matching, and have no order beyond their values.
+        at_once = wanted.name in ("companyName", "accountOwnerId")
+    else:
+        loosely = operator if at_once else operator[:2] + "e"
+        sql = _compared(fieldsql.key(wanted.name, kind), _COMPARISONS[loosely], wanted.value[:KEY_CHARS])
+    if sql is None:
+        return None
+    condition = RawSQL(sql.text, sql.parameters, output_field=BooleanField())  # noqa: S611
+    return Reach(wanted.name, kind, condition, at_once)
+
+
+def _built_in(wanted: Filter) -> Sql | None:
+    if wanted.name == "accountOwnerId":
+        try:
+            return _compared("owner_id", "=", id_column(UUID(wanted.value)))
+        except ValueError:
+            return None
+    key = fieldsql.key(wanted.name, "text")
+    if wanted.name == "companyName":
+        return Sql(f"{key} = substr(lower(%s), 1, {KEY_CHARS})", (wanted.value,))
+    return _compared(key, "=", wanted.value)
+
+
+def _around(wanted: Filter) -> Sql | None:
+    """Times are kept as texts that begin with their day, wherever on Earth that was."""
+    moment = times.read(wanted.value)
+    assert moment is not None
+    at = datetime.fromtimestamp(_epoch(moment), UTC)
+    key = fieldsql.key(wanted.name, "date-time")
+    try:
+        first, last = (at - _DAY).date().isoformat(), (at + 2 * _DAY).date().isoformat()
+    except OverflowError:
+        return None
+    if wanted.operator == "eq":
+        return Sql(f"{key} BETWEEN %s AND %s", (first, last))
+    since = wanted.operator.startswith("g")
+    return _compared(key, ">=" if since else "<", first if since else last)
+
+
 def sort_key(name: str, types: Mapping[str, str]) -> RawSQL | Problem:
     kind = types.get(name)
     if kind is None:
         return _unknown("sort", name, {**types, "created_at": "", "updated_at": ""})
-    sql = _number(name) if kind == "number" else _text(name)
-    if kind != "number" and name in ("companyName",):
-        sql = _Sql(f"lower({sql.text})", sql.parameters)
-    if kind != "number" and on_postgres():
-        sql = _Sql(f'({sql.text}) COLLATE "C"', sql.parameters)
     output: Field[Any, Any] = FloatField() if kind == "number" else TextField()
-    return RawSQL(sql.text, sql.parameters, output_field=output)  # noqa: S611
+    return RawSQL(fieldsql.key(name, kind), (), output_field=output)  # noqa: S611
 
 
 def _unknown(path: str, name: str, types: Mapping[str, str]) -> Problem:
@@ -80,54 +134,49 @@ def _unknown(path: str, name: str, types: Mapping[str, str]) -> Problem:
     return Problem(path, f"There is no field {name}. Did you mean {' or '.join(near)}?")
 
 
-def _condition(wanted: Filter, kind: str) -> _Sql | Problem:
+def _condition(wanted: Filter, kind: str) -> Sql | Problem:
     if wanted.operator == "ne":
         same = _condition(Filter(wanted.name, "eq", wanted.value), kind)
-        return same if isinstance(same, Problem) else _Sql(f"({same.text}) IS NOT TRUE", same.parameters)
+        return same if isinstance(same, Problem) else Sql(f"({same.text}) IS NOT TRUE", same.parameters)
     if wanted.operator == "empty":
         return _empty(wanted)
     if wanted.operator == "contains":
         if kind == "list":
-            return _element(wanted)
+            return fieldsql.has_element(wanted.name, wanted.value)
         pattern = wanted.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        text = _text(wanted.name)
         like = "ILIKE" if on_postgres() else "LIKE"
-        return _Sql(f"{text.text} {like} %s ESCAPE '\\'", (*text.parameters, f"%{pattern}%"))
+        return Sql(f"{fieldsql.text(wanted.name)} {like} %s ESCAPE '\\'", (f"%{pattern}%",))
     if kind == "list" and wanted.operator == "eq":
-        return _element(wanted)
+        return fieldsql.has_element(wanted.name, wanted.value)
     if kind in ("list", "object"):
         return Problem(wanted.path, f"{wanted.name} is a {kind}; it can only be asked whether it is empty.")
     return _compare(wanted, kind)
 
 
-def _compare(wanted: Filter, kind: str) -> _Sql | Problem:
+def _compare(wanted: Filter, kind: str) -> Sql | Problem:
     comparison = _COMPARISONS[wanted.operator]
     if kind == "boolean":
         if wanted.operator != "eq" or wanted.value not in ("true", "false"):
             return Problem(wanted.path, f"{wanted.name} is true or false.")
-        return _compared(_text(wanted.name), "=", wanted.value)
+        return _compared(fieldsql.text(wanted.name), "=", wanted.value)
     if kind == "number":
         number = _read_number(wanted.value)
         if number is None:
             return Problem(wanted.path, f"{wanted.name} is a number; {wanted.value} is none.")
-        return _compared(_number(wanted.name), comparison, number)
+        return _compared(f"+{fieldsql.number(wanted.name)}", comparison, number)
     if kind == "date-time":
         moment = times.read(wanted.value)
         if moment is None:
             return Problem(
                 wanted.path, f"{wanted.name} is a time such as 2026-01-31T12:00:00Z or 2026-01-31."
             )
-        return _compared(_seconds(wanted.name), comparison, _epoch(moment))
-    if wanted.name == "accountOwnerId":
-        wanted = Filter(wanted.name, wanted.operator, wanted.value.lower())
-    text = _text(wanted.name)
-    if on_postgres():
-        text = _Sql(f'({text.text}) COLLATE "C"', text.parameters)
-    return _compared(text, comparison, wanted.value)
+        return _compared(fieldsql.seconds(wanted.name), comparison, _epoch(moment))
+    value = wanted.value.lower() if wanted.name == "accountOwnerId" else wanted.value
+    return _compared(fieldsql.in_bytes(fieldsql.text(wanted.name)), comparison, value)
 
 
-def _compared(left: _Sql, comparison: str, value: Any) -> _Sql:
-    return _Sql(f"{left.text} {comparison} %s", (*left.parameters, value))
+def _compared(left: str, comparison: str, value: Any) -> Sql:
+    return Sql(f"{left} {comparison} %s", (value,))
 
 
 def _read_number(text: str) -> float | None:
@@ -144,80 +193,7 @@ def _epoch(moment: date | datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-# ---- values of a field, as SQL ----
-
-
-def _text(name: str) -> _Sql:
-    if column := _COLUMNS.get(name):
-        if column != "owner_id":
-            return _Sql(f"ropewalk_account.{column}")
-        if on_postgres():
-            return _Sql("owner_id::text")
-        parts = ("substr(owner_id, 1, 8)", "substr(owner_id, 9, 4)", "substr(owner_id, 13, 4)",
-                 "substr(owner_id, 17, 4)", "substr(owner_id, 21)")  # fmt: skip
-        return _Sql(" || '-' || ".join(parts))
-    if on_postgres():
-        return _Sql("(ropewalk_account.fields ->> %s)", (name,))
-    path = _path(name)
-    return _Sql(
-        "CASE json_type(ropewalk_account.fields, %s) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
-        " ELSE CAST(json_extract(ropewalk_account.fields, %s) AS TEXT) END",
-        (path, path),
-    )
-
-
-def _number(name: str) -> _Sql:
-    if on_postgres():
-        # A number in text is text, as it is on SQLite. 64 bits, so that a value in a cursor compares as it did.
-        return _Sql(
-            "(CASE WHEN jsonb_typeof(ropewalk_account.fields -> %s) = 'number'"
-            " THEN (ropewalk_account.fields ->> %s)::double precision END)",
-            (name, name),
-        )
-    path = _path(name)
-    return _Sql(
-        "(CASE WHEN json_type(ropewalk_account.fields, %s) IN ('integer', 'real')"
-        " THEN CAST(json_extract(ropewalk_account.fields, %s) AS REAL) END)",
-        (path, path),
-    )
-
-
-def _seconds(name: str) -> _Sql:
-    """Since 1970; of texts that the database can't read as a time, null."""
-    text = _text(name)
-    if on_postgres():
-        return _Sql(
-            f"(CASE WHEN {text.text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
-            f" AND pg_input_is_valid({text.text}, 'timestamptz')"
-            f" THEN extract(epoch FROM {text.text}::timestamptz)::double precision END)",
-            text.parameters * 3,
-        )
-    return _Sql(
-        f"(round((julianday({text.text}) - 2440587.5) * 86400000) / 1000.0)",
-        text.parameters,
-    )
-
-
-def _path(name: str) -> str:
-    return f'$."{name}"'
-
-
-def _element(wanted: Filter) -> _Sql | Problem:
-    if on_postgres():
-        return _Sql(
-            "EXISTS (SELECT 1 FROM jsonb_array_elements_text(CASE WHEN jsonb_typeof(ropewalk_account.fields -> %s)"
-            " = 'array' THEN ropewalk_account.fields -> %s ELSE '[]'::jsonb END) AS element WHERE element = %s)",
-            (wanted.name, wanted.name, wanted.value),
-        )
-    return _Sql(
-        "EXISTS (SELECT 1 FROM json_each(ropewalk_account.fields, %s) AS element WHERE"
-        " CASE element.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(element.value AS TEXT) END = %s)",
-        (_path(wanted.name), wanted.value),
-    )
-
-
-def _empty(wanted: Filter) -> _Sql | Problem:
+def _empty(wanted: Filter) -> Sql | Problem:
     if wanted.value not in ("true", "false"):
         return Problem(wanted.path, "empty is true or false.")
-    text = _text(wanted.name)
-    return _Sql(f"(({text.text}) IS {'' if wanted.value == 'true' else 'NOT '}NULL)", text.parameters)
+    return Sql(f"(({fieldsql.text(wanted.name)}) IS {'' if wanted.value == 'true' else 'NOT '}NULL)")

@@ -8,20 +8,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Expression, F, Q, QuerySet
+from django.db.models import BooleanField, Expression, F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.store import fields, filters, pages, searchtexts
-from ropewalk.store.database import batches
+from ropewalk.store import fieldindexes, fields, fieldsql, filters, pages, searchtexts
+from ropewalk.store.database import batches, id_column, on_postgres
 from ropewalk.store.filters import Filter
-from ropewalk.store.models import Account, StreamRecord
+from ropewalk.store.models import Account, StreamRecord, TrackedField
 from ropewalk.store.pages import Listing, bad_cursor, bounded, read_cursor, write_cursor
 
 DEFAULT_SORT = "-created_at"
 ALWAYS_THERE = ("created_at", "updated_at")
 _BATCH = 1_000
+FEW = 2_000
+"""So many accounts are put in order as fast as they are found; what more have is soon met in the order that is wanted."""
+
+Condition = Q | RawSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,66 @@ def require(organization_id: UUID, wanted: Wanted) -> None:
     _selected(organization_id, wanted)
 
 
+def slow_sorts(organization_id: UUID, fields_of: Sequence[TrackedField]) -> set[str]:
+    """The custom fields by which so many accounts would be sorted one by one."""
+    if not searchtexts.has_many(organization_id):
+        return set()
+    built = fieldindexes.built()
+    return {one.name for one in fields_of if fieldindexes.called(one.name, one.type) not in built}
+
+
 def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, Account], Mapping[str, str]]:
-    deleted = wanted.deleted
-    found = Account.objects.filter(organization_id=organization_id, deleted_at__isnull=not deleted)
     custom = bool(wanted.where) or wanted.by not in ("created_at", "updated_at", *BUILT_IN)
     types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
-    key, found = _conditions(found, wanted.by, wanted.where, types)
+    key, conditions = _conditions(wanted.by, wanted.where, types)
+    few = None
     if text := wanted.q.strip():
-        found = found.filter(_searched(text))
-        if (named := searchtexts.find(organization_id, text)) is not None:
-            found = found.filter(id__in=named)
+        conditions.append(_searched(text))
+        few = searchtexts.find(organization_id, text)
+    if few is None and not wanted.deleted:
+        few, reached = _reached(organization_id, wanted, types)
+        conditions += reached
+    if few is None:
+        found = Account.objects.filter(organization_id=organization_id)
+    else:
+        found = Account.objects.filter(_also_of(organization_id), id__in=few)
+    found = found.filter(*conditions, deleted_at__isnull=not wanted.deleted)
     if wanted.gone_at_source is not None:
         gone = StreamRecord.objects.filter(
             stream__organization_id=organization_id, gone_since__isnull=False
         ).values("subject_id")
         found = found.filter(id__in=gone) if wanted.gone_at_source else found.exclude(id__in=gone)
     return found.annotate(sort_key=key), types
+
+
+def _also_of(organization_id: UUID) -> RawSQL:
+    """Where ids are known. SQLite takes an organization for a few accounts, and would look at all that it has instead."""
+    column = f"{fieldsql.TABLE}.organization_id"
+    own = column if on_postgres() else f"+{column}"
+    return RawSQL(f"{own} = %s", (id_column(organization_id),), output_field=BooleanField())  # noqa: S611
+
+
+def _reached(
+    organization_id: UUID, wanted: Wanted, types: Mapping[str, str]
+) -> tuple[list[UUID] | None, list[Condition]]:
+    """Accounts that a filter leaves, where an index shows that they are few; else what makes the database ask an index
+    that has them in the order of the list. It takes one query for each filter at most: left to choose, a database may
+    put all that pass a filter in order, however many they are."""
+    reaches = [one for each in wanted.where if (one := filters.reach(each, types))]
+    built = fieldindexes.built() if any(one.name not in BUILT_IN for one in reaches) else ()
+    there = Account.objects.filter(organization_id=organization_id, deleted_at=None)
+    in_order: list[Condition] = []
+    for one in reaches:
+        if one.name not in BUILT_IN and fieldindexes.called(one.name, one.kind) not in built:
+            continue
+        if wanted.by == (ALWAYS_THERE[0] if one.at_once else one.name):
+            in_order.append(one.condition)
+            continue
+        by_key = there.filter(one.condition).order_by(RawSQL(one.key, ()))  # noqa: S611
+        few = list(by_key.values_list("id", flat=True)[: FEW + 1])
+        if len(few) <= FEW:
+            return few, in_order
+    return None, in_order
 
 
 def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
@@ -128,10 +177,11 @@ def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
 
 
 def _conditions(
-    found: QuerySet[Account, Account], name: str, where: Sequence[Filter], types: Mapping[str, str]
-) -> tuple[Expression | F, QuerySet[Account, Account]]:
+    name: str, where: Sequence[Filter], types: Mapping[str, str]
+) -> tuple[Expression | F, list[Condition]]:
     """All problems at once."""
     problems: list[Problem] = []
+    conditions: list[Condition] = []
     key: Expression | F
     # Ids grow with time, and have an index.
     columns = {"created_at": "id", "updated_at": "updated_at"}
@@ -148,10 +198,10 @@ def _conditions(
         if isinstance(condition, Problem):
             problems.append(condition)
         else:
-            found = found.filter(condition)
+            conditions.append(condition)
     if problems:
         raise MustFix("invalid_filter", "This list can't be made.", problems)
-    return key, found
+    return key, conditions
 
 
 def _searched(text: str) -> Q:

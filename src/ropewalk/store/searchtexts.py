@@ -30,6 +30,8 @@ FEWEST = 20_000
 """Below so many, looking at each account is as fast."""
 MOST = 500
 """What more accounts have is found soon by looking at them in the order that is wanted."""
+SOME = 25
+"""Rows that show whether many have it: counting in all of them would take longer than finding them."""
 _SCATTERED = 500
 
 Known = tuple[UUID, str | None, str | None, str | None]
@@ -52,14 +54,20 @@ def _line(*said: str | None) -> str:
     return "\x1f".join(filter(None, said)).lower().replace("\n", " ")
 
 
+def has_many(organization_id: UUID) -> bool:
+    """Whether looking at each account takes a while."""
+    mine = SearchText.objects.filter(organization_id=organization_id)
+    return bool(mine.aggregate(lines=Sum("lines", default=0))["lines"] >= FEWEST)
+
+
 def find(organization_id: UUID, text: str) -> list[UUID] | None:
     """The accounts that have it, or had it. None: look at each, because there are few, or because many have it."""
     wanted = text.lower()
-    mine = SearchText.objects.filter(organization_id=organization_id)
-    lines: int = mine.aggregate(lines=Sum("lines", default=0))["lines"]
-    if lines < FEWEST or "\n" in wanted:
+    if "\n" in wanted or not has_many(organization_id):
         return None
-    there = _with(organization_id, wanted)
+    there = _with(organization_id, wanted, SOME)
+    if len(there) == SOME and sum(often for _, often in there) <= MOST:
+        there += _with(organization_id, wanted, MOST + 1, before=there[-1][0])
     if sum(often for _, often in there) > MOST:
         return None
     found: list[UUID] = []
@@ -73,16 +81,16 @@ def find(organization_id: UUID, text: str) -> list[UUID] | None:
     return found
 
 
-def _with(organization_id: UUID, wanted: str) -> list[tuple[Any, ...]]:
-    """The rows that have it, and how often each; of more than `MOST`, so many that it shows."""
+def _with(organization_id: UUID, wanted: str, most: int, *, before: int = 2**63 - 1) -> list[tuple[Any, ...]]:
+    """The newest rows that have it, and how often each."""
     condition, parameter = "strpos(texts, %s) > 0", wanted
     if not on_postgres():
         escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         condition, parameter = "texts LIKE %s ESCAPE '\\'", f"%{escaped}%"
     return rows_of(
         f"SELECT id, (length(texts) - length(replace(texts, %s, ''))) / %s FROM {TABLE}"
-        f" WHERE organization_id = %s AND {condition} ORDER BY id DESC LIMIT {MOST + 1}",
-        [wanted, len(wanted), id_column(organization_id), parameter],
+        f" WHERE organization_id = %s AND id < %s AND {condition} ORDER BY id DESC LIMIT {most}",
+        [wanted, len(wanted), id_column(organization_id), before, parameter],
     )
 
 

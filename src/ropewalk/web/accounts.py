@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +25,7 @@ from ropewalk.web.lists import Address, Cell, Column
 _FIELD: Final = account_lists.FIELD
 _FIRST_SHOWN: Final = 3
 _SCALARS: Final = ("text", "number", "boolean", "date-time")
+_WHY_SLOW: Final = "Accounts are sorted by it once it is indexed: Settings, Data Management."
 VIEWS: Final = (("", "All"), ("gone", "Gone at source"), ("deleted", "Deleted"))
 OPERATORS: Final = (
     ("eq", "is"),
@@ -61,8 +62,9 @@ def listing(request: Signed) -> HttpResponseBase:
     if (composed := _composed(request)) is not None:
         return pages.to_path(request, request.path + address.with_(composed))
     organization_id = request.access.organization_id
-    tracked = [each for each in fields.registry(organization_id) if each.name not in BUILT_IN]
-    every = _columns(tracked)
+    tracked = fields.custom(organization_id)
+    scalars = [each for each in tracked if each.type in _SCALARS]
+    every = _columns(tracked, search.slow_sorts(organization_id, scalars))
     chosen = _chosen(every, tracked, address.get("columns"))
     sort = address.get("sort", search.DEFAULT_SORT)
     refused: MustFix | None = None
@@ -117,9 +119,11 @@ def _composed(request: Signed) -> dict[str, str | None] | None:
     return None
 
 
-def _columns(tracked: Sequence[TrackedField]) -> list[Column]:
+def _columns(tracked: Sequence[TrackedField], slow: Collection[str]) -> list[Column]:
     def column(key: str, kind: str) -> Column:
-        return Column(key, fieldtexts.label(key), kind)
+        # Owners are told by name and kept by id.
+        sorts = key not in slow and key != "accountOwnerId" and kind in _SCALARS
+        return Column(key, fieldtexts.label(key), kind, sorts, _WHY_SLOW if key in slow else "")
 
     return [
         *(column(name, "text") for name in BUILT_IN),

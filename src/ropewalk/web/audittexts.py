@@ -80,7 +80,10 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "import.uploaded": ("File uploaded", "{name}, {rows} rows"),
     "import.read_again": ("File read otherwise", "{name}, {encoding}, {delimiter}"),
     "import.deleted": ("Import deleted", "{name}"),
-    "field.switched": ("Field switched", "{object}, Periodic {periodic}, History {history}"),
+    "field.switched": (
+        "Field switched",
+        "{object}, Periodic {periodic}, History {history}, Indexed {indexed}",
+    ),
     "view.created": ("View saved", "{name}, {shared}"),
     "view.changed": ("View changed", "{name}, {shared}"),
     "view.deleted": ("View deleted", "{name}, {shared}"),
@@ -92,6 +95,7 @@ _WORDS: Final[dict[str, dict[str | bool, str]]] = {
     "shared": {True: "shared", False: "their own"},
     "periodic": {True: "on", False: "off"},
     "history": {True: "on", False: "off"},
+    "indexed": {True: "on", False: "off"},
     "mode": {"sync": "sync", "dry_run": "dry run"},
 }
 _FIELDS: Final = ("fields",)

@@ -1,4 +1,4 @@
-"""Data Management: the tracked fields with their two switches, and what these do."""
+"""Data Management: the tracked fields with their switches, and what these do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.http import HttpResponseBase
 
+from ropewalk.core.errors import MustFix
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.engine.members import people
 from ropewalk.engine.operated import clock
@@ -17,19 +18,22 @@ from ropewalk.store.fields import FieldState
 from ropewalk.store.models import TrackedField
 from ropewalk.web import fieldtexts, pages
 from ropewalk.web.access import Signed, open_to
+from ropewalk.web.pages import Tone
 
-SWITCHES: Final = ("periodic", "history")
+SWITCHES: Final = ("periodic", "history", "indexed")
 _EFFECTS: Final = {
     ("periodic", True): "Scheduled runs write {} again. The next run reads everything, so that nothing is missed.",
     ("periodic", False): "Scheduled runs leave {} alone from now on, also on new accounts. Runs by hand still write it.",
     ("history", True): "Every change of {} is kept from now on.",
     ("history", False): "Only the latest value of {} is kept from now on; its earlier changes are not shown any more.",
+    ("indexed", True): "An index of {} is being built. Then accounts are filtered and sorted by it at once.",
+    ("indexed", False): "{} has no index any more. Accounts can still be filtered by it.",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`always`: why its Periodic has no switch."""
+    """`always`: why its Periodic has no switch; `no_index`: why its Indexed has none."""
 
     field: TrackedField
     label: str
@@ -37,6 +41,8 @@ class Row:
     fill_rate: float | None
     writers: Sequence[tuple[UUID, str]]
     always: str
+    no_index: str
+    is_building: bool
 
 
 @open_to("member")
@@ -44,11 +50,11 @@ def page(request: Signed) -> HttpResponseBase:
     return _page(request)
 
 
-def _page(request: Signed, switched: str = "") -> HttpResponseBase:
+def _page(request: Signed, told: str = "", tone: Tone = "success") -> HttpResponseBase:
     access = request.access
     named = connectors.names(access.organization_id)
     rows = [_row(each, named) for each in fields.listing(access.organization_id)]
-    context = {"rows": rows, "switched": switched, "may_not": access.why_not("admin")}
+    context = {"rows": rows, "told": told, "tone": tone, "may_not": access.why_not("admin")}
     return pages.render(request, "ropewalk/data.html", context)
 
 
@@ -56,12 +62,17 @@ def _page(request: Signed, switched: str = "") -> HttpResponseBase:
 def switch(request: Signed) -> HttpResponseBase:
     access, sent = request.access, request.POST
     body = {name: sent[name] == "on" for name in SWITCHES if name in sent}
-    found = people.set_field(access.organization_id, access.actor, sent.get("field", ""), body, clock())
-    label = fieldtexts.label(found.name)
-    told = " ".join(_EFFECTS[name, is_on].format(label) for name, is_on in body.items())
+    tone: Tone = "success"
+    try:
+        found = people.set_field(access.organization_id, access.actor, sent.get("field", ""), body, clock())
+    except MustFix as error:
+        told, tone = error.message, "error"
+    else:
+        label = fieldtexts.label(found.name)
+        told = " ".join(_EFFECTS[name, is_on].format(label) for name, is_on in body.items())
     if request.htmx:
-        return _page(request, told)
-    pages.toast(request, told)
+        return _page(request, told, tone)
+    pages.toast(request, told, tone)
     return pages.to(request, "data")
 
 
@@ -76,4 +87,6 @@ def _row(state: FieldState, named: dict[UUID, str]) -> Row:
         state.fill_rate,
         [(each, named[each]) for each in state.connectors],
         always,
+        fields.why_no_index(state.field),
+        state.field.indexed and not state.index_is_built,
     )

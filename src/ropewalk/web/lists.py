@@ -50,13 +50,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`kind` decides how it is set: text, number, boolean, date-time, list, object. `first` is the order that the
-    first click on it asks for."""
+    """`kind` decides how it is set: text, number, boolean, date-time, list, object. `why_not`: what would make a column
+    sort that doesn't."""
 
     key: str
     label: str
     kind: str = "text"
     sorts: bool = True
+    why_not: str = ""
 
     def order(self, sort: str) -> str:
         """What `aria-sort` says."""

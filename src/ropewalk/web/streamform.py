@@ -9,7 +9,8 @@ from typing import Any, Final
 from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store.models import Connector
 from ropewalk.web.forms import Bound, Choice, Field
-from ropewalk.web.settingsform import Group, SettingsForm, drawn
+from ropewalk.web.settingfields import drawn
+from ropewalk.web.settingsform import Group, SettingsForm
 
 _READ: Final = (
     "records_path",

@@ -119,6 +119,10 @@ class TrackedField(Shape):
     type: str
     periodic: bool
     history: bool
+    indexed: bool
+    index_is_built: bool = Field(
+        description="Whether lists are filtered and sorted by it fast. A worker builds an index within seconds to minutes."
+    )
     fill_rate: float | None
     last_changed_at: Time | None
     connectors: list[UUID] = Field(description="Those that have a stream which maps to it.")
@@ -131,6 +135,8 @@ def field(state: FieldState) -> TrackedField:
         type=row.type,
         periodic=row.periodic,
         history=row.history,
+        indexed=row.indexed,
+        index_is_built=row.indexed and state.index_is_built,
         fill_rate=state.fill_rate,
         last_changed_at=row.last_changed_at,
         connectors=list(state.connectors),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -137,6 +138,12 @@ def bind(source: Source, settings: Any, credentials: Credentials, terms: Terms) 
         message = f"{source.name} needs what this installation doesn't have yet: {command}"
         raise MustFix("extra_missing", message)
     return CLIENTS[source.client](source, settings, credentials, terms)
+
+
+def load(source: Source) -> None:
+    """A vendor's client takes a second or two to be imported, once: before there is a deadline."""
+    if source.client in warehouses.MODULES and not to_install(source):
+        import_module(warehouses.MODULES[source.client])
 
 
 def to_install(source: Source) -> str:

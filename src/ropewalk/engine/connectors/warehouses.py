@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from ropewalk.core.errors import MustFix
 from ropewalk.core.origins import origin
+from ropewalk.core.values import digest
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.forks import one_a_process
 from ropewalk.engine.operated import installation
 from ropewalk.net.credentials import Credentials
 from ropewalk.net.guard import Guard
+from ropewalk.net.memory import Memories, Memory
 from ropewalk.net.pinned import Pins
+
+MODULES: Final = {"bigquery_jobs": "ropewalk.net.bigquery", "snowflake_sql": "ropewalk.net.snowflake"}
 
 
 def bigquery(source: Any, settings: Any, credentials: Credentials, terms: Any) -> Any:  # noqa: ARG001
@@ -30,6 +35,7 @@ def bigquery(source: Any, settings: Any, credentials: Credentials, terms: Any) -
         sleep=terms.clock.sleep,
         remaining=lambda: _remaining(terms.clock, terms.deadline),
         cancelled=terms.cancelled,
+        memory=_memory(terms, given.key, given),
     )
 
 
@@ -54,7 +60,20 @@ def snowflake(source: Any, settings: Any, credentials: Credentials, terms: Any) 
         _pins(snowflake.HOSTS),
         remaining=lambda: _remaining(terms.clock, terms.deadline),
         cancelled=terms.cancelled,
+        memory=_memory(terms, given.key, given.passphrase, given.password, given),
     )
+
+
+@one_a_process
+def _memories(clock: Clock) -> Memories:
+    return Memories(clock.monotonic)
+
+
+def _memory(terms: Any, *given: Any) -> Memory | None:
+    """Of a connector as it is set, secrets too; a draft has none."""
+    if terms.connector is None:
+        return None
+    return _memories(terms.clock).of((*terms.connector, digest(repr(given).encode())))
 
 
 def _pins(hosts: re.Pattern[str]) -> Pins:

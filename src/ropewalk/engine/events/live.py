@@ -216,6 +216,7 @@ class LiveStream:
             return lambda: Answered(
                 "not_asked", since=since, notes=[eventnotes.out_of_reach(asked(settings))]
             )
+        connection.load(self.frozen.source)
         flight = self._flight(query, value)
         deadline = self.clock.monotonic() + seconds_for(settings) + GRACE_SECONDS
 

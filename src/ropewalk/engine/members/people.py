@@ -51,6 +51,7 @@ class OrganizationBody(Settings):
 class FieldBody(Settings):
     periodic: StrictBool | None = None
     history: StrictBool | None = None
+    indexed: StrictBool | None = None
 
 
 # ---- organizations ----
@@ -239,17 +240,17 @@ def _require_scopes(organization_id: UUID, actor: Actor, scopes: Collection[str]
 def set_field(
     organization_id: UUID, actor: Actor, name: str, body: Mapping[str, Any], clock: Clock
 ) -> TrackedField:
-    """`body`: periodic, history, or both."""
+    """`body`: one of periodic, history and indexed, or more."""
     given = check(FieldBody, body)
-    if given.periodic is None and given.history is None:
-        raise MustFix("invalid", "Say what to switch.", [Problem("", "Give periodic, history, or both.")])
+    switches = given.model_dump(exclude_none=True)
+    if not switches:
+        raise MustFix("invalid", "Say what to switch.", [Problem("", "Give periodic, history or indexed.")])
     with transaction(organization_id):
         was_off = name.casefold() in {one.casefold() for one in fields.without_periodic(organization_id)}
-        field = fields.switch(organization_id, name, periodic=given.periodic, history=given.history)
+        field = fields.switch(organization_id, name, **switches)
         if was_off and field.periodic:
             periodic.read_again(organization_id, field.name)
-        detail = given.model_dump(exclude_none=True)
-        audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=detail)
+        audit.record(organization_id, actor, "field.switched", field.name, now=clock.now(), detail=switches)
     return field
 
 

@@ -44,13 +44,13 @@ def read(
     if not tables:
         yield Page(1, (), 0, {}, ending=Ending("complete"))
         return
-    asking = _Asking(stream, tables)
+    asking, live = _Asking(stream, tables), not window.sample
     types: Sequence[Column] = ()
     if asking.has_time:
-        types = warehouse.describe(Query(asking.types(), (), stream.timeout_ms)).columns
+        types = warehouse.describe(Query(asking.types(), (), stream.timeout_ms, live=live)).columns
     most = SAMPLE_ROWS if window.sample else window.max_records or limits.EVENTS_READ
     asked, parameters = asking.statement(types, window, most + 1)
-    result = warehouse.query(Query(asked, parameters, stream.timeout_ms, max_bytes))
+    result = warehouse.query(Query(asked, parameters, stream.timeout_ms, max_bytes, live))
     records: list[bytes] = []
     for batch in result.batches():
         records += [asking.record(each) for each in batch]

@@ -17,6 +17,7 @@ class TrackedField(models.Model):
     type = models.CharField(max_length=16)
     periodic = models.BooleanField(default=True)
     history = models.BooleanField(default=True)
+    indexed = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     last_changed_at = models.DateTimeField(null=True)
 
@@ -68,6 +69,16 @@ class Account(models.Model):
                 name="account_tombstone",
             ),
             models.Index(fields=["organization", "id"], name="account_page"),
+            models.Index(
+                fields=["organization", "updated_at", "id"],
+                condition=Q(deleted_at__isnull=True),
+                name="account_changed",
+            ),
+            models.Index(
+                fields=["organization", "owner", "id"],
+                condition=Q(owner__isnull=False, deleted_at__isnull=True),
+                name="account_owner",
+            ),
         ]
 
     def __str__(self) -> str:
