@@ -15,12 +15,13 @@ ifneq "$(shell cat .venv/.folder 2>/dev/null)" "$(CURDIR)"
 .PHONY: .venv/.ready .venv/.ready-dev
 endif
 
-.PHONY: help demo setup counterparts test bench cases kills screenshots lint format lock clean
+.PHONY: help demo setup counterparts test coverage bench cases kills screenshots lint format lock clean
 help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
 	@echo 'make counterparts  servers of others that tests talk to, in .venv-counterparts'
 	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
+	@echo 'make coverage fails where a branch of core or sources is not tried by their own tests'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
 	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
 	@echo 'make kills    kill -9 at 100 moments of long runs, and 100 of a server that is pushed to, half of them on each'
@@ -65,6 +66,13 @@ test: .venv/.ready-dev $(counterparts)
 	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status
+
+# Apart from `make test`: to be watched, these tests take twice as long. Always the same examples, so that what has been
+# found to be tried stays so.
+coverage: .venv/.ready-dev
+	@$(bin)/python -m pytest -n 2 --dist loadgroup --hypothesis-seed=0 tests/core tests/sources \
+	    --cov=ropewalk.core --cov=ropewalk.sources --cov-branch --cov-report=term-missing:skip-covered \
+	    --cov-fail-under=100 $(ARGS)
 
 # The others live apart: what they need is not for us to depend on.
 .venv-bench/.ready: bench/requirements.txt

@@ -1,8 +1,9 @@
 """Ten million stored events: an account's newest, and the speed of taking more in, beside a store of ten thousand.
 
-    python -m bench.pushmillions FOLDER [--events 10000000] [--accounts 10000]
+    python -m bench.pushmillions FOLDER [--events 10000000] [--accounts 10000] [--growing]
 
-CPU times of this one process: it prepares items as the door does, and stores them, a thousand at a time.
+CPU times of this one process: it stores what the door has prepared, a thousand at a time. Ids are made at random, or
+grow.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -29,7 +32,9 @@ BEGAN = 1_772_366_400_000_000
 _DATA = b'{"external_id":"%s","data":{"type":"order.paid","amount":129.5,"currency":"EUR","plan":"team","seats":12}}'
 
 
-def take(store: SqliteEvents, events: int, accounts: int, first: int, size: int = 1_000) -> list[float]:
+def take(
+    store: SqliteEvents, events: int, accounts: int, first: int, size: int = 1_000, *, growing: bool
+) -> list[float]:
     """CPU seconds of each batch."""
     from ropewalk.core.pushed import Draft
     from ropewalk.store.events.base import Batch
@@ -38,7 +43,7 @@ def take(store: SqliteEvents, events: int, accounts: int, first: int, size: int 
     for begin in range(first, first + events, size):
         drafts = []
         for number in range(begin, begin + size):
-            name = uuid.uuid4().hex
+            name = f"{number:032x}" if growing else uuid.uuid4().hex
             at = BEGAN + number * 1_000
             keys = (f"id:c-{random.randrange(accounts)}",)
             drafts.append(Draft(name, at, at, "custom", "custom", _DATA % name.encode(), keys))
@@ -60,43 +65,53 @@ def newest(store: SqliteEvents, accounts: int, looks: int = 200) -> list[float]:
     return spent
 
 
-def main() -> None:
+def fill(store: SqliteEvents, events: int, accounts: int, growing: bool) -> int:
+    """Up to so many; how many there are then."""
+    there = store.statistics(ORGANIZATION, CONNECTOR, datetime.now(UTC)).total
+    while there < events:
+        step = min(100_000, events - there)
+        spent = take(store, step, accounts, there, min(step, 10_000), growing=growing)
+        there += step
+        print(f"{there:,}: {sum(spent) / step * 1e6:.1f} µs an event", flush=True)
+    return there
+
+
+def measured(folder: Path, events: int, accounts: int, growing: bool) -> str:
     from ropewalk.store.events.sqlite import SqliteEvents
 
+    folder.mkdir(parents=True, exist_ok=True)
+    small, large = SqliteEvents(folder / "small.sqlite"), SqliteEvents(folder / "large.sqlite")
+    there = fill(large, events, accounts, growing)
+    looks = sorted(newest(large, accounts))
+    take(small, SMALL, accounts, 0, growing=growing)
+    spent: dict[int, list[float]] = {SMALL: [], there: []}
+    for turn in range(5):
+        for store, size in ((small, SMALL), (large, there)):
+            spent[size] += take(store, 2_000, accounts, size + turn * 2_000, growing=growing)
+    of_each = ", ".join(f"{median(each) * 1e3:.1f} µs among {size:,}" for size, each in spent.items())
+    return (
+        f"Events whose ids {'grow' if growing else 'are made at random'}, of {accounts:,} accounts: the newest 100 of an "
+        f"account among {there:,} in {median(looks) * 1e3:.1f} ms (median; 95th percentile "
+        f"{looks[len(looks) * 95 // 100] * 1e3:.1f}, most {looks[-1] * 1e3:.1f}); to take one in costs {of_each}."
+    )
+
+
+def text(events: int = 10_000_000, accounts: int = 10_000) -> str:
+    told = []
+    for growing in (False, True):
+        with tempfile.TemporaryDirectory(prefix="ropewalk-bench-", dir="/tmp") as folder:
+            told.append(measured(Path(folder), events, accounts, growing))
+    return "\n\n".join(told)
+
+
+def main() -> None:
     told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     told.add_argument("folder", type=Path)
     told.add_argument("--events", type=int, default=10_000_000)
     told.add_argument("--accounts", type=int, default=10_000)
+    told.add_argument("--growing", action="store_true")
     given = told.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    small = SqliteEvents(given.folder / "small.sqlite")
-    large = SqliteEvents(given.folder / "large.sqlite")
-    there = large.statistics(ORGANIZATION, CONNECTOR, _now()).total
-    while there < given.events:
-        step = min(100_000, given.events - there)
-        spent = take(large, step, given.accounts, there, 10_000 if step >= 10_000 else 1_000)
-        there += step
-        print(f"{there:,}: {sum(spent) / step * 1e6:.1f} µs an event", flush=True)
-    looks = sorted(newest(large, given.accounts))
-    print(
-        f"newest 100 of an account among {there:,}: median {median(looks) * 1e3:.1f} ms, most {looks[-1] * 1e3:.1f} ms"
-    )
-    take(small, SMALL, given.accounts, 0)
-    at_small: list[float] = []
-    at_large: list[float] = []
-    for turn in range(5):
-        at_small += take(small, 2_000, given.accounts, SMALL + turn * 2_000)
-        at_large += take(large, 2_000, given.accounts, there + turn * 2_000)
-    for size, spent in ((SMALL, at_small), (there, at_large)):
-        print(
-            f"a thousand into {size:,}: {median(spent) * 1e3:.1f} ms of CPU ({median(spent) * 1e3:.1f} µs an event)"
-        )
-
-
-def _now():  # type: ignore[no-untyped-def]
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
+    print(measured(given.folder, given.events, given.accounts, given.growing))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ Item: TypeAlias = Mapping[str, Any]
 `timestamp`, which may be a datetime."""
 
 MOST_ITEMS: Final = 5_000
-MOST_BYTES: Final = 10 * 1024 * 1024
 BATCH_ITEMS: Final = 1_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 RETRY_AFTER_SECONDS: Final = 300.0

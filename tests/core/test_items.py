@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from ropewalk.core import items, pushed, times
-from ropewalk.core.items import Form, Schema, Terms, Wrong
+from ropewalk.core import itembatches, items, limits, pushed, times
+from ropewalk.core.itemreading import Reading, Schema, Terms, reread
+from ropewalk.core.items import Form, Wrong
 from ropewalk.core.pushed import Draft
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,12 +23,12 @@ _made = count()
 
 
 def read(item: Any, form: Form = "data", terms: Terms = Terms()) -> Draft | Wrong:  # noqa: B008 - frozen
-    """At a stroke and one by one."""
+    """One by one; and at a stroke, which takes it in the same way or leaves it."""
     raw = item if isinstance(item, bytes) else json.dumps(item).encode()
-    (quick,) = items.drafts([raw], form, terms, ARRIVED, lambda: f"made-{next(_made)}")
-    slow = items.draft(raw, form, terms, ARRIVED, lambda: getattr(quick, "external_id", ""))
-    assert quick == slow
-    return quick
+    identity = f"made-{next(_made)}"
+    found = items.draft(raw, form, terms, ARRIVED, lambda: identity)
+    assert itembatches.drafts([raw], form, terms, ARRIVED, lambda: identity) in (None, [found])
+    return found
 
 
 def event(item: Any, form: Form = "data", terms: Terms = Terms()) -> Draft:  # noqa: B008 - frozen
@@ -84,6 +85,8 @@ class TestListed:
                     "items": "This is required.",
                 },
             ),
+            (b'{"items": [], "more": 1}', 422, {"more": "There is no such key; there is items."}),
+            (b'{"items": [], "\\ud800": 1}', 400, {"": "The body isn't JSON (RFC 8259, as UTF-8)."}),
             (b'{"items":[' + b"1," * 5_000 + b"1]}", 413, {"items": "A request has at most 5000 items."}),
         ],
     )
@@ -179,7 +182,7 @@ class TestRefused:
             (typed("email", to=["a@b.co", 1]), "payload.to.1"), (typed("email", to={"mail": "a@b.co"}), "payload.to"),
             (typed("email", to="a@b.co", subject=1), "payload.subject"),
             (typed("page", content="x"), "payload.title"), (typed("message", channel="x"), "payload.text"),
-            (typed("message", text=1), "payload.text"), (typed("calendar", attendees=[]), "payload.title"),
+            (typed("message", text=1), "payload.text"), (typed("message", text="x", author={"name": 7}), "payload.author.name"), (typed("calendar", attendees=[]), "payload.title"),
             (typed("calendar", title="x", start="soon"), "payload.start"),
             (typed("calendar", title="x", attendees=[{"email": "x"}]), "payload.attendees.0.email"),
             (typed("issue", status="open"), "payload.title"), (typed("issue", title="x", assignee=[]), "payload.assignee"),
@@ -250,6 +253,10 @@ class TestRead:
 
         assert (found.at, found.name, found.user, found.keys) == (ARRIVED, "custom", None, ())
 
+    @pytest.mark.parametrize("settings", [None, {}])
+    def test_without_a_schema_nothing_is_looked_for(self, settings: Any) -> None:
+        assert Schema.of(settings) is None
+
     def test_people_without_our_own_and_free_mail(self) -> None:
         terms = Terms(own_domains=["ours.com"])
         mail = typed(
@@ -265,7 +272,7 @@ class TestRead:
         terms = Terms(schema=Schema.of({"account": "id", "name": "n"}))
         metadata = msgspec.json.decode(stored.metadata or "{}")
 
-        assert items.reread(stored.content, "custom", metadata, terms, ARRIVED) == items.Reading(
+        assert reread(stored.content, "custom", metadata, terms, ARRIVED) == Reading(
             ARRIVED, "x", None, ("domain:acme.com", "id:A1")
         )
 
@@ -328,9 +335,80 @@ class TestProperties:
     def test_any_text_is_an_id(self, text: str) -> None:
         assert event({"data": 1, "external_id": text}).external_id == text
 
+    @pytest.mark.parametrize("domain", [None, "acme.com"])
+    @pytest.mark.parametrize("external_id", [None, "42"])
+    def test_an_account_is_found_by_the_keys_of_the_items_about_it(
+        self, domain: str | None, external_id: str | None
+    ) -> None:
+        metadata = {"company_domain": domain, "external_customer_id": external_id}
+        about = event({"data": 1, "metadata": {name: value for name, value in metadata.items() if value}})
+
+        assert pushed.keys_of_account(domain, external_id) == about.keys
+
     @given(st.text(max_size=20), st.text(max_size=20))
     def test_keys_have_one_number_when_they_differ_only_in_case(self, one: str, other: str) -> None:
         whose = UUID(int=1)
         same = pushed.key_number(whose, one) == pushed.key_number(whose, other)
         assert same == (one.casefold() == other.casefold())
         assert pushed.names_account([one], [other]) == same
+
+
+def spelled(value: Any, spaces: list[str], escapes: bool) -> str:
+    """As JSON, with these spaces around its colons and commas, and its texts spelled out or not."""
+    before, after = spaces
+    if isinstance(value, dict):
+        pieces = [
+            f"{spelled(k, spaces, escapes)}{before}:{after}{spelled(v, spaces, escapes)}"
+            for k, v in value.items()
+        ]
+        return "{" + f"{after},{before}".join(pieces) + "}"
+    if isinstance(value, str) and escapes:
+        return '"' + "".join(f"\\u{ord(each):04x}" for each in value) + '"'
+    return json.dumps(value)
+
+
+texts = st.text('a:"\\ ,{x', max_size=4)
+members = st.dictionaries(texts, texts | st.dictionaries(texts, texts, max_size=2), min_size=1, max_size=3)
+spaces = st.lists(st.sampled_from(["", " ", "\n", "\t ", "  "]), min_size=2, max_size=2)
+
+
+class TestAtAStroke:
+    """Most are taken so; whatever has a fault is left to be looked at."""
+
+    ITEM: bytes = b'{"external_id":"%d","data":{"a":[1,{"b":"x: y"}]},"metadata":{"a":"b"},"timestamp":"2026-03-01T12:00:00Z"}'
+
+    def drafts(self, raws: list[bytes], form: Form = "data") -> list[Draft] | None:
+        return itembatches.drafts(raws, form, Terms(), ARRIVED, lambda: "made")
+
+    def test_many(self) -> None:
+        raws = [self.ITEM % number for number in range(1_000)]
+
+        assert self.drafts(raws) == [items.draft(raw, "data", Terms(), ARRIVED, str) for raw in raws]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [b'{"data":1', b'{"data":1}{', b"[]", b'{"text":"x"}', b'{"data":"\\u0000"}', b'{"data":{"a":1,"a":2}}',
+         b'{"data":1,"timestamp":"then"}', b'{"data":1,"timestamp":"2026-03-03T12:00:00Z"}', b'{"data":1e999}',
+         b'{"data":"' + b"x" * limits.ITEM_BYTES + b'"}', b'{"data":' + b"[" * 100 + b"]" * 100 + b"}"],
+    )  # fmt: skip
+    def test_one_fault_among_many(self, fault: bytes) -> None:
+        good = [self.ITEM % number for number in range(100)]
+
+        assert self.drafts(good) is not None
+        assert self.drafts([*good, fault]) is None
+
+    def test_lines_that_only_together_are_items(self) -> None:
+        assert self.drafts([b'{"data":[1', b"2]}"]) is None
+
+    @given(st.lists(st.tuples(members, spaces, st.booleans()), min_size=1, max_size=3), st.data())
+    def test_a_key_that_comes_twice_is_never_taken(self, written: list[Any], data: st.DataObject) -> None:
+        raws = [f'{{"data":{spelled(value, spaces, escapes)}}}' for value, spaces, escapes in written]
+        value, around, escapes = data.draw(st.sampled_from(written))
+        repeated = spelled(data.draw(st.sampled_from([*value])), around, escapes)
+        place = data.draw(st.integers(0, len(raws) - 1))
+        again = f'{{"data":{spelled(value, around, escapes)[:-1]},{repeated}{around[0]}:1}}}}'
+
+        assert self.drafts([each.encode() for each in [*raws[:place], again, *raws[place:]]]) is None
+        found = items.draft(again.encode(), "data", Terms(), ARRIVED, str)
+        assert isinstance(found, Wrong)
+        assert found.status == 400

@@ -74,3 +74,8 @@ def test_a_time_is_written_in_utc(moment, text):
 @given(st.datetimes(timezones=st.just(UTC)) | st.dates())
 def test_what_is_written_is_read_again(moment):
     assert times.read(times.iso(moment)) == moment
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_microseconds_are_read_again(moment):
+    assert times.from_micros(times.micros(moment)) == moment

@@ -319,3 +319,17 @@ def test_examples_of_connector_files_have_their_shape() -> None:
         for file in yaml_of(page):
             for connector in file:
                 assert {*connector} == {"source", "name", "settings", "secrets", "streams"}
+
+
+def test_the_architecture_draws_the_floors_and_rooms_that_there_are() -> None:
+    text = (DOCS / "architecture.md").read_text()
+    drawn = re.findall(r"^\d  (.+?)(?:   .*)?$", text, re.MULTILINE)
+    contract = (ROOT / ".importlinter").read_text().partition("layers =\n")[2].partition("\n\n")[0]
+    tree = re.findall(
+        r"^  (\w+)/ ", text.partition("src/ropewalk/\n")[2].partition("\ntests/")[0], re.MULTILINE
+    )
+
+    assert [set(re.findall(r"\w+", floor)) for floor in drawn] == [
+        set(re.findall(r"\w+", floor)) for floor in contract.splitlines()
+    ]
+    assert set(tree) == {each.parent.name for each in (ROOT / "src/ropewalk").glob("*/__init__.py")}

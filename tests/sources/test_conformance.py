@@ -25,7 +25,8 @@ from ropewalk.engine.connectors.documents import Document
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Source, Window
 from ropewalk.store import connectors, secrets
-from ropewalk.web.settingsform import SettingsForm, choices_named, drawn
+from ropewalk.web.settingfields import choices_named, drawn
+from ropewalk.web.settingsform import SettingsForm
 from tests.engine.world import START, World
 from tests.sources.examples import connector_of, mapping, settings_of, stream_of
 from tests.web.test_settingsform import sent

@@ -543,3 +543,17 @@ def test_what_an_event_stream_asks_for(named: dict[str, Any], sent: dict[str, st
 
     assert dict(request.params) == sent
     assert event_stream(**named).parameters(Window()) == {}
+
+
+@pytest.mark.parametrize(
+    ("auth", "names"),
+    [
+        ({"type": "none"}, []),
+        ({"type": "bearer"}, ["token"]),
+        ({"type": "basic", "username": "crm"}, ["password"]),
+    ],
+)
+def test_a_connector_without_a_stream_needs_its_own_secrets_only(auth: Any, names: list[str]) -> None:
+    needs = custom_api.SOURCE.needs(load(ConnectorSettings, {"auth": auth}), None)
+
+    assert ([*needs.names()], needs.origins) == (names, frozenset())

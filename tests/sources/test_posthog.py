@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -215,6 +216,61 @@ def test_refusals(project: PostHog, key: str, kind: type[RopewalkError], code: s
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("said", "code", "message"),
+    [
+        ("<html>", "not_json", ""),
+        (b'"no object"', "not_json", "it has no results"),
+        ({"query_status": 7}, "not_json", "it has no results"),
+        ({"query_status": {"id": "q1", "complete": True}}, "not_json", "the query is complete, and has no results"),
+        ({"query_status": {"complete": False}}, "not_json", "it is neither rows nor a query that goes on"),
+        ({"query_status": {"id": "../me", "complete": False}}, "not_json", "it is neither rows nor a query that goes on"),
+        ({"query_status": {"id": 7, "complete": False}}, "not_json", "it is neither rows nor a query that goes on"),
+        (b'{"query_status": {"id": "q1", "more": 1e999}}', "not_json", "a number that is out of range"),
+        ({"results": [], "error": "Unknown table"}, "query_refused", "PostHog refused the query: Unknown table"),
+        ({"query_status": {"id": "q1", "error": True}}, "query_refused", "PostHog refused the query: it did not say why"),
+    ],
+)  # fmt: skip
+def test_answers_that_are_no_rows(said: Any, code: str, message: str) -> None:
+    with pytest.raises(MustFix) as caught:
+        page(Fake(lambda asked: said))
+
+    assert caught.value.code == code
+    assert message in caught.value.message
+
+
+def test_a_large_answer_without_results() -> None:
+    class Large(Reached):
+        def __call__(self, request: Request) -> Response:
+            return Response(200, {"content-type": "application/json"}, BytesIO(b'{"a": 1}'), request.url, 1)
+
+    with pytest.raises(MustFix) as caught:
+        list(EVENTS.read(connector(), stream(), WINDOW, Large(Fake(), KEY), None))
+
+    assert caught.value.message == "PostHog’s answer can’t be read: it has no results."
+
+
+def test_a_query_that_never_ends_is_tried_again_later() -> None:
+    project = PostHog([event(1)], later=1_000)
+    with pytest.raises(RetryLater) as caught:
+        page(project)
+
+    assert (caught.value.code, len(project.lines)) == ("timeout", 121)
+
+
+def test_rows_that_are_none_stay_as_they_are_and_properties_may_be_text() -> None:
+    told = ["u", "opened", "2026-03-01T11:59:00+00:00", "acme.example", None]
+    sent = [[*told, '{"a": 1}'], [*told, "no json"], [*told, None], "no row", told, ["\0"]]
+    first, *others = rows(page(Fake(lambda asked: {"results": sent})))
+
+    assert [first["properties"], *(each["properties"] for each in others[:2])] == [
+        {"a": 1},
+        {"properties": "no json"},
+        None,
+    ]
+    assert others[2:] == sent[3:]
+
+
 def test_a_query_that_fails_later_says_why() -> None:
     said = iter(
         [
@@ -293,6 +349,14 @@ def test_settings_that_are_refused(changes: dict[str, Any], path: str) -> None:
         stream(**changes)
 
     assert [problem.path for problem in caught.value.problems] == [path]
+
+
+@pytest.mark.parametrize("host", ["us.posthog.com", "ftp://us.posthog.com", "https://"])
+def test_a_host_is_a_web_address(host: str) -> None:
+    with pytest.raises(MustFix) as caught:
+        connector(host=host)
+
+    assert [problem.path for problem in caught.value.problems] == ["host"]
 
 
 @pytest.mark.parametrize("project_id", ["", "12/../34", "abc", "12?x", "@current"])

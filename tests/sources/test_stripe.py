@@ -154,6 +154,59 @@ def test_a_customer_who_goes_while_their_lists_are_read_stays_as_they_came() -> 
     assert row["__derived"]["mrr_is_partial"] is True
 
 
+def cut_off(*rest: dict[str, Any], refused: str = "") -> dict[str, Any]:
+    """A customer's subscriptions after the first were read, where the rest of them is `rest`, or refused."""
+    first = {"id": "sub_1", "status": "active"}
+    there = {"object": "list", "url": "/v1/subscriptions", "has_more": True, "data": [first]}
+
+    class Says(Reached):
+        def __call__(self, request: Request) -> Response:
+            told: Any = {"data": [{"id": "cus_1", "subscriptions": there}]}
+            if "/subscriptions" in request.url:
+                if refused:
+                    raise MustFix(refused, "no")
+                told = {"data": rest, "has_more": False}
+            return Response(200, {"content-type": "application/json"}, canonical(told), request.url, 1)
+
+    [row] = rows(read(Says(Fake(), KEY)))
+    found: dict[str, Any] = row["subscriptions"]
+    return found
+
+
+def test_a_list_that_outgrows_a_record_stays_cut() -> None:
+    large = [{"id": f"sub_{number}", "note": "x" * 600_000} for number in range(2, 5)]
+
+    assert cut_off(*large[:1])["has_more"] is False
+    assert cut_off(*large)["has_more"] is True
+
+
+def test_a_list_that_is_refused_is_no_list_that_has_ended() -> None:
+    with pytest.raises(MustFix) as caught:
+        cut_off(refused="authentication_failed")
+
+    assert caught.value.code == "authentication_failed"
+
+
+def test_a_customer_that_cannot_be_decoded_is_left_for_the_run_to_reject() -> None:
+    raw = b'{"data": [{"id": "cus_1", "balance": 1e999, "tax_ids": {"has_more": true}}]}'
+
+    class Says(Reached):
+        def __call__(self, request: Request) -> Response:
+            return Response(200, {"content-type": "application/json"}, raw, request.url, 1)
+
+    found = ACCOUNTS.read(check(SOURCE.settings, {}), stream(), Window(), Says(Fake(), KEY), None)
+
+    assert [bytes(each) for page in found for each in page.records] == [raw[len(b'{"data": [') : -2]]
+
+
+def test_a_run_may_ask_for_fewer_than_the_stream() -> None:
+    stripe = Stripe([customer(number) for number in range(1, 6)])
+
+    [page] = pages(stripe, Window(max_records=2), max_records=4)
+
+    assert (page.count, page.ending) == (2, Ending("truncated", ("max_records",)))
+
+
 def test_stripe_applies_list_filters_itself() -> None:
     stripe = Stripe([customer(number, email=f"{number % 2}@acme.example") for number in range(1, 31)])
     filters = {
@@ -231,6 +284,13 @@ def test_settings_that_do_not_go_together(changes: dict[str, Any], path: str) ->
     assert [problem.path for problem in caught.value.problems] == [path]
 
 
+def test_its_api_is_at_a_web_address() -> None:
+    with pytest.raises(MustFix) as caught:
+        check(SOURCE.settings, {"api_url": "ftp://api.stripe.com"})
+
+    assert [problem.path for problem in caught.value.problems] == ["api_url"]
+
+
 def test_too_many_requests_and_a_wrong_key() -> None:
     with pytest.raises(RetryLater) as busy:
         pages(Stripe([customer(1)], busy=1))
@@ -277,6 +337,27 @@ def test_only_active_and_past_due_subscriptions_count(status: str, monthly: int)
     found = derived(subscriptions=[subscription(1, 1, status=status)])
 
     assert (found["mrr"], found["subscription_status"]) == (monthly, status)
+
+
+@pytest.mark.parametrize(
+    ("changes", "monthly"),
+    [
+        ({"discounts": [discount(coupon(percent_off=50)), discount(coupon(percent_off=50))]}, 500),
+        ({"discounts": [], "discount": discount(coupon(percent_off=50))}, 1_000),
+        ({"discounts": ["di_1"]}, 2_000),
+        ({"discounts": [{"source": {"coupon": coupon(percent_off=50)}}]}, 1_000),
+        ({"items": {"data": [item(None, unit_amount_decimal="much")]}}, 0),
+    ],
+)
+def test_subscriptions_are_read_however_a_version_writes_them(changes: dict[str, Any], monthly: int) -> None:
+    written = {**subscription(1, 1, item(2_000)), **changes}
+    record = canonical({**customer(1), "currency": "usd", "subscriptions": {"data": [written]}})
+
+    assert derivation(stream()).add(record)["mrr"] == monthly
+
+
+def test_of_what_is_no_customer_nothing_is_known() -> None:
+    assert derivation(stream()).add(b"[1") == derivation(stream()).add(b"{}")
 
 
 @pytest.mark.parametrize(

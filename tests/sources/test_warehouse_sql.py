@@ -139,6 +139,7 @@ FILES = {
         "SELECT TO_FILE('@stage', 'x')",
         "SELECT * FROM IDENTIFIER('crm.t')",
         "SELECT * FROM TABLE('crm.t')",
+        "SELECT * FROM '@s/x'",
         "SELECT a_sequence.NEXTVAL",
     ],
 }
@@ -312,6 +313,24 @@ def test_tables_of_events_are_names_of_what_may_be_read(table: str) -> None:
 
 
 @both
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("SELECT " + "1 + " * 25_000 + "1", "A query has at most 100,000 characters."),
+        ("SELECT " + "(" * 40_000 + "1" + ")" * 40_000, "This is nested too deeply."),
+        ("SELECT ROPEWALK_LAST_SYNC__", "ROPEWALK_LAST_SYNC__ is a name that Ropewalk needs for itself; choose another."),
+        ("SELECT a, FROM WHERE", "This can’t be read as {} SQL: see line 1, column 20, near “WHERE”."),
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_a_refusal_says_why(dialect: Dialect, text: str, why: str) -> None:
+    with pytest.raises(sql.Unfit) as caught:
+        prepare(text, dialect)
+
+    assert str(caught.value) == why.format(dialect.label)
+
+
+@both
 @pytest.mark.parametrize("text", cases(EXPRESSIONS))
 def test_a_hostile_expression_is_refused(dialect: Dialect, text: str) -> None:
     with pytest.raises(sql.Unfit):
@@ -322,6 +341,13 @@ def test_a_hostile_expression_is_refused(dialect: Dialect, text: str) -> None:
 def test_an_expression_that_does_more_than_read_is_refused(dialect: Dialect, text: str) -> None:
     with pytest.raises(sql.Unfit):
         sql.expression(text, dialect)
+
+
+@both
+def test_an_expression_has_a_length(dialect: Dialect) -> None:
+    sql.expression("1 + " * 2_499 + "1.00", dialect)
+    with pytest.raises(sql.Unfit, match=r"at most 10,000 characters"):
+        sql.expression("1 + " * 2_499 + "1.000", dialect)
 
 
 @pytest.mark.parametrize(("dialect", "text"), of_dialects(FINE))
@@ -342,6 +368,7 @@ def test_what_reads_one_row_is_an_expression(dialect: Dialect, text: str) -> Non
         "SELECT a -- why\nFROM crm.t /* all of them */",
         "SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b) AS n FROM crm.t QUALIFY n = 1",
         "SELECT * FROM crm.INFORMATION_SCHEMA.TABLES",
+        "SELECT item.id FROM crm.t AS t, t.items AS item",
     ],
 )
 def test_a_select_is_sent_as_it_was_written(dialect: Dialect, text: str) -> None:

@@ -353,7 +353,7 @@ class TestWhatGoes:
         assert gone == ["three"]
 
     def test_reading_anew_in_portions(self, store: EventStore, whose: tuple[UUID, UUID]) -> None:
-        from ropewalk.core.items import Reading
+        from ropewalk.core.itemreading import Reading
         from ropewalk.core.times import micros
         from ropewalk.store.events.base import StoredEvent
 

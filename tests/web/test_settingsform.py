@@ -9,7 +9,8 @@ from django.http import QueryDict
 
 from ropewalk.sources import REGISTRY
 from ropewalk.sources.custom_api import SOURCE
-from ropewalk.web.settingsform import SettingsForm, drawn, setting_rows
+from ropewalk.web.settingfields import drawn
+from ropewalk.web.settingsform import SettingsForm, setting_rows
 
 AUTHS: list[dict[str, Any]] = [
     {"type": "none"},

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from ropewalk.core import limits, paths, payloads, times
+from ropewalk.core import limits, payloads
 from ropewalk.core.errors import Problem, RowRefused
-from ropewalk.core.events import MatchBy, account_keys
-from ropewalk.core.eventschema import KINDS, EventKind, said
-from ropewalk.core.pushed import DOMAIN, EXTERNAL_ID, Draft, domain_key, external_id_key
+from ropewalk.core.eventschema import KINDS, said
+from ropewalk.core.itemreading import Terms, instant, read
+from ropewalk.core.pushed import Draft
 from ropewalk.core.records import decode_value
-from ropewalk.core.values import JSON, MISSING
 
 Form = Literal["data", "text", "typed", "upload"]
 """Which of the calls an item came by."""
@@ -29,92 +25,25 @@ _KNOWN: Final[Mapping[Form, frozenset[str]]] = {
     "typed": frozenset(("kind", "external_id", "timestamp", "payload", "metadata")),
     "upload": frozenset(("kind", "external_id", "payload", "metadata", "file")),
 }
-_SPELLINGS: Final = frozenset(("iso", "no_zone", "date", "epoch_s", "epoch_ms"))
-_AHEAD: Final = limits.AHEAD_HOURS * 3_600 * 1_000_000
+AHEAD: Final = limits.AHEAD_HOURS * 3_600 * 1_000_000
 _NO_NUL: Final = "Text can't hold the character U+0000."
 _NO_TIME: Final = "Give an ISO 8601 time, or an epoch in seconds or milliseconds."
 _TOO_FAR: Final = f"This is more than {limits.AHEAD_HOURS} hours ahead."
 
 _OPENING: Final = re.compile(rb'\s*\{\s*"items"\s*:\s*')
 _TYPED: Final = frozenset(("typed", "upload"))
-_PLAIN_TIMES: Final = frozenset(
-    map(len, ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00.000000Z"))
-)
-_moment = msgspec.convert
+_SPELLED_OUT: Final = (b"\\u000", b"\\u002", b"\\u003")
+"""How a quote, a colon or a space may be written within a text, which would count as other than it is."""
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     items: list[msgspec.Raw]
 
 
-class _Quick(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
-    """An item as it should be."""
-
-    external_id: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ITEM_ID_CHARS)] | None = None
-    metadata: Annotated[dict[str, str], msgspec.Meta(max_length=limits.ITEM_METADATA_KEYS)] | None = None
-    timestamp: str | int | float | None = None
-
-
-class _QuickData(_Quick, gc=False):
-    data: Any
-
-
-class _QuickText(_Quick, gc=False):
-    text: str
-
-
-_QUICK: Final[Mapping[Form, Callable[[bytes], Any]]] = {
-    "data": msgspec.json.Decoder(_QuickData).decode,
-    "text": msgspec.json.Decoder(_QuickText).decode,
-}
 _encode = msgspec.json.Encoder().encode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _pieces = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """A connector's event schema, its paths parsed."""
-
-    time: paths.Path | None = None
-    name: paths.Path | None = None
-    account: paths.Path | None = None
-    match_by: MatchBy = "external_id"
-    user: paths.Path | None = None
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any] | None) -> Schema | None:
-        if not settings:
-            return None
-        parsed = {
-            name: paths.parse(settings[name])
-            for name in ("time", "name", "account", "user")
-            if settings.get(name) is not None
-        }
-        return cls(**parsed, match_by=settings.get("match_by") or "external_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On which a connector takes items. `kinds`: empty, all of them. `own_domains`: the organization's."""
-
-    kinds: Collection[str] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    schema: Schema | None = None
-    own_domains: Collection[str] = ()
-
-    def take(self, kind: str) -> bool:
-        return not self.kinds or kind in self.kinds
-
-
-class Reading(NamedTuple):
-    """What an item says under its connector's terms; `at` in microseconds since 1970, None where no time can be read."""
-
-    at: int | None
-    name: str
-    user: str | None
-    keys: tuple[str, ...]
 
 
 class Wrong(NamedTuple):
@@ -153,10 +82,7 @@ def _no_envelope(body: bytes) -> Wrong:
         return Wrong(400, (Problem("", "The body isn't JSON (RFC 8259, as UTF-8)."),))
     if not body.lstrip().startswith(b"{"):
         return Wrong(422, (Problem("", "Give an object."),))
-    try:
-        pieces = _pieces(body)
-    except msgspec.DecodeError:
-        return Wrong(400, (Problem("", "The body holds a key that can't be read."),))
+    pieces = _pieces(body)
     found = [
         Problem(name, "There is no such key; there is items.") for name in sorted(pieces.keys() - {"items"})
     ]
@@ -171,67 +97,6 @@ def _is_repeated(body: bytes) -> bool:
     """The last one counts, and nothing but its key may stand before it."""
     ahead = body.rstrip()[:-1].rstrip().removesuffix(bytes(_pieces(body)["items"]))
     return _OPENING.fullmatch(ahead) is None
-
-
-def drafts(
-    raws: Sequence[bytes],
-    form: Form,
-    terms: Terms,
-    arrived: int,
-    new_id: Callable[[], str],
-    upload: str | None = None,
-) -> list[Draft | Wrong]:
-    """Of items as sent. Most are as they should be, which is seen at one stroke; the others are looked at one by one."""
-    decode = _QUICK.get(form)
-    if decode is None or not terms.take("custom"):
-        return [draft(raw, form, terms, arrived, new_id, upload) for raw in raws]
-    base = terms.metadata
-    found: list[Draft | Wrong] = []
-    for raw in raws:
-        item = _quickly(raw, decode)
-        if item is None:
-            found.append(draft(raw, form, terms, arrived, new_id, upload))
-            continue
-        metadata = item.metadata
-        if base:
-            metadata = {**base, **(metadata or {})}
-        body = item.data if form == "data" else {"text": item.text}
-        at, name, user, keys = read(body, "custom", item.timestamp, metadata, terms, arrived)
-        if at is None or at > arrived + _AHEAD:
-            found.append(draft(raw, form, terms, arrived, new_id, upload))
-            continue
-        metadata_column = _encode(metadata).decode() if metadata else None
-        found.append(
-            Draft(
-                item.external_id or new_id(),
-                at,
-                arrived,
-                "custom",
-                name,
-                raw,
-                keys,
-                user,
-                metadata_column,
-                upload,
-            )
-        )
-    return found
-
-
-def _quickly(raw: bytes, decode: Callable[[bytes], Any]) -> Any:
-    """None for what has to be looked at."""
-    if (
-        len(raw) > limits.ITEM_BYTES
-        or raw.count(b"{") + raw.count(b"[") > limits.NESTING
-        or b"\\u0000" in raw
-    ):
-        return None
-    try:
-        item = decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        return None
-    # A key that came twice is gone.
-    return item if raw.count(b'":') == _encode(item).count(b'":') else None
 
 
 def draft(
@@ -252,7 +117,7 @@ def draft(
     if not found:
         metadata = {**terms.metadata, **(item.get("metadata") or {})}
         at, name, user, keys = read(said(item), kind, item.get("timestamp"), metadata, terms, arrived)
-        if at is not None and at <= arrived + _AHEAD:
+        if at is not None and at <= arrived + AHEAD:
             return Draft(
                 external_id=given or new_id(),
                 at=at,
@@ -281,10 +146,21 @@ def _decoded(raw: bytes) -> dict[str, Any] | Wrong:
         return Wrong(400, (Problem("", refused.message.replace("record", "item")),))
     if not isinstance(item, dict):
         return Wrong(422, (Problem("", "Give an object."),))
-    # A key that came twice is gone. What is spelled in another way is counted in another way, too, and looked at.
-    if raw.count(b'":') != _encode(item).count(b'":') and (twice := _twice(raw)) is not None:
+    if has_repeated_keys(raw, _encode(item)) and (twice := _twice(raw)) is not None:
         return Wrong(400, (Problem("", f"An object has the key {twice!r} twice."),))
     return item
+
+
+def has_repeated_keys(raw: bytes, decoded: bytes) -> bool:
+    """`decoded` is what was read of it, as JSON again: a key that came twice is gone there. Never False where one has;
+    it may be True where none has."""
+    if b"\\" in raw and any(each in raw for each in _SPELLED_OUT):
+        return True
+    return _keys_in(raw) != _keys_in(decoded)
+
+
+def _keys_in(text: bytes) -> int:
+    return text.translate(None, b" \t\r\n").count(b'":')
 
 
 def _twice(raw: bytes) -> str | None:
@@ -355,70 +231,3 @@ def _wrong_typed(item: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("payload", "Give an object.")
     elif kind in KINDS:
         yield from payloads.problems(kind, payload)
-
-
-def read(
-    body: Any, kind: EventKind, timestamp: Any, metadata: Mapping[str, str] | None, terms: Terms, arrived: int
-) -> Reading:
-    """Of an item without faults; `body` is what it is about (`eventschema.said`), `metadata` the connector's under the item's."""
-    keys: tuple[str, ...] = ()
-    if metadata:
-        keys = _metadata_keys(metadata.get("company_domain"), metadata.get("external_customer_id"))
-    at: int | None = arrived
-    name, user = None, None
-    schema = terms.schema
-    if schema is not None:
-        name, user = _text(body, schema.name), _text(body, schema.user)
-        if schema.time is not None:
-            at = instant(paths.get(body, schema.time)) or arrived
-        keys += _schema_keys(body, schema)
-    if kind != "custom":
-        own = terms.own_domains
-        keys += tuple(DOMAIN + each for each in payloads.domains(kind, body) if each not in own)
-    if timestamp is not None:
-        at = instant(timestamp)
-    return Reading(at, name or kind, user, keys if len(keys) < 2 else tuple(dict.fromkeys(keys)))
-
-
-def reread(
-    content: bytes, kind: EventKind, metadata: Mapping[str, str], terms: Terms, arrived: int
-) -> Reading:
-    """What a stored item says under the terms of today."""
-    item = decode_value(content)
-    assert isinstance(item, dict)
-    return read(said(item), kind, item.get("timestamp"), metadata, terms, arrived)
-
-
-@lru_cache(65_536)
-def _metadata_keys(domain: str | None, external_id: str | None) -> tuple[str, ...]:
-    return tuple(key for key in (domain_key(domain), external_id_key(external_id)) if key)
-
-
-def _schema_keys(body: Any, schema: Schema) -> tuple[str, ...]:
-    named = MISSING if schema.account is None else paths.get(body, schema.account)
-    prefix = DOMAIN if schema.match_by == "domain" else EXTERNAL_ID
-    return () if named is MISSING else tuple(prefix + each for each in account_keys(named, schema.match_by))
-
-
-def _text(body: JSON, path: paths.Path | None) -> str | None:
-    if path is None:
-        return None
-    found = paths.get(body, path)
-    if isinstance(found, bool) or not isinstance(found, str | int | float):
-        return None
-    text = str(found).replace("\0", "\ufffd").strip()
-    return text[: limits.EVENT_NAME_CHARS] or None
-
-
-def instant(value: object) -> int | None:
-    """Microseconds since 1970."""
-    if isinstance(value, str) and len(value) in _PLAIN_TIMES and value[-1] == "Z":
-        # How most senders write it.
-        try:
-            return round(_moment(value, datetime).timestamp() * 1_000_000)
-        except (msgspec.ValidationError, OverflowError):
-            pass
-    if not isinstance(value, str | int | float):
-        return None
-    found = times.moment(value)
-    return None if found is None or found.spelling not in _SPELLINGS else times.micros(found.at)

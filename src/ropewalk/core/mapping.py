@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,48 +71,47 @@ def problems(
     fields that the organization has: one of them may only be written as it is spelled there. `also` are targets that the
     source can't do without.
     """
-    found: list[Problem] = []
     known = {name.casefold(): name for name in existing}
+    found = [*_wrong_entries(mapping, kind, matching, known, path)]
+    found.extend(Problem(path, message) for message in _missing(mapping, kind, matching))
+    targets = {entry.to for entry in mapping}
+    found.extend(
+        Problem(path, f"Map {name}: this source can't do without it.") for name in also if name not in targets
+    )
+    if kind == "accounts" and (message := _too_many_fields(targets, known)):
+        found.append(Problem(path, message))
+    return tuple(found)
+
+
+def _wrong_entries(
+    mapping: Sequence[MappingEntry], kind: Kind, matching: str, known: Mapping[str, str], path: str
+) -> Iterator[Problem]:
     taken: dict[str, int] = {}
     for index, entry in enumerate(mapping):
-        here = f"{path}.{index}"
-        if (
-            not entry.from_
-            and not _is_constant(entry)
-            and not (kind == "events" and entry.to == "properties")
-        ):
-            found.append(
-                Problem(
-                    f"{here}.from",
-                    "Name the path that this value comes from, or give it a constant transform.",
-                )
+        is_whole_record = kind == "events" and entry.to == "properties"
+        if not entry.from_ and not _is_constant(entry) and not is_whole_record:
+            yield Problem(
+                f"{path}.{index}.from",
+                "Name the path that this value comes from, or give it a constant transform.",
             )
         wrong = _wrong_target(entry.to, kind, matching, known)
         folded = entry.to.casefold()
         if wrong is None and folded in taken:
             wrong = f"{entry.to} is already mapped in entry {taken[folded] + 1}; a target takes one value."
         if wrong is not None:
-            found.append(Problem(f"{here}.to", wrong))
+            yield Problem(f"{path}.{index}.to", wrong)
         taken.setdefault(folded, index)
-    found.extend(Problem(path, message) for message in _missing(mapping, kind, matching))
-    targets = {entry.to for entry in mapping}
-    found.extend(
-        Problem(path, f"Map {name}: this source can't do without it.") for name in also if name not in targets
+
+
+def _too_many_fields(targets: Collection[str], known: Collection[str]) -> str:
+    new = {target.casefold() for target in targets} - _ACCOUNT_TARGETS.keys() - {*known}
+    fields = len(known) + len(new)
+    if not new or fields <= limits.CUSTOM_FIELDS:
+        return ""
+    return (
+        f"An organization has at most {limits.CUSTOM_FIELDS} custom fields; this mapping would make it {fields}. "
+        "Map to fields that exist, or leave some out."
     )
-    new = {
-        folded
-        for folded in taken
-        if kind == "accounts" and folded not in _ACCOUNT_TARGETS and folded not in known
-    }
-    if len(known) + len(new) > limits.CUSTOM_FIELDS and new:
-        found.append(
-            Problem(
-                path,
-                f"An organization has at most {limits.CUSTOM_FIELDS} custom fields; this mapping would make it "
-                f"{len(known) + len(new)}. Map to fields that exist, or leave some out.",
-            )
-        )
-    return tuple(found)
 
 
 def _is_constant(entry: MappingEntry) -> bool:

@@ -3,7 +3,6 @@ job: a process in its memory, or the database for all of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
@@ -29,10 +28,9 @@ class Standing(NamedTuple):
         return max(0, self.limit - self.taken)
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     began: float
-    count: int
+    taken: int
 
     def over(self, limit: Limit, now: float) -> bool:
         return now - self.began >= limit.seconds
@@ -42,6 +40,6 @@ def take(before: Stretch | None, limit: Limit, now: float) -> tuple[Stretch, Sta
     """Once more."""
     if before is None or before.over(limit, now):
         before = Stretch(now, 0)
-    after = Stretch(before.began, before.count + 1)
-    reset = max(1, ceil(after.began + limit.seconds - now))
-    return after, Standing(limit.times, after.count, reset)
+    began, taken = before.began, before.taken + 1
+    reset = max(1, ceil(began + limit.seconds - now))
+    return Stretch(began, taken), Standing(limit.times, taken, reset)

@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -122,22 +122,8 @@ def set_up(
         structlog.processors.UnicodeDecoder(),
     ]
 
-    def redacted(_: Any, __: str, event: EventDict) -> EventDict:
-        return known.event(event)
-
     handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redacted,
-                structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
-                if as_json
-                else _console(out),
-            ],
-        )
-    )
+    handler.setFormatter(_formatter(shared, known, _json() if as_json else _console(out)))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name, least in _TAMED.items():
         tamed = logging.getLogger(name)
@@ -156,6 +142,20 @@ def set_up(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _formatter(shared: Sequence[Processor], known: KnownSecrets, rendered: Processor) -> logging.Formatter:
+    def redacted(_: Any, __: str, event: EventDict) -> EventDict:
+        return known.event(event)
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redacted, rendered],
+    )
+
+
+def _json() -> structlog.processors.JSONRenderer:
+    return structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
 
 
 def _console(out: TextIO) -> structlog.dev.ConsoleRenderer:

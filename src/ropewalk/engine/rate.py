@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from uuid import UUID
 
 from ropewalk.core.rate import Limit, Standing, Stretch, take
 
 WINDOW_SECONDS = 60.0
 _KEPT = 10_000
+
+
+_limit = lru_cache(16)(lambda calls: Limit(calls, WINDOW_SECONDS))
 
 
 class Counter:
@@ -18,7 +22,7 @@ class Counter:
 
     def take(self, key_id: UUID, calls: int, now: float) -> Standing:
         """`now` is a monotonic time. A key's minute begins with its first call."""
-        limit = Limit(calls, WINDOW_SECONDS)
+        limit = _limit(calls)
         with self._lock:
             self._minutes[key_id], standing = take(self._minutes.get(key_id), limit, now)
             if len(self._minutes) > _KEPT:

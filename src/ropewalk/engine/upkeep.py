@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final, cast
 
 from ropewalk.core.eventschema import EventKind
-from ropewalk.core.items import Reading, Schema, Terms, reread
+from ropewalk.core.itemreading import Reading, Schema, Terms, reread
 from ropewalk.core.times import micros
 from ropewalk.engine.clock import Clock
 from ropewalk.store import people, pushing

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from ropewalk.core import items, limits
+from ropewalk.core import itembatches, items, limits
 from ropewalk.core.errors import Problem
-from ropewalk.core.items import Form, Terms, Wrong
+from ropewalk.core.itemreading import Terms
+from ropewalk.core.items import Form, Wrong
 from ropewalk.core.pushed import Draft
 from ropewalk.ingest import refusals
 from ropewalk.ingest.call import Call
@@ -54,11 +55,15 @@ def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
 def checked(
     raws: Sequence[bytes], form: Form, terms: Terms, arrived: int, upload: str | None = None
 ) -> Prepared:
-    prepared = Prepared([], size=sum(map(len, raws)))
-    take = prepared.drafts.append
-    for place, found in enumerate(items.drafts(raws, form, terms, arrived, new_name, upload)):
+    size = sum(map(len, raws))
+    at_a_stroke = itembatches.drafts(raws, form, terms, arrived, new_name)
+    if at_a_stroke is not None:
+        return Prepared(at_a_stroke, size=size)
+    prepared = Prepared([], size=size)
+    for place, raw in enumerate(raws):
+        found = items.draft(raw, form, terms, arrived, new_name, upload)
         if isinstance(found, Draft):
-            take(found)
+            prepared.drafts.append(found)
         else:
             prepared.wrong[place] = found
     return prepared

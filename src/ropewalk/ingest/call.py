@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -21,6 +20,7 @@ _PATH: Final = re.compile(PREFIX + r"([^/]+)/ingest(|/text|/typed|/typed/upload)
 _FORMS: Final[Mapping[str, Form]] = {"": "data", "/text": "text", "/typed": "typed", "/typed/upload": "typed"}
 _FLAGS: Final = {"true": True, "false": False}
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii"))
+_REMEMBERED_BYTES: Final = 500
 _ENCODINGS: Final = frozenset(("", "identity", "gzip", "x-gzip", "zstd"))
 
 
@@ -29,80 +29,45 @@ def named(path: str) -> re.Match[str] | None:
     return _PATH.fullmatch(path) if path.startswith(PREFIX) else None
 
 
-@lru_cache(10_000)
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
-
-
-@lru_cache(1_000)
-def _types(content_type: bytes) -> tuple[str, str]:
-    """The media type, and the charset if one is named."""
-    text = content_type.decode("latin-1")
-    charset = re.search(r'charset\s*=\s*"?([^\s";]+)', text, re.IGNORECASE)
-    return text.partition(";")[0].strip().lower(), charset[1].lower() if charset else ""
-
-
-@dataclass(slots=True)
 class Call:
-    connector: str
-    form: Form
-    is_upload: bool
-    headers: Mapping[bytes, bytes]
-    query: bytes
-    partial: bool = False
-    validate: bool = False
+    """Callers say the same in call after call, so that most of them were read before."""
 
-    @classmethod
-    def of(cls, scope: Mapping[str, Any], path: re.Match[str]) -> Call:
-        connector, call = path.groups()
-        return cls(
-            connector, _FORMS[call], call.endswith("upload"), dict(scope["headers"]), scope["query_string"]
-        )
+    __slots__ = ("_charset", "_query", "connector_id", "encoding", "form", "is_fine", "is_lines", "is_text", "is_upload",
+                 "media_type", "partial", "validate")  # fmt: skip
 
-    @property
-    def connector_id(self) -> UUID | None:
-        return _uuid(self.connector)
+    def __init__(self, connector: str, call: str, query: bytes, content_type: bytes, encoding: bytes) -> None:
+        self.connector_id = _uuid(connector)
+        self.form = _FORMS[call]
+        self.is_upload = call.endswith("upload")
+        self.media_type, self._charset = _types(content_type)
+        self.encoding = encoding.decode("latin-1").strip().lower()
+        self.is_lines = self.media_type in LINES_TYPES
+        self.is_text = self.form == "text" and self.media_type == "text/plain"
+        self._query = query
+        self.partial = self.validate = self.is_fine = False
 
-    @property
-    def key(self) -> str:
-        """The text of the key that it brings; empty where it brings none."""
-        scheme, _, text = self.headers.get(b"authorization", b"").partition(b" ")
-        return text.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
-
-    @property
-    def announced_bytes(self) -> int:
-        length = self.headers.get(b"content-length", b"")
-        return int(length) if length.isdigit() and len(length) < 20 else 0
-
-    @property
-    def encoding(self) -> str:
-        return self.headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-
-    @property
-    def media_type(self) -> str:
-        return _types(self.headers.get(b"content-type", b""))[0]
-
-    @property
-    def is_lines(self) -> bool:
-        return self.media_type in LINES_TYPES
-
-    @property
-    def is_text(self) -> bool:
-        return self.form == "text" and self.media_type == "text/plain"
+    @staticmethod
+    def of(path: re.Match[str], query: bytes, headers: Mapping[bytes, bytes]) -> Call:
+        kind, encoding = headers.get(b"content-type", b""), headers.get(b"content-encoding", b"")
+        read = _call if len(query) + len(kind) + len(encoding) < _REMEMBERED_BYTES else Call
+        return read(path[1], path[2], query, kind, encoding)
 
     def check(self) -> None:
         """Its parameters, type and encoding."""
-        if self.query:
+        if self.is_fine:
+            return
+        if self._query:
             self._read_query()
         if self.is_upload:
             if self.media_type != "multipart/form-data":
                 raise Refusal(415, "Send a form with a file, as `multipart/form-data`.")
             if self.encoding not in ("", "identity"):
                 raise Refusal(415, "An upload can't be packed as a whole: send it without Content-Encoding.")
-            return
+        else:
+            self._check_type()
+        self.is_fine = True
+
+    def _check_type(self) -> None:
         kind = self.media_type
         if kind not in ("", "application/json") and not (
             kind.endswith("+json") or self.is_lines or self.is_text
@@ -110,8 +75,7 @@ class Call:
             also = ", `text/plain`" if self.form == "text" else ""
             message = f"Send JSON, with `Content-Type: application/json`{also} or `application/x-ndjson`."
             raise Refusal(415, message)
-        _, charset = _types(self.headers.get(b"content-type", b""))
-        if charset and charset not in _UTF8:
+        if self._charset and self._charset not in _UTF8:
             raise Refusal(415, "Send UTF-8.")
         if self.encoding not in _ENCODINGS:
             raise Refusal(415, "Send the body as it is, or with `Content-Encoding: gzip` or `zstd`.")
@@ -120,7 +84,7 @@ class Call:
         problems = []
         seen: dict[str, str] = {}
         # As text: of bytes, it can't give back what isn't ASCII.
-        for name, value in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True):
+        for name, value in parse_qsl(self._query.decode("latin-1"), keep_blank_values=True):
             told = name.replace("\0", "\\u0000")
             if name not in ("partial", "validate"):
                 message = "There is no such parameter here. Known here: partial, validate."
@@ -134,3 +98,31 @@ class Call:
             raise refusals.invalid(problems)
         self.partial = _FLAGS[seen.get("partial", "false")]
         self.validate = _FLAGS[seen.get("validate", "false")]
+
+
+_call = lru_cache(1_000)(Call)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
+def _types(content_type: bytes) -> tuple[str, str]:
+    """The media type, and the charset if one is named."""
+    text = content_type.decode("latin-1")
+    charset = re.search(r'charset\s*=\s*"?([^\s";]+)', text, re.IGNORECASE)
+    return text.partition(";")[0].strip().lower(), charset[1].lower() if charset else ""
+
+
+def announced_bytes(headers: Mapping[bytes, bytes]) -> int:
+    length = headers.get(b"content-length", b"")
+    return int(length) if length.isdigit() and len(length) < 20 else 0
+
+
+def key_of(authorization: bytes) -> str:
+    """The text of the key that a caller brings; empty where there is none."""
+    scheme, _, text = authorization.partition(b" ")
+    return text.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""

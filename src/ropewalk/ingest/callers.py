@@ -12,10 +12,11 @@ from hashlib import sha256
 from typing import Final, TypeVar
 from uuid import UUID
 
-from ropewalk.core.items import Schema, Terms
+from ropewalk.core.itemreading import Schema, Terms
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.rate import Counter
+from ropewalk.ingest.call import key_of
 from ropewalk.store import admission
 from ropewalk.store.admission import Connector, Key
 
@@ -37,41 +38,48 @@ class Callers:
         self._keys: dict[bytes, tuple[Key, float]] = {}
         self._connectors: dict[tuple[UUID, UUID], tuple[Connector, Terms, float]] = {}
 
-    async def key(self, text: str) -> Key | None:
-        digest = sha256(text.encode("utf-8", "replace")).digest()
+    def known_key(self, authorization: bytes, now: float) -> Key | None:
+        """The key that a header brings, if it was asked for before. `now` is a monotonic time."""
+        digest = sha256(authorization).digest()
         known = self._keys.get(digest)
         if known is None:
-            found = await self._asked(lambda: admission.key(text, now=self._now()))
-            if found is None:
-                return None
-            known = found, -_USED_SECONDS
-            _remember(self._keys, digest, known, _KEYS)
+            return None
         key, used = known
         if key.expires_at is not None and key.expires_at <= self._now():
             return None
-        now = self._clock.monotonic()
         if now - used >= _USED_SECONDS:
             self._keys[digest] = key, now
             self._write_down(key)
         return key
 
-    def forget(self, text: str) -> None:
-        self._keys.pop(sha256(text.encode("utf-8", "replace")).digest(), None)
+    async def key(self, authorization: bytes, now: float) -> Key | None:
+        text = key_of(authorization)
+        found = await self._asked(lambda: admission.key(text, now=self._now())) if text else None
+        if found is None:
+            return None
+        _remember(self._keys, sha256(authorization).digest(), (found, -_USED_SECONDS), _KEYS)
+        return self.known_key(authorization, now)
 
-    def counted(self, key: Key) -> Standing:
+    def forget(self, authorization: bytes) -> None:
+        self._keys.pop(sha256(authorization).digest(), None)
+
+    def counted(self, key: Key, now: float) -> Standing:
         """One call more."""
-        return self._calls.take(key.id, self._calls_a_minute, self._clock.monotonic())
+        return self._calls.take(key.id, self._calls_a_minute, now)
+
+    def known_connector(self, key: Key, connector_id: UUID, now: float) -> tuple[Connector, Terms] | None:
+        known = self._connectors.get((key.organization_id, connector_id))
+        return None if known is None or now >= known[2] else known[:2]
 
     async def connector(self, key: Key, connector_id: UUID) -> tuple[Connector, Terms] | None:
         place = key.organization_id, connector_id
-        known = self._connectors.get(place)
-        if known is None or self._clock.monotonic() >= known[2]:
-            found = await self._asked(lambda: admission.connector(*place))
-            if found is None:
-                return None
-            known = found, terms(found), self._clock.monotonic() + _KNOWN_SECONDS
-            _remember(self._connectors, place, known, _CONNECTORS)
-        return known[0], known[1]
+        found = await self._asked(lambda: admission.connector(*place))
+        if found is None:
+            return None
+        known = found, terms(found)
+        until = self._clock.monotonic() + _KNOWN_SECONDS
+        _remember(self._connectors, place, (*known, until), _CONNECTORS)
+        return known
 
     def forget_connector(self, key: Key, connector_id: UUID) -> None:
         self._connectors.pop((key.organization_id, connector_id), None)

@@ -73,17 +73,13 @@ class Committer:
         """Before a body is taken: whether storage keeps up."""
         return self._waiting_bytes + size <= WAITING_BYTES and self._waiting_events < WAITING_EVENTS
 
-    async def durable(self, entry: Entry) -> Answer:
+    def durable(self, entry: Entry) -> asyncio.Future[Answer]:
         """Called in the loop, which alone counts what waits."""
         entry.done = self.loop.create_future()
         self._waiting_events += len(entry.drafts)
         self._waiting_bytes += entry.size
         self._queue.put(entry)
-        try:
-            return await entry.done
-        finally:
-            self._waiting_events -= len(entry.drafts)
-            self._waiting_bytes -= entry.size
+        return entry.done
 
     def stop(self) -> None:
         """After what is under way."""
@@ -93,9 +89,16 @@ class Committer:
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
             answers = self._commit(group)
-            self.loop.call_soon_threadsafe(_settle, group, answers)
+            self.loop.call_soon_threadsafe(self._settle, group, answers)
         self._store.close()
         transactions.close()
+
+    def _settle(self, group: Sequence[Entry], answers: Sequence[Answer]) -> None:
+        for entry, answer in zip(group, answers, strict=True):
+            self._waiting_events -= len(entry.drafts)
+            self._waiting_bytes -= entry.size
+            if entry.done is not None and not entry.done.done():
+                entry.done.set_result(answer)
 
     def _next_group(self) -> list[Entry] | None:
         first = self._queue.get()
@@ -148,9 +151,14 @@ class Committer:
         ]
 
     def _verdicts(self, group: Sequence[Entry]) -> list[Verdict | None]:
-        connectors = {entry.connector.id for entry in group if entry.connector is not None}
-        live, versions = self._standing.of({entry.key.id for entry in group}, connectors)
-        return [_verdict(entry, entry.key.id in live, versions.get) for entry in group]
+        """Most callers of a group are the same few, and what is known of them the same objects."""
+        callers = {(id(entry.key), id(entry.connector)): entry for entry in group}
+        connectors = {entry.connector.id for entry in callers.values() if entry.connector is not None}
+        live, versions = self._standing.of({entry.key.id for entry in callers.values()}, connectors)
+        told = {
+            caller: _verdict(entry, entry.key.id in live, versions.get) for caller, entry in callers.items()
+        }
+        return [told[id(entry.key), id(entry.connector)] for entry in group]
 
 
 def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) -> Verdict | None:
@@ -159,9 +167,3 @@ def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) ->
     if entry.connector is not None and version(entry.connector.id) != entry.connector.version:
         return Verdict.STALE
     return None
-
-
-def _settle(group: Sequence[Entry], answers: Sequence[Answer]) -> None:
-    for entry, answer in zip(group, answers, strict=True):
-        if entry.done is not None and not entry.done.done():
-            entry.done.set_result(answer)

@@ -16,12 +16,13 @@ import msgspec
 import structlog
 
 from ropewalk.core import limits, times
-from ropewalk.core.items import Terms, not_accepted
+from ropewalk.core.itemreading import Terms
+from ropewalk.core.items import not_accepted
 from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
 from ropewalk.ingest import batch, refusals
 from ropewalk.ingest.batch import Prepared
-from ropewalk.ingest.call import Call
+from ropewalk.ingest.call import Call, announced_bytes
 from ropewalk.ingest.callers import Callers
 from ropewalk.ingest.commit import Answer as Committed, Committer, Entry, Verdict
 from ropewalk.ingest.deadlines import Deadlines
@@ -70,6 +71,7 @@ class _Body:
     """What a caller sends, read once, however often it is looked at. `reserved`: bytes of memory."""
 
     receive: Receive
+    headers: Mapping[bytes, bytes]
     data: bytes | None = None
     uploading: Uploading | None = None
     uploaded: Uploaded | None = None
@@ -111,12 +113,13 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: re.Match[str]) -> None:
         began = self._around.clock.monotonic()
-        call = Call.of(scope, path)
-        identity = self._around.request_id(call.headers.get(b"x-request-id", b"").decode("latin-1"))
+        headers = dict(scope["headers"])
+        identity = self._around.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         committer = self._committer_here()
         committer.under_way += 1
         try:
-            answer = await self._answered(scope["method"], call, receive)
+            call = Call.of(path, scope["query_string"], headers)
+            answer = await self._answered(scope["method"], call, _Body(receive, headers), began)
         except _Gone:
             return
         except Exception:
@@ -135,34 +138,33 @@ class Door:
         if self._committer is not None:
             self._committer.stop()
 
-    async def _answered(self, method: str, call: Call, receive: Receive) -> Answer:
+    async def _answered(self, method: str, call: Call, body: _Body, now: float) -> Answer:
         standing = None
+        given = body.headers.get(b"authorization", b"")
         try:
             if method != "POST":
                 raise refusals.not_this_method(method)
-            text = call.key
-            key = await self._callers.key(text) if text else None
+            key = self._callers.known_key(given, now) or await self._callers.key(given, now)
             if key is None:
                 raise refusals.unauthenticated()
-            standing = self._callers.counted(key)
-            return await self._allowed(key, standing, call, receive)
+            standing = self._callers.counted(key, now)
+            return await self._allowed(key, standing, call, body)
         except Refusal as refusal:
-            if refusal.status == 401 and (text := call.key):
-                self._callers.forget(text)
+            if refusal.status == 401:
+                self._callers.forget(given)
             return _refused(refusal, standing)
         except UNAVAILABLE as error:
             log.warning("database_unavailable", error=repr(error))
             return _refused(refusals.unavailable(), standing)
 
-    async def _allowed(self, key: Key, standing: Standing, call: Call, receive: Receive) -> Answer:
+    async def _allowed(self, key: Key, standing: Standing, call: Call, body: _Body) -> Answer:
         """A refusal is said to a live key only, and on the word of a connector that still stands like that."""
-        body = _Body(receive)
         try:
             for _ in range(_TRIES):
                 connector: Connector | None = None
                 try:
                     self._check(key, standing)
-                    connector, terms = await self._connector(key, call)
+                    connector, terms = self._known(key, call) or await self._connector(key, call)
                     answer = await self._attempt(key, connector, terms, call, body)
                 except Refusal as refusal:
                     if refusal.status in (401, 503):
@@ -200,8 +202,13 @@ class Door:
         if call.is_upload:
             return await self._uploaded(key, connector, terms, call, body)
         if body.data is None:
-            body.data = await self._whole(call, body)
+            body.data = await self._whole(body)
         return await self._taken(key, connector, call, await self._prepared(call, body.data, terms))
+
+    def _known(self, key: Key, call: Call) -> tuple[Connector, Terms] | None:
+        if call.connector_id is None:
+            return None
+        return self._callers.known_connector(key, call.connector_id, self._around.clock.monotonic())
 
     async def _connector(self, key: Key, call: Call) -> tuple[Connector, Terms]:
         connector_id = call.connector_id
@@ -248,11 +255,12 @@ class Door:
             return batch.prepare(call, body, terms, arrived)
         return await self._in_thread(lambda: batch.prepare(call, body, terms, arrived))
 
-    async def _whole(self, call: Call, body: _Body) -> bytes:
+    async def _whole(self, body: _Body) -> bytes:
         limit = limits.PUSH_BYTES
-        if call.announced_bytes > limit:
+        announced = announced_bytes(body.headers)
+        if announced > limit:
             raise refusals.too_large(limit)
-        self._hold(body, call.announced_bytes)
+        self._hold(body, announced)
         last: bytes
         pieces = bytearray()
         with self._deadlines.of(self._around.body_seconds):
@@ -279,7 +287,7 @@ class Door:
         self, key: Key, connector: Connector, terms: Terms, call: Call, body: _Body
     ) -> Answer | None:
         if body.uploaded is None:
-            body.uploaded = await self._form(call, body)
+            body.uploaded = await self._form(body)
         uploaded = body.uploaded
         arrived = times.micros(self._around.clock.now())
         prepared = batch.checked([uploaded.item], "upload", terms, arrived, uploaded.digest)
@@ -291,10 +299,10 @@ class Door:
             await self._put(key, uploaded)
         return answer
 
-    async def _form(self, call: Call, body: _Body) -> Uploaded:
-        if call.announced_bytes > UPLOAD_BODY_BYTES:
+    async def _form(self, body: _Body) -> Uploaded:
+        if announced_bytes(body.headers) > UPLOAD_BODY_BYTES:
             raise refusals.too_large(limits.UPLOAD_BYTES)
-        uploading = body.uploading = Uploading(call.headers.get(b"content-type", b"").decode("latin-1"))
+        uploading = body.uploading = Uploading(body.headers.get(b"content-type", b"").decode("latin-1"))
         total, more = 0, True
         with self._deadlines.of(self._around.upload_seconds):
             while more:

@@ -91,6 +91,7 @@ class _Asking:
         if place is None:
             raise MustFix(
                 "no_order",
-                f"{self._search.url} answered with a record that doesn't say when it changed last: {raw[:200]!r}.",
+                f"{self._search.url} answered with a record that doesn't say when it changed last: "
+                f"{raw[:200].decode(errors='replace')}",
             )
         return place

@@ -161,9 +161,14 @@ class Lookups:
         found: dict[str, list[_To]] = {each: [] for each in contacts}
         inputs: list[JSON] = [{"id": each} for each in found]
         url = f"{self._api}/crm/v4/associations/contacts/companies/batch/read"
-        for _ in range(_MOST_BATCHES):
-            if not inputs:
-                break
+        batches = 0
+        while inputs:
+            if batches == _MOST_BATCHES:
+                raise MustFix(
+                    "not_as_described",
+                    f"{url} still had more companies of {len(found)} contacts after {batches} answers.",
+                )
+            batches += 1
             request = Request("POST", url, body={"inputs": inputs[:_BATCH]}, aside=True)
             inputs = inputs[_BATCH:]
             for each in self._read(request, _Associations).results:

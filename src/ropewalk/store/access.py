@@ -136,7 +136,7 @@ def attempt(what: str, limit: Limit, *, now: datetime) -> Standing:
             key=_digest(what), defaults={"began": at, "count": 0, "ends": at}
         )
         after, standing = rate.take(Stretch(row.began, row.count), limit, at)
-        row.began, row.count, row.ends = after.began, after.count, after.began + limit.seconds
+        row.began, row.count, row.ends = after.began, after.taken, after.began + limit.seconds
         row.save()
     return standing
 

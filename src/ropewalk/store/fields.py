@@ -38,6 +38,10 @@ def registry(organization_id: UUID) -> list[TrackedField]:
     return list(_fields(organization_id).order_by("folded"))
 
 
+def custom(organization_id: UUID) -> list[TrackedField]:
+    return [each for each in registry(organization_id) if each.name not in BUILT_IN]
+
+
 def types(organization_id: UUID) -> dict[str, FieldType]:
     """Of the custom fields: what `FieldTypes` starts from."""
     custom = _fields(organization_id).exclude(name__in=BUILT_IN)

@@ -57,10 +57,6 @@ def is_founded() -> bool:
     return Organization.objects.exists()
 
 
-def organization_named(name: str) -> Organization | None:
-    return Organization.objects.filter(name__iexact=name.strip()).first()
-
-
 def organization(organization_id: UUID) -> Organization:
     found = Organization.objects.filter(id=organization_id).first()
     if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -116,6 +116,11 @@ def change(organization_id: UUID, stream_id: UUID, **values: Any) -> None:
     _check(values)
     if not _mine(organization_id).filter(id=stream_id).update(**values):
         raise NotFound("stream")
+
+
+def read_in_full(organization_id: UUID, stream_ids: Sequence[UUID]) -> None:
+    """The next run of each is a full one."""
+    _mine(organization_id).filter(id__in=stream_ids).update(needs_full=True)
 
 
 def change_if_baseline(organization_id: UUID, stream_id: UUID, baseline: str, **values: Any) -> bool:

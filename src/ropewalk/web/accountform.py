@@ -44,7 +44,7 @@ _HELP: Final = {
 
 class AccountForm(Form):
     def __init__(self, organization_id: UUID, account: Account | None = None) -> None:
-        tracked = [each for each in fields.registry(organization_id) if each.name not in BUILT_IN]
+        tracked = fields.custom(organization_id)
         values = byhand.values_of(account) if account is not None else {}
         known = {each.name: each.type for each in tracked}
         kinds = {**{name: "text" for name in values if name not in BUILT_IN}, **known}

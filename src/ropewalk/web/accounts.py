@@ -62,7 +62,7 @@ def listing(request: Signed) -> HttpResponseBase:
     if (composed := _composed(request)) is not None:
         return pages.to_path(request, request.path + address.with_(composed))
     organization_id = request.access.organization_id
-    tracked = [each for each in fields.registry(organization_id) if each.name not in BUILT_IN]
+    tracked = fields.custom(organization_id)
     scalars = [each for each in tracked if each.type in _SCALARS]
     every = _columns(tracked, search.slow_sorts(organization_id, scalars))
     chosen = _chosen(every, tracked, address.get("columns"))

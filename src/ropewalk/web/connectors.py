@@ -23,7 +23,8 @@ from ropewalk.store.models import Connector
 from ropewalk.web import authorizing, pages, sample, standings
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import Field
-from ropewalk.web.settingsform import SettingsForm, drawn
+from ropewalk.web.settingfields import drawn
+from ropewalk.web.settingsform import SettingsForm
 from ropewalk.web.setup import KINDS
 
 MEMBERS_MAY_NOT: Final = "Only admins and owners connect sources. Ask one of them."

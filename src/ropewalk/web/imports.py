@@ -13,7 +13,6 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ropewalk.core import csvfiles, limits
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
-from ropewalk.core.mapping import BUILT_IN
 from ropewalk.engine import imports
 from ropewalk.engine.operated import clock
 from ropewalk.sources import csv_file
@@ -26,7 +25,8 @@ from ropewalk.web.forms import Bound, Choice, Field, Form
 from ropewalk.web.lists import Address
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.runs import line
-from ropewalk.web.settingsform import Group, SettingsForm, drawn
+from ropewalk.web.settingfields import drawn
+from ropewalk.web.settingsform import Group, SettingsForm
 
 KINDS: Final[Mapping[Kind, str]] = {"accounts": "Accounts", "contacts": "Contacts"}
 _ENCODINGS: Final = (
@@ -171,7 +171,7 @@ class _Setting:
         return {"matching": "_and_".join(ways)}
 
     def _mapping(self) -> MappingForm:
-        custom = [each.name for each in fields.registry(self.organization_id) if each.name not in BUILT_IN]
+        custom = [each.name for each in fields.custom(self.organization_id)]
         return MappingForm(self.kind, self.form.matching, custom, self.sample, only_found=True)
 
     def answer(self) -> HttpResponseBase:

@@ -11,7 +11,6 @@ from django.http import HttpResponseBase
 from django.urls import reverse
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
-from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
 from ropewalk.engine.connectors import choosing, configure, tested
 from ropewalk.engine.connectors.connection import to_install
@@ -21,7 +20,7 @@ from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
-from ropewalk.web import authorizing, pages, sample, settingsform
+from ropewalk.web import authorizing, pages, sample, settingfields
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.streamform import StreamForm
@@ -110,7 +109,7 @@ class _SetUp:
         return new
 
     def _mapping(self) -> MappingForm:
-        custom = [each.name for each in fields.registry(self.organization_id) if each.name not in BUILT_IN]
+        custom = [each.name for each in fields.custom(self.organization_id)]
         return MappingForm(self.kind, self.form.matching, custom, self.found, required=self.reading.required)
 
     # ---- what was asked for ----
@@ -350,7 +349,7 @@ class _SetUp:
     def _choices(self) -> list[tuple[str, str]]:
         """What this stream's settings are chosen from."""
         models = [self.reading.settings, *([self.source.settings] if self.connector is None else [])]
-        wanted = {name for model in models for name in settingsform.choices_named(model)}
+        wanted = {name for model in models for name in settingfields.choices_named(model)}
         return [(name, each.title) for name, each in self.source.choices.items() if name in wanted]
 
     def _kinds(self) -> list[tuple[str, str, str]]:

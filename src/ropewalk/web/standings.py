@@ -7,7 +7,7 @@ from typing import Final
 
 from django.urls import reverse
 
-from ropewalk.engine.overview import Standing, State, Step
+from ropewalk.engine.overview import Standing, State, Step, StepKind
 
 BADGES: Final[dict[State, tuple[str, str]]] = {
     "healthy": ("good", "Healthy"),
@@ -34,12 +34,60 @@ class Told:
     href: str = ""
 
 
+_WORDS: Final[dict[StepKind, Told]] = {
+    "no_worker": Told(
+        "Start a worker",
+        "No worker is alive, so nothing is synced now. Run ropewalk serve, or ropewalk worker beside it.",
+        "alert",
+        "bad",
+    ),
+    "connect": Told(
+        "Connect your first source",
+        "Point Ropewalk at an API that knows your customers, and they become accounts here.",
+        "connector",
+        "info",
+    ),
+    "reconnect": Told(
+        "Reconnect {stream}",
+        "Its credentials were refused twice, so its schedule is paused.",
+        "key",
+        "bad",
+    ),
+    "failed": Told(
+        "See why {stream} failed",
+        "Its last run ended with an error; below it says which.",
+        "alert",
+        "bad",
+    ),
+    "suspicious": Told(
+        "Look at {stream}",
+        "Its last run can’t have read everything. Accept it if it is meant to be like this.",
+        "alert",
+        "warn",
+    ),
+    "test": Told("Test {stream}", "Nobody has seen yet what it answers.", "connector", "info"),
+    "first_sync": Told("Sync {stream}", "It is tested, and has never run.", "arrow-right", "info"),
+    "schedule": Told(
+        "Put {stream} on a schedule",
+        "Its last run was complete. From now on it can keep itself up to date.",
+        "clock",
+        "info",
+    ),
+    "invite": Told(
+        "Invite your team", "You are the only one here. Members read; admins connect.", "members", "info"
+    ),
+}
+"""`{stream}`: the stream that it is about."""
+
+
 def badge(standing: Standing) -> tuple[str, str]:
     return BADGES[standing.state]
 
 
 def told(step: Step) -> Told:
-    return replace(_words(step), href=_place(step))
+    words, of = _WORDS[step.kind], step.standing
+    stream = f"{of.connector.name} {of.stream.kind}" if of else ""
+    return replace(words, title=words.title.format(stream=stream), href=_place(step))
 
 
 def _place(step: Step) -> str:
@@ -57,62 +105,3 @@ def _place(step: Step) -> str:
         case "first_sync" | "schedule" if of:
             return reverse("connector", kwargs={"connector_id": of.connector.id})
     return ""
-
-
-def _words(step: Step) -> Told:
-    of = step.standing
-    stream = f"{of.connector.name} {of.stream.kind}" if of else ""
-    match step.kind:
-        case "no_worker":
-            return Told(
-                "Start a worker",
-                "No worker is alive, so nothing is synced now. Run ropewalk serve, or ropewalk worker beside it.",
-                "alert",
-                "bad",
-            )
-        case "connect":
-            return Told(
-                "Connect your first source",
-                "Point Ropewalk at an API that knows your customers, and they become accounts here.",
-                "connector",
-                "info",
-            )
-        case "reconnect":
-            return Told(
-                f"Reconnect {stream}",
-                "Its credentials were refused twice, so its schedule is paused.",
-                "key",
-                "bad",
-            )
-        case "failed":
-            return Told(
-                f"See why {stream} failed",
-                "Its last run ended with an error; below it says which.",
-                "alert",
-                "bad",
-            )
-        case "suspicious":
-            return Told(
-                f"Look at {stream}",
-                "Its last run can’t have read everything. Accept it if it is meant to be like this.",
-                "alert",
-                "warn",
-            )
-        case "test":
-            return Told(f"Test {stream}", "Nobody has seen yet what it answers.", "connector", "info")
-        case "first_sync":
-            return Told(f"Sync {stream}", "It is tested, and has never run.", "arrow-right", "info")
-        case "schedule":
-            return Told(
-                f"Put {stream} on a schedule",
-                "Its last run was complete. From now on it can keep itself up to date.",
-                "clock",
-                "info",
-            )
-        case "invite":
-            return Told(
-                "Invite your team",
-                "You are the only one here. Members read; admins connect.",
-                "members",
-                "info",
-            )

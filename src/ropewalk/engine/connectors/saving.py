@@ -13,7 +13,6 @@ from pydantic import StringConstraints
 from ropewalk.core.checking import Settings, check
 from ropewalk.core.errors import MustFix, NotFound, Problem
 from ropewalk.core.limits import ANY_CEILING
-from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.origins import origin
 from ropewalk.engine import logs, schedule
 from ropewalk.engine.clock import Clock
@@ -255,11 +254,10 @@ def _kind(source: Source, kind: str) -> StreamKind:
 def settings_context(organization_id: UUID) -> dict[str, Any]:
     """What the settings of a stream are checked against: this installation's ceilings, this organization's fields."""
     operated = installation()
-    existing = [field.name for field in fields.registry(organization_id)]
     return {
         "max_records": operated.max_records,
         "max_pages": operated.max_pages,
-        "existing": [name for name in existing if name not in BUILT_IN],
+        "existing": [field.name for field in fields.custom(organization_id)],
     }
 
 

@@ -43,8 +43,10 @@ def passed_over(organization_id: UUID, settings: Any, left_out: frozenset[str]) 
 def read_again(organization_id: UUID, field: str) -> None:
     """A field is written by scheduled runs again: the next run of each stream that maps it is a full one."""
     targets = _WRITERS.get(field.casefold(), (field.casefold(),))
-    for stream in streams.every(organization_id):
-        if stream.kind == "accounts" and any(
-            str(entry["to"]).casefold() in targets for entry in stream.settings.get("mapping") or ()
-        ):
-            streams.change(organization_id, stream.id, needs_full=True)
+    mapped = [
+        stream.id
+        for stream in streams.every(organization_id)
+        if stream.kind == "accounts"
+        and any(str(entry["to"]).casefold() in targets for entry in stream.settings.get("mapping") or ())
+    ]
+    streams.read_in_full(organization_id, mapped)

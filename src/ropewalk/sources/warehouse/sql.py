@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Reader
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from ropewalk.sources.warehouse.dialect import Binding, Dialect
@@ -113,14 +113,6 @@ def expression(sql: str, dialect: Dialect) -> exp.Expr:
     return root
 
 
-def column_of(sql: str, dialect: Dialect) -> str | None:
-    """The name of the column that an expression is, where it is nothing else."""
-    root = expression(sql, dialect)
-    if isinstance(root, exp.Column) and len(root.parts) == 1 and isinstance(root.this, exp.Identifier):
-        return str(root.name)
-    return None
-
-
 def _prepared(sql: str, dialect: Dialect) -> Prepared:
     if _STAND_IN in sql:
         raise Unfit(f"{_STAND_IN} is a name that Ropewalk needs for itself; choose another.")
@@ -183,7 +175,7 @@ def _parsed(text: str, dialect: Dialect) -> exp.Expr:
         statements: list[exp.Expr] = [
             each for each in sqlglot.parse(text, read=dialect.name) if each is not None
         ]
-    except SqlglotError as error:
+    except ParseError as error:
         raise Unfit(_where(error, dialect)) from None
     except RecursionError:
         raise Unfit("This is nested too deeply.") from None
@@ -196,12 +188,10 @@ def _parsed(text: str, dialect: Dialect) -> exp.Expr:
     return statements[0]
 
 
-def _where(error: SqlglotError, dialect: Dialect) -> str:
-    found: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
-    if not found.get("line"):
-        return f"This can’t be read as {dialect.label} SQL."
-    near = str(found.get("highlight") or "")[:40]
-    return f"This can’t be read as {dialect.label} SQL: see line {found['line']}, column {found['col']}, near “{near}”."
+def _where(error: ParseError, dialect: Dialect) -> str:
+    first: dict[str, Any] = error.errors[0]
+    near = str(first["highlight"])[:40]
+    return f"This can’t be read as {dialect.label} SQL: see line {first['line']}, column {first['col']}, near “{near}”."
 
 
 def _only_reads(root: exp.Expr, dialect: Dialect, *, parameters: int) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from ropewalk.core.pushed import Draft, content_digest, key_number, same_content
@@ -27,7 +28,10 @@ _DAY_OF_MINUTES: Final = 24 * 60
 _SEQ, _CONNECTOR, _EXTERNAL_ID, _VERSION, _ARRIVED, _CONTENT = (
     COLUMNS.index(name) for name in ("seq", "connector", "external_id", "version", "arrived", "content")
 )
-_numbered = lru_cache(65_536)(key_number)
+
+_ARRIVAL = itemgetter(_CONNECTOR, _ARRIVED)
+
+_Sent = TypeVar("_Sent", Batch, Refusal)
 
 Identity = tuple[int, str]
 KeyRow = tuple[int, int, int]
@@ -82,8 +86,8 @@ class Appendable(Tables):
 
     def append(self, batches: Sequence[Batch], refusals: Sequence[Refusal] = ()) -> list[list[Outcome]]:
         with self.writing():
-            senders = {(each.organization_id, each.connector_id) for each in batches}
-            senders |= {(each.organization_id, each.connector_id) for each in refusals}
+            senders = {(each.organization_id, each.connector_id) for each in _of_each(batches)}
+            senders |= {(each.organization_id, each.connector_id) for each in _of_each(refusals)}
             self.share(organization_id for organization_id, _ in senders)
             numbers = self._numbers_of(senders)
             outcomes = _Appending(self, batches, numbers).outcomes() if batches else []
@@ -159,21 +163,29 @@ class _Appending:
         self._other: dict[int, Outcome] = {}
         """By their numbers, the outcomes that are not `created`."""
         numbered, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
+        known = {
+            (id(each.organization_id), id(each.connector_id)): numbers[
+                each.organization_id, each.connector_id
+            ]
+            for each in _of_each(batches)
+        }
         for batch in batches:
             begin = len(self._rows)
-            self._take(batch, numbers[batch.organization_id, batch.connector_id], numbered[begin:])
+            no = known[id(batch.organization_id), id(batch.connector_id)]
+            self._take(batch, no, numbered[begin:])
             self._spans.append((begin, len(self._rows)))
 
     def _take(self, batch: Batch, no: int, seqs: Sequence[int]) -> None:
-        rows, keys = self._rows, self._keys
+        rows, keys, written = self._rows, self._keys, _writing(batch.organization_id)
         for seq, each in zip(seqs, _latest(batch.drafts), strict=False):
-            named = each.keys
+            column, named = written(each.keys)
+            at = each.at
             rows.append(
-                (seq, no, each.external_id, 1, each.at, each.arrived, each.kind, each.name, each.user,
-                 keys_column(named) if named else "", each.metadata, each.content, each.upload)
+                (seq, no, each.external_id, 1, at, each.arrived, each.kind, each.name, each.user,
+                 column, each.metadata, each.content, each.upload)
             )  # fmt: skip
-            if named:
-                keys += key_rows(batch.organization_id, named, each.at, seq)
+            for number in named:
+                keys.append((number, at, seq))
 
     def outcomes(self) -> list[list[Outcome]]:
         rows = self._revived() if self._any_expired else self._rows
@@ -184,12 +196,17 @@ class _Appending:
             held = {row[_SEQ] for row in rows} - taken
             self._keys = [row for row in self._keys if row[2] in held]
         self._tables.add_keys(self._keys)
-        created = Counter(
-            (row[_CONNECTOR], row[_ARRIVED] // MINUTE) for row in self._rows if row[_SEQ] not in self._other
-        )
-        if created:
+        if created := self._created():
             self._tables.count(created)
         return [self._told(batch, *span) for batch, span in zip(self._batches, self._spans, strict=True)]
+
+    def _created(self) -> Counter[tuple[int, int]]:
+        """By connector and minute."""
+        new = [row for row in self._rows if row[_SEQ] not in self._other] if self._other else self._rows
+        created: Counter[tuple[int, int]] = Counter()
+        for (no, arrived), events in Counter(map(_ARRIVAL, new)).items():
+            created[no, arrived // MINUTE] += events
+        return created
 
     def _told(self, batch: Batch, begin: int, end: int) -> list[Outcome]:
         if not self._other:
@@ -249,6 +266,11 @@ class _Appending:
         return rows
 
 
+def _of_each(sent: Sequence[_Sent]) -> Iterable[_Sent]:
+    """One of each sender, if not more: to hash a UUID takes longer than to see that it is the same one."""
+    return {(id(each.organization_id), id(each.connector_id)): each for each in sent}.values()
+
+
 def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
     if len(drafts) == 1:
         return drafts
@@ -264,6 +286,16 @@ def _as_version(row: Row, version: int) -> Row:
     return (*row[:_VERSION], version, *row[_VERSION + 1 :])
 
 
-def key_rows(organization_id: UUID, keys: Sequence[str], at: int, seq: int) -> list[KeyRow]:
-    """Two keys of one event may have one number."""
-    return [(number, at, seq) for number in {_numbered(organization_id, key) for key in keys}]
+def key_rows(organization_id: UUID, keys: tuple[str, ...], at: int, seq: int) -> list[KeyRow]:
+    return [(number, at, seq) for number in _writing(organization_id)(keys)[1]]
+
+
+@lru_cache(64)
+def _writing(organization_id: UUID) -> Callable[[tuple[str, ...]], tuple[str, tuple[int, ...]]]:
+    """Of keys: the text that a column holds, and their numbers; two keys may have one."""
+
+    @lru_cache(16_384)
+    def written(keys: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+        return keys_column(keys), tuple({key_number(organization_id, key) for key in keys})
+
+    return written

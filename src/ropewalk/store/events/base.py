@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from ropewalk.core.items import Reading
+from ropewalk.core.itemreading import Reading
 from ropewalk.core.pushed import Draft
 from ropewalk.core.times import micros
 

@@ -21,7 +21,7 @@ import structlog
 
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Current, Identity, KeyRow
-from ropewalk.store.events.base import Batch, Busy, Outcome, Refusal
+from ropewalk.store.events.base import Batch, Busy, Filters, Outcome, Place, Refusal
 from ropewalk.store.events.removing import Removable
 from ropewalk.store.events.tables import COLUMNS, EventRow, Row
 
@@ -258,6 +258,11 @@ class PostgresEvents(Removable):
             "DELETE FROM event_key k USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (key, at, seq) "
             "WHERE k.key = w.key AND k.at = w.at AND k.seq = w.seq",
             [[row[place] for row in rows] for place in range(3)],
+        )
+
+    def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        return self.in_order(
+            [("event_key WHERE key = %s", number) for number in numbers], filters, place, size
         )
 
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +28,7 @@ LOOKED_THROUGH: Final = 20_000
 _CHUNK: Final = 1_000
 _ORDERS_AT_ONCE: Final = 200
 """Lists merged in one statement: SQLite takes 500."""
-_LATEST: Final = Place(2**63 - 1, 2**63 - 1)
+LATEST: Final = Place(2**63 - 1, 2**63 - 1)
 
 
 class Readable(Tables):
@@ -45,14 +46,16 @@ class Readable(Tables):
         known = self.numbers(organization_id)
         wanted = set(known.values()) if connectors is None else set(connectors)
         if keys is None:
-            orders = _orders_of_connectors([no for no, each in known.items() if each in wanted])
+            numbers = [no for no, each in known.items() if each in wanted]
+            chunk = self.of_connectors
         else:
-            orders = _orders_of_keys([key_number(organization_id, key) for key in dict.fromkeys(keys)])
+            numbers = [key_number(organization_id, key) for key in dict.fromkeys(keys)]
+            chunk = self.of_keys
         size = limit + 1 if filters == NO_FILTERS and connectors is None else max(limit + 1, _CHUNK)
         found: list[StoredEvent] = []
-        place, looked = before or _LATEST, 0
-        while orders:
-            rows = self._chunk(orders, filters, place, size)
+        place, looked = before or LATEST, 0
+        while numbers:
+            rows = chunk(numbers, filters, place, size)
             for row in rows:
                 looked += 1
                 # A number may belong to two keys; another organization's is not read.
@@ -69,7 +72,15 @@ class Readable(Tables):
                 return Found(found, place)
         return Found(found, None)
 
-    def _chunk(
+    def of_connectors(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        """The first events after a place, newest first; fewer than `size` at the end of the list."""
+        return self.in_order([("event WHERE connector = %s", no) for no in numbers], filters, place, size)
+
+    @abstractmethod
+    def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        """The same of keys (`core.pushed.key_number`)."""
+
+    def in_order(
         self, orders: Sequence[tuple[str, int]], filters: Filters, place: Place, size: int
     ) -> list[Row]:
         rows: list[Row] = []
@@ -86,7 +97,7 @@ class Readable(Tables):
         parameters: list[Any] = []
         pieces = []
         for position, (order, whose) in enumerate(orders):
-            condition, given = _within(filters, place)
+            condition, given = within(filters, place)
             pieces.append(
                 f"SELECT * FROM (SELECT at, seq FROM {order} AND {condition} "
                 f"ORDER BY at DESC, seq DESC LIMIT %s) AS o{position}"
@@ -196,15 +207,7 @@ class Readable(Tables):
         return {upload for (upload,) in found}
 
 
-def _orders_of_connectors(numbers: Sequence[int]) -> list[tuple[str, int]]:
-    return [("event WHERE connector = %s", no) for no in numbers]
-
-
-def _orders_of_keys(numbers: Sequence[int]) -> list[tuple[str, int]]:
-    return [("event_key WHERE key = %s", number) for number in numbers]
-
-
-def _within(filters: Filters, place: Place) -> tuple[str, list[Any]]:
+def within(filters: Filters, place: Place) -> tuple[str, list[Any]]:
     condition = "at <= %s AND (at < %s OR seq < %s)"
     given = [place.at, place.at, place.number]
     if filters.start is not None:

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import UUID
 
-from ropewalk.core.items import Reading
+from ropewalk.core.itemreading import Reading
 from ropewalk.core.pushed import content_digest, key_number, names_account
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
-from ropewalk.store.events.base import Removed, StoredEvent
-from ropewalk.store.events.reading import Readable
+from ropewalk.store.events.base import NO_FILTERS, Place, Removed, StoredEvent
+from ropewalk.store.events.reading import LATEST, Readable
 from ropewalk.store.events.tables import LISTED, MINUTE, EventRow, keys_column, keys_from, stored
 
 
@@ -41,16 +41,11 @@ class Removable(Readable, Appendable):
         self, organization_id: UUID, keys: Sequence[str], *, exact_id: bool = False, limit: int = 500
     ) -> Removed:
         numbers = [key_number(organization_id, key) for key in keys]
-        condition, listed = self.one_of("k.key", numbers)
-        after = (-(2**63), -1)
+        place = LATEST
         with self.changing(organization_id):
             own = self.numbers(organization_id)
             while True:
-                found = self._events(
-                    f"JOIN event_key k ON e.at = k.at AND e.seq = k.seq WHERE {condition} "
-                    "AND (k.at > %s OR (k.at = %s AND k.seq > %s)) ORDER BY k.at, k.seq LIMIT %s",
-                    listed, after[0], *after, limit,
-                )  # fmt: skip
+                found = [EventRow(*row) for row in self.of_keys(numbers, NO_FILTERS, place, limit)]
                 named = {
                     row.seq: row
                     for row in found
@@ -58,7 +53,7 @@ class Removable(Readable, Appendable):
                 }
                 if named or len(found) < limit:
                     return self._remove(organization_id, [*named.values()])
-                after = found[-1].at, found[-1].seq
+                place = Place(found[-1].at, found[-1].seq)
 
     def expire(self, organization_id: UUID, before: datetime, limit: int = 500) -> Removed:
         with self.changing(organization_id):

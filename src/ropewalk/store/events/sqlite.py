@@ -16,9 +16,9 @@ from weakref import WeakSet
 
 import msgspec
 
-from ropewalk.store.events.appending import Current, Identity, KeyRow
+from ropewalk.store.events.appending import Current, Identity
 from ropewalk.store.events.base import Busy
-from ropewalk.store.events.removing import Removable
+from ropewalk.store.events.sections import SECTION, TABLES, Sections
 from ropewalk.store.events.tables import COLUMNS, EventRow, Row
 
 FILE: Final = "events.sqlite"
@@ -45,9 +45,7 @@ CREATE INDEX event_upload ON event (upload) WHERE upload IS NOT NULL;
 CREATE TABLE version ({_event});
 CREATE UNIQUE INDEX version_identity ON version (connector, external_id, version);
 CREATE INDEX version_upload ON version (upload) WHERE upload IS NOT NULL;
-CREATE TABLE event_key (key INTEGER NOT NULL, at INTEGER NOT NULL, seq INTEGER NOT NULL,
-    PRIMARY KEY (key, at, seq)) WITHOUT ROWID;
-CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
+{TABLES}CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
     digest BLOB NOT NULL, PRIMARY KEY (connector, external_id)) WITHOUT ROWID;
 CREATE TABLE tally (connector INTEGER NOT NULL, minute INTEGER NOT NULL, events INTEGER NOT NULL,
     PRIMARY KEY (connector, minute)) WITHOUT ROWID;
@@ -67,13 +65,13 @@ class _Connection(sqlite3.Connection):
     """One that can be referred to weakly."""
 
 
-class SqliteEvents(Removable):
+class SqliteEvents(Sections):
     """A connection a thread. `wait` is how many seconds a writer waits for another."""
 
     LATEST = "e.connector = %s AND e.external_id = %s"
 
-    def __init__(self, file: Path, *, wait: float = 30) -> None:
-        super().__init__()
+    def __init__(self, file: Path, *, wait: float = 30, section: int = SECTION) -> None:
+        super().__init__(section)
         self._file = file
         self._wait = wait
         self._own = threading.local()
@@ -142,6 +140,18 @@ class SqliteEvents(Removable):
         with self.writing():
             yield
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        connection = self._connection
+        if connection.in_transaction:
+            yield
+            return
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
     # ---- statements ----
 
     def rows(self, sql: str, parameters: Row = ()) -> list[Row]:
@@ -171,7 +181,7 @@ class SqliteEvents(Removable):
     def claim(self, rows: Sequence[Row]) -> set[int]:
         if not rows:
             return set()
-        if self._insert("event", COLUMNS, rows, "ON CONFLICT (connector, external_id) DO NOTHING") == len(
+        if self.insert("event", COLUMNS, rows, "ON CONFLICT (connector, external_id) DO NOTHING") == len(
             rows
         ):
             return set()
@@ -189,13 +199,7 @@ class SqliteEvents(Removable):
         names = ", ".join(COLUMNS)
         self.run(f"INSERT INTO version ({names}) SELECT {names} FROM event WHERE {condition}", [listed])
         self.run(f"DELETE FROM event WHERE {condition}", [listed])
-        self._insert("event", COLUMNS, rows)
-
-    def add_keys(self, rows: Sequence[KeyRow]) -> None:
-        self._insert("event_key", ("key", "at", "seq"), rows)
-
-    def drop_keys(self, rows: Sequence[KeyRow]) -> None:
-        self.many("DELETE FROM event_key WHERE key = %s AND at = %s AND seq = %s", rows)
+        self.insert("event", COLUMNS, rows)
 
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
         # The list leads, so that each identity is looked up.
@@ -214,7 +218,7 @@ class SqliteEvents(Removable):
             [(now.at, now.name, now.who, now.keys, now.seq) for _, now in rows],
         )
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], conflict: str = "") -> int:
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], conflict: str = "") -> int:
         written = begin = 0
         for size in _AT_ONCE:
             sql = _inserting(table, tuple(columns), size, conflict)

@@ -5,7 +5,7 @@ Tables, the same on both:
     connector   a small number for each connector that has sent something, and how many events it has
     event       the latest version of each event; `seq` grows with every arrival
     version     the earlier ones
-    event_key   (key number, time, seq): an account's events, in order
+    event_key   (key number, time, seq): an account's events, in order; on SQLite in sections (`sections`)
     expired     identities of events that the retention setting has removed
     tally       how many events arrived in each minute of the last day
     rejection   the last refused items of each connector
