@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from ropewalk.client import Client, Refused
-from tests.e2e.installation import Installation, Started, free_port, until
+from tests.e2e.installation import Api, Installation, Started, free_port, until
 
 
 @dataclass
@@ -75,6 +79,15 @@ def curl(served: tuple[Installation, Curl, Started]) -> Curl:
     assert made.status == 201, made.body
     curl.ids["product"] = made.json["connector_id"]
     return curl
+
+
+@pytest.fixture(scope="module")
+def second(served: tuple[Installation, Curl, Started]) -> Iterator[str]:
+    """Where another web process of the same installation answers."""
+    port = free_port()
+    with served[0].started(str(port), module="tests.e2e.impatient"):
+        until(Api(port).is_up, "the second process answers")
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -268,6 +281,54 @@ def test_each_row_of_the_error_table(curl: Curl, at: str) -> None:
     assert found["too many items"].json["details"] == {"limit_items": 5_000}
     assert [each["path"] for each in found["invalid"].json["details"]["errors"]] == ["items.0.data"]
     assert all("x-request-id" in each.headers for each in found.values())
+
+
+def test_a_revoked_key_is_refused_by_every_process_at_once(
+    served: tuple[Installation, Curl, Started], curl: Curl, second: str, at: str
+) -> None:
+    installation = served[0]
+    made = curl.send("/v1/api-keys", {"name": "Short-lived", "scopes": ["ingest", "read"]}).json
+
+    def asked() -> list[int]:
+        each = [Curl(url, made["key"]) for url in (curl.url, second)]
+        pushed = [one.send(f"{at}/ingest", {"items": []}).status for one in each]
+        return [*pushed, *(one("GET", at).status for one in each)]
+
+    before = asked()
+    installation.cli("keys", "revoke", "Short-lived")
+
+    assert (before, asked()) == ([202, 202, 200, 200], [401, 401, 401, 401])
+
+
+def test_bodies_that_come_too_slowly(curl: Curl, second: str, at: str) -> None:
+    place = urlsplit(second)
+    begun = [
+        ("/ingest", "application/json", b'{"items":['),
+        ("/ingest", "application/x-ndjson", b'{"data":1}\n'),
+        ("/ingest/text", "text/plain", b"He"),
+        ("/ingest/typed", "application/json", b""),
+        ("/ingest/typed/upload", "multipart/form-data; boundary=B", b"--B\r\n"),
+    ]
+    with ExitStack() as callers:
+        waiting = []
+        for call, kind, piece in begun:
+            head = (
+                f"POST {at}{call} HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {curl.key}\r\n"
+                f"Content-Type: {kind}\r\n"
+            ).encode()
+            chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+            for length in (
+                b"Content-Length: 1000\r\n\r\n" + piece,
+                b"Transfer-Encoding: chunked\r\n\r\n" + chunk,
+            ):
+                caller = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30)
+                callers.enter_context(caller)
+                caller.sendall(head + length)
+                waiting.append(caller)
+        answers = [b"".join(iter(partial(caller.recv, 65_536), b"")) for caller in waiting]
+
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 408 "] * 10
+    assert all(b'"error_code":"request_timeout"' in answer for answer in answers)
 
 
 def test_erased_and_pushed_again_it_starts_anew(curl: Curl, at: str) -> None:

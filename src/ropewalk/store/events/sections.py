@@ -9,7 +9,7 @@ them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -21,6 +21,7 @@ from ropewalk.store.events.tables import LISTED, Row
 
 SECTION: Final = 16_384
 """Numbers of events."""
+_SECTIONS_AT_ONCE: Final = 16
 
 TABLES: Final = """
 CREATE TABLE new_key (seq INTEGER NOT NULL, key INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -74,22 +75,36 @@ class Sections(Removable):
 
     def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
         condition, given = within(filters, place)
-        among = ", ".join(["%s"] * len(numbers))
-        order = f"key IN ({among}) AND {condition} ORDER BY at DESC, seq DESC LIMIT %s"
+        order = f"key IN ({_marks(numbers)}) AND {condition} ORDER BY at DESC, seq DESC LIMIT %s"
         parameters = [*numbers, *given, size]
         with self.snapshot():
             found = self._places(f"new_key WHERE {order}", parameters)
-            for no, newest in self.rows(
-                "SELECT no, newest FROM section WHERE oldest <= %s ORDER BY newest DESC", [place.at]
-            ):
+            for few, newest in self._sections(place):
                 if len(found) == size and found[-1].at > newest:
                     break
-                found += self._places(f"event_key WHERE section = %s AND {order}", [no, *parameters])
+                found += self._places(
+                    f"event_key WHERE section IN ({_marks(few)}) AND {order}", [*few, *parameters]
+                )
                 found = sorted(set(found), reverse=True)[:size]
             which, listed = self.one_of("e.seq", [seq for _, seq in found])
             return self.rows(
                 f"SELECT {LISTED} FROM event e WHERE {which} ORDER BY e.at DESC, e.seq DESC", [listed]
             )
 
+    def _sections(self, place: Place) -> Iterator[tuple[list[int], int]]:
+        """A few at a time, more and more of them, with the newest time of each few."""
+        sections = self.rows(
+            "SELECT no, newest FROM section WHERE oldest <= %s ORDER BY newest DESC", [place.at]
+        )
+        begin, few = 0, 1
+        while begin < len(sections):
+            read = sections[begin : begin + few]
+            yield [no for no, _ in read], read[0][1]
+            begin, few = begin + few, min(2 * few, _SECTIONS_AT_ONCE)
+
     def _places(self, which: str, parameters: Row) -> list[Place]:
         return [Place(*row) for row in self.rows(f"SELECT DISTINCT at, seq FROM {which}", parameters)]
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ", ".join(["%s"] * len(values))
