@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import (
@@ -116,6 +117,7 @@ def main() -> None:
     told.add_argument("--records", type=int, help="instead of the scenarios' own")
     told.add_argument("--without-peers", action="store_true")
     told.add_argument("--write", action="store_true", help=f"keep the results in {report.PLACE}")
+    told.add_argument("--keep", type=Path, metavar="FOLDER", help="where the installations of lists stay")
     given = told.parse_args()
     chosen = [one for one in SCENARIOS if given.only is None or one.name in given.only]
     results = report.Results(given.rounds)
@@ -133,7 +135,8 @@ def main() -> None:
                 )
                 names = OURS if given.without_peers else one.names
                 play(scenario, names, postgres if one.database == "PostgreSQL" else None, results)
-    parts = [told() for name, told in PARTS.items() if given.only is None or name in given.only]
+    measured = PARTS | {"lists": partial(lists.text, keep=given.keep)}
+    parts = [told() for name, told in measured.items() if given.only is None or name in given.only]
     print("\n\n".join([results.text(), *parts]))
     if given.write:
         report.PLACE.write_text("\n\n".join([results.page().rstrip(), *parts]) + "\n", encoding="utf-8")

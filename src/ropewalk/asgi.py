@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,13 +132,22 @@ class Root:
                 await _answer(scope, send, refusing.too_large(scope["path"], self._body_bytes))
                 return
             if opening is None:
-                await lane.app(_plain(scope), _replayed(body), _unbroken(send))
+                await self._answered(lane, scope, body, receive, send)
             else:
                 await lane.app(_plain(opening.scope), _replayed(body), opening.keep)
         finally:
             lane.under_way -= 1
         if opening is not None:
             await self._tails.go_on(opening, receive, _unbroken(send))
+
+    async def _answered(self, lane: Lane, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        gone = threading.Event()
+        watching = asyncio.create_task(_watched(receive, gone)) if scope["path"] in _LASTING else None
+        try:
+            await lane.app({**_plain(scope), _GONE: gone}, _replayed(body), _unbroken(send, gone))
+        finally:
+            if watching is not None:
+                watching.cancel()
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = limits.CSV_BYTES + AROUND_A_FILE
@@ -232,20 +242,48 @@ def _replayed(body: bytes) -> Receive:
     return receive
 
 
-def _unbroken(send: Send) -> Send:
+def _unbroken(send: Send, gone: threading.Event | None = None) -> Send:
     """Swallows what can't be sent any more: a thread must not wait for a caller who has hung up."""
-    gone = False
+    gone = gone or threading.Event()
 
     async def sending(message: Message) -> None:
-        nonlocal gone
-        if not gone:
+        if not gone.is_set():
             try:
                 await send(message)
             except Exception as error:  # noqa: BLE001 - whatever kind the server raises
-                gone = True
+                gone.set()
                 log.debug("caller_gone", error=repr(error))
 
     return sending
+
+
+def ending(wsgi: Any) -> Any:
+    """The same, but that an answer ends where its caller hangs up: it may be an export of a million accounts."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        gone: threading.Event | None = environ["asgi.scope"].get(_GONE)
+        answer = wsgi(environ, start_response)
+        try:
+            for piece in answer:
+                yield piece
+                if gone is not None and gone.is_set():
+                    return
+        finally:
+            answer.close()
+
+    return app
+
+
+async def _watched(receive: Receive, gone: threading.Event) -> None:
+    """The server takes what is sent to nobody without a word."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
+_GONE: Final = "ropewalk.gone"
+_LASTING: Final = frozenset(("/app/accounts/export",))
+"""Answers that may be sent for minutes."""
 
 
 async def _answer(scope: Scope, send: Send, response: HttpResponse) -> None:
@@ -309,7 +347,7 @@ def _surroundings() -> Surroundings:
 
 
 def _lane(wsgi: Any, threads: int) -> Lane:
-    app: Any = WSGIMiddleware(wsgi, workers=threads)
+    app: Any = WSGIMiddleware(ending(wsgi), workers=threads)
     return Lane(app, threads + WAITING)
 
 

@@ -17,14 +17,33 @@ def shown(ids: dict[str, str]) -> list[str]:
         if is_page and page.callback.open_to != "everybody":
             route = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: ids[name[1]], str(page.pattern))
             found.append(f"/app/{route}")
-    return found
+    return [*found, *_at_other_times()]
+
+
+def _at_other_times() -> list[str]:
+    """Pages that look another way by what is asked for: each source's set-up, a list that is empty, one that can't be."""
+    from ropewalk.sources import REGISTRY
+
+    set_ups = [
+        f"/app/settings/connectors/new?source={source.slug}&kind={kind}"
+        for place, source in enumerate(REGISTRY.values())
+        for kind in [*source.kinds][: 3 if place == 0 else 1]
+    ]
+    return [
+        *set_ups,
+        "/app/accounts?q=nobody+at+all",
+        "/app/accounts?field.seats.gte=10&field.planTier=team&sort=-seats",
+        "/app/accounts?field.seats.gt=many",
+    ]
 
 
 def signed_out(ids: dict[str, str]) -> list[str]:
-    return ["/app/sign-in", "/app/nowhere", f"/app/invitation/{ids['token']}", "/app/reset/over"]
+    links = (f"invitation/{ids['token']}", "invitation/over", f"reset/{ids['reset_token']}", "reset/over")
+    return ["/app/sign-in", "/app/nowhere", *(f"/app/{link}" for link in links)]
 
 
 def name_of(path: str) -> str:
     """For a file: the same whatever the ids."""
-    words = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=invitation/).+", "one", path.removeprefix("/app/"))
+    token = r"(?<=invitation/)(?!over).+|(?<=reset/)(?!over).+"
+    words = re.sub(rf"[0-9a-f]{{8}}-[0-9a-f-]{{27}}|{token}", "one", path.removeprefix("/app/"))
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or "home"

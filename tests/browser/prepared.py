@@ -137,7 +137,7 @@ def _import(organization: UUID, actor: Any, clock: Any) -> UUID:
 def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str, Any]:
     """Named as hostile people name themselves; one invitation is over."""
     from ropewalk.engine import views
-    from ropewalk.engine.members import invitations, people, signin
+    from ropewalk.engine.members import invitations, passwords, people, signin
     from ropewalk.store.models import Invitation, User
 
     nora = signin.actor(owner.user, "192.0.2.7")
@@ -149,6 +149,7 @@ def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str,
     )
     Invitation.objects.filter(id=old.id).update(expires_at=clock.now() - timedelta(days=2))
     invited, token = invitations.invite(organization, nora, "ivo@northwind.example", "member", clock)
+    reset = passwords.make_reset_link(organization, nora, member.id, clock)
     people.create_key(organization, nora, PLANTED, ["read", "write", "ingest", "admin"], None, clock)
     revoked, _ = people.create_key(organization, actor, "Old script", ["read"], None, clock)
     people.revoke_key(organization, nora, revoked.id, clock)
@@ -161,6 +162,7 @@ def _people(organization: UUID, owner: Any, actor: Any, clock: Any) -> dict[str,
         "member_id": member.id,
         "invitation_id": invited.id,
         "token": token,
+        "reset_token": reset.token,
         "key_id": key.id,
         "view_id": view.id,
     }

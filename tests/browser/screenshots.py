@@ -21,5 +21,8 @@ def test_screenshots(site: Any, visit: Callable[..., Visit]) -> None:
                     for size in (WIDE, NARROW):
                         visitor.resize(size)
                         visitor.go(path)
+                        # What sticks to an edge of the window stands where it belongs when all of the page is in it.
+                        height = visitor.page.evaluate("document.documentElement.scrollHeight")
+                        visitor.resize((size[0], max(size[1], height)))
                         file = FOLDER / f"{name_of(path)}-{size[0]}-{scheme}.png"
                         visitor.page.screenshot(path=file, full_page=True)

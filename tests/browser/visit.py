@@ -79,6 +79,8 @@ class Visit:
 
     def weigh(self, path: str) -> int:
         """Bytes of a first load, with everything that it brings."""
+        # What the page before is still being sent is none of it.
+        self.page.goto("about:blank")
         self.answers.clear()
         self.go(path)
         return sum(len(answer.body()) for answer in self.answers if not 300 <= answer.status < 400)

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from a2wsgi import WSGIMiddleware
 
-from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies
+from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies, ending
 
 Message = dict[str, Any]
 
@@ -222,6 +223,49 @@ def test_an_answer_that_nobody_takes_frees_its_thread() -> None:
         ask(application, scope("/static/ninja/swagger-ui-bundle.js"), send=broken)
 
     assert ask(application, scope())[0] == 200
+
+
+class Endless:
+    closed = False
+    given = 0
+
+    def __call__(self, environ: Any, start_response: Any) -> Endless:
+        start_response("200 OK", [])
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.given += 1
+            yield b"more"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_answer_without_end_ends_where_nothing_can_be_sent_any_more() -> None:
+    taken: list[Message] = []
+
+    async def broken(message: Message) -> None:
+        if len(taken) == 3:
+            raise ConnectionResetError
+        taken.append(message)
+
+    endless = Endless()
+    lane = Lane(WSGIMiddleware(ending(endless)), 1)
+    ask(Root(lane, lane, lane, body_bytes=10), scope(), send=broken)
+
+    assert (len(taken), endless.closed) == (3, True)
+    assert endless.given < 20
+
+
+def test_an_export_ends_where_its_caller_hangs_up() -> None:
+    """Whatever the server still takes."""
+    endless = Endless()
+    lane = Lane(WSGIMiddleware(ending(endless)), 1)
+    root = Root(lane, lane, lane, body_bytes=10)
+    ask(root, scope("/app/accounts/export"), part(b"", more=False), {"type": "http.disconnect"})
+
+    assert endless.closed
 
 
 @pytest.mark.parametrize("query", [b"q=\xff\xfe", b"q=%ff", b"q=\xc3\xa9"])

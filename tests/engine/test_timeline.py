@@ -386,6 +386,23 @@ def test_an_answer_is_kept_for_a_minute_and_a_failure_for_a_moment(book: Book, s
     assert asked == [(1, 1), (1, 1), (1, 2), (1, 3), (2, 3)]
 
 
+def test_whoever_asks_anew_waits_for_no_failure_of_before(book: Book, serving: Serving) -> None:
+    fine, mended = of([]), [False]
+    wrong = Fake(lambda asked: Answer({"data": []}) if mended[0] else Answer("no", 501))
+    book.stream(serving(fine), "Fine")
+    book.stream(serving(wrong), "Wrong")
+
+    def statuses(**options: bool) -> list[str]:
+        return [each.answer.status for each in book.timeline(**options).sources[:2]]
+
+    first, again = statuses(), statuses(anew=True)
+    mended[0] = True
+    kept, anew = statuses(), statuses(anew=True)
+
+    assert (first, again, kept, anew) == (["ok", "failed"], ["ok", "failed"], ["ok", "failed"], ["ok", "ok"])
+    assert (len(fine.seen), len(wrong.seen)) == (1, 3)
+
+
 def test_a_saved_stream_is_asked_anew_and_accounts_share_what_the_api_doesnt_filter(
     book: Book, serving: Serving
 ) -> None:

@@ -245,7 +245,7 @@ def declared(api: str = "https://api.hubapi.com", app: str = "https://app.hubspo
     portal = Portal(api)
 
     def kind(settings: type[Synced], of: Objects) -> StreamKind:
-        return StreamKind(settings, partial(portal.read, of), fields=partial(portal.fields, of))
+        return StreamKind(settings, partial(portal.read, of), fields=partial(portal.fields, of), connect=())
 
     def needs(connector: ConnectorSettings, stream: Any) -> Needs:  # noqa: ARG001
         proof = AuthorizationCode() if connector.auth.type == "oauth" else Bearer()

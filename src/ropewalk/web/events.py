@@ -106,7 +106,7 @@ def read(request: Signed, account_id: UUID) -> HttpResponseBase:
         else {**_links(account, address), "form": form}
     )
     try:
-        context |= _timeline(account, form, address)
+        context |= _timeline(account, form, address, anew="retry" in request.GET)
     except MustFix as error:
         form.refuse(error)
         context["refused"] = error
@@ -128,10 +128,12 @@ def _shell(request: Signed, account: Account, form: Form, address: Address) -> d
 
 def _links(account: Account, address: Address) -> dict[str, Any]:
     reading = reverse("account-timeline", args=[account.id])
+    here = {"cursor": address.get("cursor") or None}
     return {
         "here": reverse("account-events", args=[account.id]),
         "reading": reading,
-        "again": reading + address.with_({"cursor": address.get("cursor") or None}),
+        "again": reading + address.with_(here),
+        "retry": reading + address.with_({**here, "retry": "1"}),
         "is_narrowed": any(address.get(name) for name in _FILTERS),
     }
 
@@ -148,7 +150,7 @@ def _form(sources: Sequence[EventSource], address: Address) -> Form:
     )
 
 
-def _timeline(account: Account, form: Form, address: Address) -> dict[str, Any]:
+def _timeline(account: Account, form: Form, address: Address, *, anew: bool) -> dict[str, Any]:
     wanted = Filter(
         start=_midnight(form, "from"),
         end=_midnight(form, "to", after=_DAY),
@@ -165,6 +167,7 @@ def _timeline(account: Account, form: Form, address: Address) -> dict[str, Any]:
         source=form["source"].shown,
         cursor=cursor,
         limit=_EVENTS,
+        anew=anew,
     )
     sources = [_source(each) for each in found.sources]
     reading = reverse("account-timeline", args=[account.id])

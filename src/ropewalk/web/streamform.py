@@ -10,7 +10,7 @@ from ropewalk.sources.base import Kind, Option, Source
 from ropewalk.store.models import Connector
 from ropewalk.web.forms import Bound, Choice, Field
 from ropewalk.web.settingfields import drawn
-from ropewalk.web.settingsform import Group, SettingsForm
+from ropewalk.web.settingsform import Group, SettingsForm, wrong_in
 
 _READ: Final = (
     "records_path",
@@ -47,6 +47,7 @@ class StreamForm(SettingsForm):
     ) -> None:
         self._source = source
         self._kind = source.kinds[kind]
+        self._offered = offered or {}
         self._settings = self._kind.settings
         if connector is None:
             fields = _of_both(source, kind, offered or {})
@@ -96,6 +97,12 @@ class StreamForm(SettingsForm):
             *self.parts(*of_connector, folded=True),
             *self.parts("secrets", folded=True),
         ]
+
+    @property
+    def opens_advanced(self) -> bool:
+        """Where something is wrong in it, or somebody has just fetched what there is to choose from in it."""
+        rows = any(isinstance(each, Bound) and each.field.kind == "rows" for each in self.advanced)
+        return wrong_in(self.advanced) or (rows and bool(self._offered))
 
     @property
     def reading(self) -> list[Bound | Group]:

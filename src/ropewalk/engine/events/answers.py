@@ -44,6 +44,10 @@ class Flight(Generic[R]):
     landed: threading.Event = field(default_factory=threading.Event)
     kept_until: float = float("inf")
 
+    @property
+    def has_failed(self) -> bool:
+        return self.landed.is_set() and self.reading.failed
+
     def covers(self, start: datetime | None, end: datetime | None) -> bool:
         if start is not None and self.start is not None and self.start > start:
             return False
@@ -74,14 +78,16 @@ class Answers(Generic[R]):
         start: datetime | None = None,
         end: datetime | None = None,
         going_on: bool = False,
+        anew: bool = False,
     ) -> Flight[R]:
-        """A first page takes what was kept within the minute; one that goes on wants all from `start` to `end`."""
+        """A first page takes what was kept within the minute; one that goes on wants all from `start` to `end`. `anew`: no
+        failure is taken."""
         slots: tuple[Slot, ...] = ("head", "tail") if going_on else ("head",)
         with self._lock:
             now = self._clock.monotonic()
             for slot in slots:
                 there = self._flights.get((organization_id, query, slot))
-                if there is None or there.kept_until <= now:
+                if there is None or there.kept_until <= now or (anew and there.has_failed):
                     continue
                 if not going_on or there.covers(start, end):
                     self._flights.move_to_end((organization_id, query, slot))

@@ -20,12 +20,14 @@ Status = Literal["ok", "failed", "timed_out", "not_asked", "disabled"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`asked_at` is when the first page was; of what is found, only what stands after `cursor` is shown."""
+    """`asked_at` is when the first page was; of what is found, only what stands after `cursor` is shown. `anew`: whoever
+    has failed a moment ago is asked again."""
 
     account: Account
     asked_at: datetime
     filter: Filter
     cursor: Cursor | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,7 @@ class LiveStream:
             start=start if settings.start_param else None,
             end=asking.until if settings.end_param and query.cursor else None,
             going_on=query.cursor is not None,
+            anew=query.anew,
         )
 
     def _answered(self, flight: Flight[LiveReading], query: Query, value: str, *, landed: bool) -> Answered:

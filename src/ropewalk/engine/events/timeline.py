@@ -64,16 +64,18 @@ def read(
     source: str = "",
     limit: int = pages.LIMIT,
     cursor: str | None = None,
+    anew: bool = False,
     providers: Sequence[Provider] = PROVIDERS,
 ) -> Timeline:
-    """`source` is a connector's id, or a source's name. Not within a transaction: it waits for others."""
+    """`source` is a connector's id, or a source's name; `anew`: who has failed is asked again. Not within a transaction:
+    it waits for others."""
     wanted = wanted or Filter()
     _check(wanted)
     size = pages.bounded(limit)
     place_before = _cursor(cursor)
     account = byhand.get(organization_id, account_id)
     asked_at = clock.now() if place_before is None else place_before.asked_at
-    query = Query(account, asked_at, wanted, place_before)
+    query = Query(account, asked_at, wanted, place_before, anew)
     there = [each for each in sources(organization_id, clock, providers) if _named(each, source)]
     asked = [(each, each.ask(query)) for each in there]
     told = [Told(each, wait()) for each, wait in asked]
