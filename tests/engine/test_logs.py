@@ -16,6 +16,8 @@ import pytest
 
 from ropewalk.engine import logs
 
+pytestmark = pytest.mark.any_database
+
 SECRET = "s3cret/planted+token=42"
 
 
