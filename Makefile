@@ -60,9 +60,9 @@ counterparts: $(counterparts)
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev $(counterparts)
 	@status=0; \
-	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 4 --dist loadgroup $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest -n 3 --dist loadgroup -m "not any_database" --db postgres \
+	    $(bin)/python -m pytest -n 4 --dist loadgroup -m "not any_database" --db postgres \
 	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status

@@ -11,12 +11,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from subprocess import PIPE, Popen
-from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,20 +114,7 @@ def serve(rows: int) -> None:
         said = {"object": "list", "url": "/v1/customers", "has_more": start + PAGE < rows, "data": data}
         Door.pages[after] = json.dumps(said, separators=(",", ":")).encode()
         after = data[-1]["id"]
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        sys.stdin.read()
-
-
-@contextmanager
-def api(rows: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.stripe", str(rows), "serve"]
-    with Popen(command, cwd=measure.ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    measure.serve(Door)
 
 
 def connectors(url: str) -> dict[str, dict[str, Any]]:
@@ -168,7 +151,7 @@ def measured(source: str, connector: dict[str, Any]) -> list[measure.Measured]:
 
 
 def text(rows: int = 100_000) -> str:
-    with api(rows) as url:
+    with measure.beside("bench.stripe", rows) as url:
         by_source = {source: measured(source, each) for source, each in connectors(url).items()}
     lines = [f"Stripe beside the Custom API, {rows:,} customers in pages of {PAGE}:"]
     for number, what in enumerate(("first load", "nothing changed")):

@@ -74,7 +74,7 @@ HOSTILE = {
     "other tables and odd spellings": [
         "events.event", "persons.properties.email", "system.users", "`events`.event", "groups.key", "team_id",
         "properties.*", "event event", "event AS x", "", " ", "\x00", "event\x00", "event\u00a0", "éclair", "event.",
-        "properties..a", "properties.1a", "properties.'a'", "1a", "0x10", "1e400", "event,", ", event", "not", "and event", "event or",
+        "properties..a", "properties.1a", "properties.'a'", "properties[event]", "1a", "0x10", "1e400", "event,", ", event", "not", "and event", "event or",
         "event in ()", "event is 1", "event not 1", "event between 1", "- - 1",
     ],
 }  # fmt: skip

@@ -186,9 +186,26 @@ def loopback(settings: Any) -> Iterator[None]:
     connection.client.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def acme(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """Once for a file, in a transaction around its tests: each is rolled back to here."""
+    from django.db import transaction
+
+    around = transaction.atomic()
+    with django_db_blocker.unblock():
+        around.__enter__()
+        made = make_world("Acme")
+    yield made
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
+
+
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world("Acme")
+def world(acme: World, db: None) -> World:
+    """Where tests put events of their own into the store, a `world` for each: no transaction takes them back."""
+    push_event(acme.organization, acme.ids["push_connector_id"], acme.ids["external_id"])
+    return World(acme.organization, {**acme.ids})
 
 
 @pytest.fixture

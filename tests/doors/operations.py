@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 ERRORS = {400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503}
@@ -19,6 +20,7 @@ class Operation(NamedTuple):
         return self.name
 
 
+@cache
 def schema() -> dict[str, Any]:
     from ropewalk.api.v1 import api
 

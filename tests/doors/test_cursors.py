@@ -26,16 +26,22 @@ SOMEBODY = str(uuid4())
 FORGED = [
     "", "x", "%C3%A9", "AAAA", cursor(None), cursor({}), cursor([]), cursor(-1), cursor(10**30), cursor(1e300),
     cursor("x"), cursor([["x"]]), cursor(SOMEBODY), cursor(7), base64.urlsafe_b64encode(b"[" * 3_000).decode(),
-    *(cursor([sort, value, SOMEBODY]) for sort in ("companyName", "-companyName", "seats", "created_at", "updated_at")
-      for value in ({"a": 1}, ["a"], "a\0b", True, 10**30, 1.5, "text", None, SOMEBODY)),
+    *(cursor(["companyName", value, SOMEBODY]) for value in ({"a": 1}, "a\0b", True, None)),
 ]  # fmt: skip
+FORGED_ORDERS = [
+    cursor([sort, value, SOMEBODY]) for sort in ("companyName", "-companyName", "seats", "created_at", "updated_at")
+    for value in ({"a": 1}, ["a"], "a\0b", True, 10**30, 1.5, "text", None, SOMEBODY)
+]  # fmt: skip
+"""Of accounts, the one list that can be sorted."""
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_forged_cursor_is_refused(path: str, api: Api, world: World) -> None:
     at = world.path(path)
 
-    answers = {text: api("get", f"{at}?cursor={text}").status_code for text in FORGED}
+    forged = FORGED + FORGED_ORDERS * (path == "/v1/accounts")
+
+    answers = {text: api("get", f"{at}?cursor={text}").status_code for text in forged}
 
     assert {text: status for text, status in answers.items() if status != 422} == {}
 

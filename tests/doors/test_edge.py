@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from ropewalk.store import schema
-from tests.doors.conftest import Api, World
+from tests.doors.conftest import Api, World, make_world
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -138,6 +138,12 @@ def test_ready() -> None:
         200,
         {"status": "ready", "checks": {"database": "ok", "migrations": "ok"}},
     )
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """In a transaction that is its own: a database that is away ends it."""
+    return make_world("Acme")
 
 
 @pytest.fixture

@@ -12,10 +12,15 @@ import pytest
 
 from ropewalk.core.times import iso
 from ropewalk.store.pages import write_cursor
-from tests.doors.conftest import NOW, Api, World, key_of, push_event
+from tests.doors.conftest import NOW, Api, World, key_of, make_world, push_event
 
 HOUR = timedelta(hours=1)
 ACME = ("domain:acme.com",)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world("Acme")
 
 
 def answered(answer: Any) -> tuple[int, Any]:

@@ -12,6 +12,8 @@ from a2wsgi import WSGIMiddleware
 
 from ropewalk.asgi import Lane, Root, application, asks_others, behind_proxies, ending
 
+pytestmark = pytest.mark.any_database
+
 Message = dict[str, Any]
 
 

@@ -21,6 +21,11 @@ from tests.doors.test_root import scope
 PATH = "/v1/custom-connectors/{push_connector_id}/tail"
 
 
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world("Acme")
+
+
 def heard(text: str) -> list[tuple[str, str, Any]]:
     """Event, id and data of each message."""
     found = []

@@ -2,10 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Loaded, loaded
 from tests.e2e.installation import Installation
+
+__all__ = ["loaded"]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> Iterator[Installation]:
+    """Only copies of it are used: to run all migrations takes longer than most of what is done then."""
+    made = Installation(tmp_path_factory.mktemp("migrated") / "empty", loaded=loaded)
+    made.cli("accounts", status=1)
+    yield made
+    made.drop()
 
 
 @pytest.fixture
@@ -13,8 +26,8 @@ def install(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
     """Makes an installation; gone with the test."""
     made: list[Installation] = []
 
-    def make(name: str = "acme", **environ: str) -> Installation:
-        made.append(Installation(tmp_path / name, **environ))
+    def make(name: str = "acme", **options: Any) -> Installation:
+        made.append(Installation(tmp_path / name, **options))
         return made[-1]
 
     yield make
@@ -23,5 +36,6 @@ def install(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
 
 
 @pytest.fixture
-def acme(install: Callable[..., Installation]) -> Installation:
-    return install()
+def acme(install: Callable[..., Installation], migrated: Installation) -> Installation:
+    """With nobody in it, and commands that don't wait for Python to load them (tests.cli.forked)."""
+    return install(like=migrated)

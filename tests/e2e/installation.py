@@ -34,6 +34,8 @@ import psutil
 import psycopg
 import yaml
 
+from tests.cli.conftest import Loaded
+
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0
 T = TypeVar("T")
@@ -57,14 +59,18 @@ def free_port() -> int:
 
 
 class Installation:
-    def __init__(self, folder: Path, *, like: Installation | None = None, **environ: str) -> None:
-        """`like`: one that no process has open; the new one begins as its copy."""
+    def __init__(
+        self, folder: Path, *, like: Installation | None = None, loaded: Loaded | None = None, **environ: str
+    ) -> None:
+        """`like`: one that no process has open; the new one begins as its copy. `loaded` runs its commands, which are
+        otherwise processes from the beginning."""
         if like is None:
             folder.mkdir(exist_ok=True)
         else:
             shutil.copytree(like.folder, folder)
         self.folder = folder
         self.data = folder / "data"
+        self.loaded = like.loaded if like else loaded
         self.said: list[bytes] = []
         """Everything that a process of this installation has printed, once it has ended."""
         self._server = os.environ.get("ROPEWALK_DATABASE_URL")
@@ -101,19 +107,24 @@ class Installation:
         return self._called(module, *arguments, DJANGO_SETTINGS_MODULE="ropewalk.settings")
 
     def _called(self, module: str, *arguments: str, status: int = 0, **environ: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.folder,
-            env=self.environ | environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE * 4,
-            check=False,
+        if self.loaded and module == "ropewalk.cli":
+            done = self.loaded.run(arguments, self.folder, self.environ | environ, "")
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                cwd=self.folder,
+                env=self.environ | environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE * 4,
+                check=False,
+            )
+        self.said += [done.stdout.encode(), done.stderr.encode()]
+        assert done.returncode == status, (
+            f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         )
-        self.said += [done.stdout, done.stderr]
-        both = f"{done.stdout.decode()}\n{done.stderr.decode()}"
-        assert done.returncode == status, f"{' '.join(arguments)} ended with {done.returncode}:\n{both}"
-        return done.stdout.decode()
+        return done.stdout
 
     def json(self, *arguments: str, status: int = 0, **environ: str) -> Any:
         return json.loads(self.cli("--json", *arguments, status=status, **environ))

@@ -62,8 +62,10 @@ class Curl:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Curl, Started]]:
-    installation = Installation(tmp_path_factory.mktemp("push") / "acme")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Installation
+) -> Iterator[tuple[Installation, Curl, Started]]:
+    installation = Installation(tmp_path_factory.mktemp("push") / "acme", like=migrated)
     key, port = installation.init(), free_port()
     url = f"http://127.0.0.1:{port}"
     with installation.started("serve", "--port", str(port)) as process:

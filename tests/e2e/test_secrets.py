@@ -202,6 +202,7 @@ def drafts(url: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 @pytest.mark.timeout(180)
 def test_a_planted_secret_is_nowhere(acme: Installation) -> None:
     acme.environ["ROPEWALK_LOG_LEVEL"] = "debug"
+    acme.loaded = None  # so that each command has a command line
     environ = {f"{kind.upper()}_SECRET": secret for kind, secret in SECRETS.items()}
     port = free_port()
     found: list[tuple[str, str, bytes]] = []

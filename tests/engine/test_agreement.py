@@ -44,7 +44,7 @@ class TestAgreement(TestCase):
         self.patch = monkeypatch
         self.vendor = Vendor(serving)
 
-    @settings(max_examples=cases.examples(20))
+    @settings(max_examples=cases.examples(12))
     @given(case=CASE)
     def test_dry_run_and_run_agree(self, case: Any) -> None:
         world = World.new()

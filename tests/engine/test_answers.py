@@ -12,6 +12,8 @@ from ropewalk.core import limits
 from ropewalk.engine.events.answers import Answers, answers
 from tests.engine.world import START, Clock
 
+pytestmark = pytest.mark.any_database
+
 MB = 1024 * 1024
 ORGANIZATIONS = [uuid4() for _ in range(6)]
 

@@ -96,7 +96,7 @@ class TestContacts(TestCase):
         self.vendor.records = [*case["second"], *(case["first"] if case["again"] else ())]
         return mine, connector
 
-    @settings(max_examples=cases.examples(12))
+    @settings(max_examples=cases.examples(8))
     @given(case=CASE)
     def test_dry_run_and_run_agree(self, case: Any) -> None:
         world, connector = self._world(case)
@@ -121,7 +121,7 @@ class TestContacts(TestCase):
         assert contents(world) == accounts
         world.close()
 
-    @settings(max_examples=cases.examples(12))
+    @settings(max_examples=cases.examples(8))
     @given(case=CASE, third=PERSONS)
     def test_run_then_undo_gives_the_state_before(self, case: Any, third: list[Any]) -> None:
         world, connector = self._world(case)
@@ -148,7 +148,7 @@ class TestWaiting(TransactionTestCase):
     def _set_up(self, loopback: Any, serving: Serving) -> None:
         self.vendor = Vendor(serving)
 
-    @settings(max_examples=cases.examples(5))
+    @settings(max_examples=cases.examples(4))
     @given(
         match_by=MATCH_BY,
         records=st.lists(st.builds(lambda who, said: who | said, WHO, st.fixed_dictionaries(dict.fromkeys(TEXTS, TEXT))), max_size=9),

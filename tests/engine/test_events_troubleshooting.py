@@ -16,6 +16,8 @@ from tests.engine.timelines import MAPPING, Book, happened, stream_body, told
 from tests.engine.world import World, stream_body as accounts_body
 from tests.fakes import Answer, Asked, Fake
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def book(world: World) -> Iterator[Book]:

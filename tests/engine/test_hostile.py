@@ -14,6 +14,8 @@ from tests.fakes import Answer, Asked, Fake, customers
 from tests.fakes.hostile import HOSTILE, NextElsewhere, RedirectElsewhere
 from tests.fakes.shapes import NextUrls
 
+pytestmark = pytest.mark.any_database
+
 
 def pages(*numbers: int) -> list[str]:
     return [f"GET /customers?page={number}&limit=100" for number in numbers]

@@ -11,6 +11,8 @@ from tests.engine.world import Refused, World, brief, complete, stream_body, tru
 from tests.fakes import customers
 from tests.fakes.shapes import Pages
 
+pytestmark = pytest.mark.any_database
+
 
 def body(**settings: Any) -> dict[str, Any]:
     paged = {"records_path": "data", "pagination": {"type": "page"}}

@@ -17,6 +17,8 @@ import structlog
 
 from ropewalk.engine import logs
 
+pytestmark = pytest.mark.any_database
+
 SECRET = "s3cret/planted+token=42"
 
 

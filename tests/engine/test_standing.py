@@ -168,7 +168,7 @@ class TestStanding(TestCase):
     def _set_up(self, loopback: Any, serving: Serving) -> None:
         self.vendors = Vendor(serving), Vendor(serving)
 
-    @settings(max_examples=cases.examples(15))
+    @settings(max_examples=cases.examples(10))
     @given(steps=STEPS)
     def test_what_stands_is_what_the_model_says(self, steps: Any) -> None:
         note(str(steps))

@@ -14,6 +14,8 @@ from tests.fakes import Answer, Asked, Fake, customers
 from tests.fakes.hostile import Busy, SlowDrip
 from tests.fakes.shapes import Pages
 
+pytestmark = pytest.mark.any_database
+
 
 def sentences(world: World, run: dict[str, Any], connector: str) -> list[str]:
     names = ("status", "verdict", "verdict_reasons", "counts", "error")

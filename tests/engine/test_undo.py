@@ -389,7 +389,7 @@ class TestStateBefore(TestCase):
         self.vendor = Vendor(serving)
         monkeypatch.setattr(reversal, "BATCH_ROWS", 3)
 
-    @settings(max_examples=cases.examples(10))
+    @settings(max_examples=cases.examples(6))
     @given(
         case=st.tuples(STREAM, PEOPLE, RECORDS, RECORDS, RECORDS),
         hand=st.one_of(
@@ -437,7 +437,7 @@ class TestStateBefore(TestCase):
             assert edited in ids or kept == {edited}
         world.close()
 
-    @settings(max_examples=cases.examples(10))
+    @settings(max_examples=cases.examples(6))
     @given(case=st.tuples(STREAM, PEOPLE, RECORDS, RECORDS, RECORDS))
     def test_a_later_run_in_between_stays(self, case: Any) -> None:
         stream, there, first, second, third = case

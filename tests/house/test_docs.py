@@ -333,3 +333,27 @@ def test_the_architecture_draws_the_floors_and_rooms_that_there_are() -> None:
         set(re.findall(r"\w+", floor)) for floor in contract.splitlines()
     ]
     assert set(tree) == {each.parent.name for each in (ROOT / "src/ropewalk").glob("*/__init__.py")}
+
+
+def test_every_module_that_is_named_exists() -> None:
+    """As a file (`net/guard.py`), or by its name in the program with what is in it (`engine.runs.sync`, `core.items`)."""
+    source = ROOT / "src/ropewalk"
+    rooms = "|".join(each.parent.name for each in source.glob("*/__init__.py"))
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(rf"`((?:{rooms}|bench|tests)(?:/\w+)+\.py|(?:{rooms})(?:\.[a-z_]\w*)+)`", page.read_text())
+    }  # fmt: skip
+
+    def is_there(name: str) -> bool:
+        if name.endswith(".py"):
+            return (ROOT / name).exists() or (source / name).exists()
+        below = source.joinpath(*name.split("."))
+        above = below.parent
+        if below.is_dir() or below.with_suffix(".py").exists():
+            return True
+        found = above.with_suffix(".py") if above.with_suffix(".py").exists() else above / "__init__.py"
+        return found.exists() and re.search(rf"\b{below.name}\b", found.read_text()) is not None
+
+    assert len(named) > 30
+    assert {(page, name) for page, name in named if not is_there(name)} == set()

@@ -545,6 +545,21 @@ def test_what_an_event_stream_asks_for(named: dict[str, Any], sent: dict[str, st
     assert event_stream(**named).parameters(Window()) == {}
 
 
+def test_a_stream_needs_its_connector_s_secrets_and_its_own_headers_at_two_origins() -> None:
+    auth = {
+        "type": "oauth2_client_credentials",
+        "token_url": "https://login.example.com/token",
+        "client_id": "c",
+    }
+    kept = stream(headers={"X-Tenant": {"set": True}, "Accept": "*/*"}, plain_headers=["Accept"])
+    needs = custom_api.SOURCE.needs(load(ConnectorSettings, {"auth": auth}), kept)
+
+    assert ([*needs.names()], needs.origins) == (
+        ["client_secret", "header:X-Tenant"],
+        {"https://api.example.com", "https://login.example.com"},
+    )
+
+
 @pytest.mark.parametrize(
     ("auth", "names"),
     [

@@ -464,7 +464,7 @@ def but_for_more(value: Any) -> Any:
 
 
 @given(allowed(described().schemas["customer"], described().schemas))
-@settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
 def test_whatever_the_description_allows_is_read(sent: Any) -> None:
     """Also nulls, what is missing, and what is new."""
     (row,) = rows(read(Whatever(sent)))

@@ -319,6 +319,7 @@ def test_tables_of_events_are_names_of_what_may_be_read(table: str) -> None:
         ("SELECT " + "1 + " * 25_000 + "1", "A query has at most 100,000 characters."),
         ("SELECT " + "(" * 40_000 + "1" + ")" * 40_000, "This is nested too deeply."),
         ("SELECT ROPEWALK_LAST_SYNC__", "ROPEWALK_LAST_SYNC__ is a name that Ropewalk needs for itself; choose another."),
+        ("SELECT * FROM UPPER('x')", "A query reads tables by their name: no stage, no file, no name that is made up on the way."),
         ("SELECT a, FROM WHERE", "This can’t be read as {} SQL: see line 1, column 20, near “WHERE”."),
     ],
     ids=lambda text: text[:20],

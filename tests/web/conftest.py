@@ -13,22 +13,12 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.client import ClientHandler
 
-from tests.doors.conftest import World, loopback, make_world
+from tests.doors.conftest import World, acme, loopback, make_world, world
 
-__all__ = ["loopback"]
+__all__ = ["acme", "loopback", "world"]
 
 _DJANGO = ClientHandler(enforce_csrf_checks=False)
 _STRICT = ClientHandler(enforce_csrf_checks=True)
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world("Acme")
 
 
 @pytest.fixture

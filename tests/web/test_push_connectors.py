@@ -12,10 +12,15 @@ import pytest
 
 from ropewalk.store import pushing
 from ropewalk.store.models import PushConnector
-from tests.doors.conftest import NOW, World, push_event
+from tests.doors.conftest import NOW, World, make_world, push_event
 from tests.web.conftest import Browser
 
 PUSH = "/app/settings/connectors/push"
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world("Acme")
 
 
 def text(answer: Any) -> str:

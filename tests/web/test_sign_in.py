@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.doors.conftest import World
+from tests.doors.conftest import World, make_world
 from tests.web.conftest import Browser
 
 FORM = {
@@ -15,6 +15,12 @@ FORM = {
     "email": "Nora@Northwind.example",
     "password": "a rope of three strands",
 }
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """Gone with its test: a first start is one where nobody is."""
+    return make_world("Acme")
 
 
 @pytest.mark.django_db

@@ -33,13 +33,6 @@ def _header_name(name: str) -> str:
 HeaderName: TypeAlias = Annotated[str, AfterValidator(_header_name)]
 
 
-def _origin(url: str) -> str:
-    try:
-        return origin(url)
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from None
-
-
 class _Paging(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -68,7 +61,7 @@ class _Paging(BaseModel):
         description="The query, or the JSON body of a POST, where a name may be a dotted path. "
         "This governs paging, incremental, time-range and account parameters.",
     )
-    allowed_origins: list[Annotated[str, AfterValidator(_origin)]] = Field(
+    allowed_origins: list[Annotated[str, AfterValidator(origin)]] = Field(
         default=[],
         title="Further origins",
         description="Where else a next page may be, like https://cdn.example.com. They get no credentials.",

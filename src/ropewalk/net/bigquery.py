@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import google.auth.exceptions
@@ -19,10 +16,11 @@ from google.cloud import bigquery
 
 from ropewalk.core.errors import Cancelled, MustFix, Problem, RetryLater, RopewalkError
 from ropewalk.core.query import Column, Described, Parameter, Query, Table
-from ropewalk.net import arrow, told
+from ropewalk.net import arrow
 from ropewalk.net.google import Key
 from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
+from ropewalk.net.warehouse import Asking
 
 ENDPOINT: Final = "https://bigquery.googleapis.com"
 _LABELS: Final = {"client": "ropewalk"}
@@ -49,8 +47,8 @@ class Settings:
     endpoint: str = ENDPOINT
 
 
-class BigQuery:
-    """A `core.query.Warehouse`. `remaining` are the seconds until a deadline; `cancelled` is also asked while a query runs."""
+class BigQuery(Asking["Result"]):
+    """A `core.query.Warehouse`."""
 
     def __init__(
         self,
@@ -62,16 +60,11 @@ class BigQuery:
         cancelled: Callable[[], bool],
         memory: Memory | None = None,
     ) -> None:
+        super().__init__(settings.endpoint, remaining, cancelled, memory)
         self._settings = settings
         self._pins = pins
         self._sleep = sleep
-        self._remaining = remaining
-        self._asked_to_stop = cancelled
-        self._memory = memory or Memory()
-        self._closed = threading.Event()
         self._key = Key.read(settings.key)
-        self._asked: dict[str, Any] | None = None
-        self._answered: dict[str, Any] | None = None
 
     @property
     def home(self) -> str:
@@ -88,14 +81,6 @@ class BigQuery:
         )
 
     # ---- asking ----
-
-    def describe(self, query: Query) -> Described:
-        known = self._memory.described.get(query.sql) if query.live else None
-        if known is None:
-            known = self._describe(query)
-            if query.live:
-                self._memory.remember(query.sql, known)
-        return known
 
     def _describe(self, query: Query) -> Described:
         with self._told():
@@ -114,19 +99,9 @@ class BigQuery:
             )
         return Described(columns, size)
 
-    def query(self, query: Query) -> Result:
+    def _run(self, query: Query) -> tuple[Result, str, int | None]:
         """A dry run first, unless there was one lately: what it says of the bytes is held against the most that may be read. The
         job has that limit too."""
-        try:
-            return self._query(query)
-        except MustFix:
-            # It may be because of what has changed since it was described.
-            self._memory.described.clear()
-            raise
-
-    def _query(self, query: Query) -> Result:
-        self._asked, self._answered = told.asked(self._settings.endpoint, query), None
-        began = time.monotonic()
         size = self.describe(query).bytes
         if query.max_bytes is not None and size is not None and size > query.max_bytes:
             raise _too_expensive(size, query.max_bytes)
@@ -134,9 +109,7 @@ class BigQuery:
             job = self.client.query(
                 query.sql, job_config=self._config(query), timeout=self._seconds(), retry=None, job_retry=None
             )
-            done = self._done(job)
-        self._answered = told.answered(time.monotonic() - began, job.job_id, size)
-        return done
+            return self._done(job), job.job_id, size
 
     def result(self, kept: Mapping[str, Any], timeout_ms: int) -> Result:  # noqa: ARG002 - it has its own
         with self._told():
@@ -228,9 +201,6 @@ class BigQuery:
             raise _late()
         return seconds
 
-    def _stop(self) -> bool:
-        return self._closed.is_set() or self._asked_to_stop()
-
     # ---- as the engine holds it ----
 
     def secrets(self) -> tuple[str, ...]:
@@ -238,20 +208,7 @@ class BigQuery:
         shown = [self._settings.key, str(self._key.info["private_key"]), *([token] if token else [])]
         return tuple(text.decode() if isinstance(text, bytes) else text for text in shown)
 
-    def exchanged(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """The last statement, and what was said of it, for a test."""
-        return self._asked, self._answered
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _end(self) -> None:
         if (client := self.__dict__.pop("client", None)) is not None:
             client.close()
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import queue
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
@@ -26,9 +24,10 @@ from snowflake.connector.vendored.urllib3 import connectionpool
 
 from ropewalk.core.errors import Cancelled, MustFix, Problem, RetryLater, RopewalkError
 from ropewalk.core.query import Column, Described, Parameter, Query, Table
-from ropewalk.net import arrow, pinned, told
+from ropewalk.net import arrow, pinned
 from ropewalk.net.memory import Memory
 from ropewalk.net.pinned import Pins
+from ropewalk.net.warehouse import Asking
 
 HOSTS: Final = re.compile(
     r"([a-z0-9-]+\.)+snowflakecomputing\.(com|cn)"
@@ -109,8 +108,8 @@ def _guarded(pins: Pins) -> type[SnowflakeConnection]:
     return Guarded
 
 
-class Snowflake:
-    """A `core.query.Warehouse`. `remaining` are the seconds until a deadline; `cancelled` is also asked while a query runs."""
+class Snowflake(Asking["Result"]):
+    """A `core.query.Warehouse`."""
 
     def __init__(
         self,
@@ -121,14 +120,9 @@ class Snowflake:
         cancelled: Callable[[], bool],
         memory: Memory | None = None,
     ) -> None:
+        super().__init__(settings.endpoint, remaining, cancelled, memory)
         self._settings = settings
         self._pins = pins
-        self._remaining = remaining
-        self._asked_to_stop = cancelled
-        self._memory = memory or Memory()
-        self._closed = threading.Event()
-        self._asked: dict[str, Any] | None = None
-        self._answered: dict[str, Any] | None = None
 
     @cached_property
     def connection(self) -> Any:
@@ -174,27 +168,12 @@ class Snowflake:
 
     # ---- asking ----
 
-    def describe(self, query: Query) -> Described:
-        known = self._memory.described.get(query.sql) if query.live else None
-        if known is None:
-            cursor = self.connection.cursor()
-            found = self._apart(lambda: cursor.describe(query.sql, _values(query)))
-            known = Described(tuple(Column(each.name, _type(each)) for each in found or ()))
-            if query.live:
-                self._memory.remember(query.sql, known)
-        return known
+    def _describe(self, query: Query) -> Described:
+        cursor = self.connection.cursor()
+        found = self._apart(lambda: cursor.describe(query.sql, _values(query)))
+        return Described(tuple(Column(each.name, _type(each)) for each in found or ()))
 
-    def query(self, query: Query) -> Result:
-        try:
-            return self._query(query)
-        except MustFix:
-            # It may be because of what has changed since it was described.
-            self._memory.described.clear()
-            raise
-
-    def _query(self, query: Query) -> Result:
-        self._asked, self._answered = told.asked(self._settings.endpoint, query), None
-        began = time.monotonic()
+    def _run(self, query: Query) -> tuple[Result, str, int | None]:
         cursor = self.connection.cursor()
         seconds = max(1, int(min(query.timeout_ms / 1_000, self._remaining())))
         self._apart(
@@ -206,8 +185,7 @@ class Snowflake:
                 _statement_params={"STATEMENT_TIMEOUT_IN_SECONDS": seconds, "QUERY_TAG": QUERY_TAG},
             )
         )
-        self._answered = told.answered(time.monotonic() - began, str(cursor.sfqid), None)
-        return Result(self, cursor)
+        return Result(self, cursor), str(cursor.sfqid), None
 
     def result(self, kept: Mapping[str, Any], timeout_ms: int) -> Result:  # noqa: ARG002 - it has been run
         cursor = self.connection.cursor()
@@ -295,29 +273,13 @@ class Snowflake:
             return RetryLater("unavailable", said)
         return MustFix("query_failed", said)
 
-    def _stop(self) -> bool:
-        return self._closed.is_set() or self._asked_to_stop()
-
     # ---- as the engine holds it ----
 
     def secrets(self) -> tuple[str, ...]:
         mine = (self._settings.key, self._settings.passphrase, self._settings.password)
         return tuple(each for each in mine if each)
 
-    def exchanged(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """The last statement, and what was said of it, for a test."""
-        return self._asked, self._answered
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _end(self) -> None:
         if (connection := self.__dict__.pop("connection", None)) is not None:
             threading.Thread(target=connection.close, kwargs={"retry": False}, daemon=True).start()
 

@@ -12,11 +12,13 @@ from ropewalk.core.checking import Settings
 from ropewalk.core.origins import origin
 from ropewalk.core.query import Warehouse
 from ropewalk.core.ranges import bounds, within
-from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source, StreamKind
-from ropewalk.sources.warehouse import choosing, happened, reading
+from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source
+from ropewalk.sources.warehouse import choosing
 from ropewalk.sources.warehouse.dialect import Dialect
 from ropewalk.sources.warehouse.functions import BIGQUERY
+from ropewalk.sources.warehouse.kinds import kinds
 from ropewalk.sources.warehouse.settings import (
+    Endpoint,
     Happened,
     QueriedAccounts,
     QueriedContacts,
@@ -68,11 +70,6 @@ DIALECT: Final = Dialect(
 )
 
 
-def _endpoint(url: str) -> str:
-    origin(url)
-    return url.rstrip("/")
-
-
 class Connector(Settings):
     project: Annotated[str, Field(pattern=r"^[a-z0-9.:-]{1,100}$")] | None = Field(
         None,
@@ -98,7 +95,7 @@ class Connector(Settings):
             json_schema_extra={"folded": True},
         )
     )
-    endpoint: Annotated[str, AfterValidator(_endpoint), Field(max_length=300)] = Field(
+    endpoint: Endpoint = Field(
         ENDPOINT,
         title="Endpoint",
         description="Only for a private endpoint of your own.",
@@ -150,32 +147,17 @@ def _tables(connector: Connector, warehouse: Warehouse) -> Sequence[Option]:
     return choosing.tables(DIALECT, warehouse.tables(connector.datasets), warehouse.home)
 
 
-def _read(reader: Any) -> Any:
-    def read(connector: Connector, *rest: Any) -> Any:
-        return reader(connector, *rest, may_read=may_read, max_bytes=connector.max_bytes_billed)
-
-    return read
-
-
-_EXTRA = Extra("bigquery", "google.cloud.bigquery")
-
 SOURCE = Source(
     slug="bigquery",
     name="BigQuery",
     about="Accounts and contacts from a query, events from tables where they are, in Google’s warehouse.",
     settings=Connector,
-    kinds={
-        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",), shown=20),
-        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",), shown=20),
-        "events": StreamKind(
-            Events, _read(happened.read), live=True, tested=("tables", "columns", "expressions")
-        ),
-    },
+    kinds=kinds(Accounts, Contacts, Events, may_read, lambda connector: connector.max_bytes_billed),
     needs=_needs,
     secrets={
         "service_account": Secret("Service account key", "The JSON file that Google gives.", lines=True)
     },
     choices={"tables": Choices("Fetch tables", _tables)},
     client="bigquery_jobs",
-    extra=_EXTRA,
+    extra=Extra("bigquery", "google.cloud.bigquery"),
 )

@@ -16,13 +16,6 @@ US: Final = "https://us.posthog.com"
 EU: Final = "https://eu.posthog.com"
 
 
-def _host(url: str) -> str:
-    try:
-        return origins.origin(url)
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from None
-
-
 def _expression(text: str) -> str:
     try:
         hogql.expression(text)
@@ -41,7 +34,7 @@ Expression = Annotated[str, Field(min_length=1, max_length=hogql.CHARS), AfterVa
 
 
 class Connector(Settings):
-    host: Annotated[str, AfterValidator(_host)] = Field(
+    host: Annotated[str, AfterValidator(origins.origin)] = Field(
         US, title="Host", description=f"{US}, {EU}, or where your own PostHog is."
     )
     project_id: Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,12}$")] = Field(

@@ -6,16 +6,18 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from ropewalk.core.checking import Settings
 from ropewalk.core.origins import origin
 from ropewalk.core.query import Warehouse
-from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source, StreamKind
-from ropewalk.sources.warehouse import choosing, happened, reading
+from ropewalk.sources.base import Choices, Extra, Needs, Option, Secret, Source
+from ropewalk.sources.warehouse import choosing
 from ropewalk.sources.warehouse.dialect import Dialect
 from ropewalk.sources.warehouse.functions import SNOWFLAKE
+from ropewalk.sources.warehouse.kinds import kinds
 from ropewalk.sources.warehouse.settings import (
+    Endpoint,
     Happened,
     QueriedAccounts,
     QueriedContacts,
@@ -71,11 +73,6 @@ DIALECT: Final = Dialect(
 )
 
 
-def _endpoint(url: str) -> str:
-    origin(url)
-    return url.rstrip("/")
-
-
 _Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -98,7 +95,7 @@ class Connector(Settings):
         title="Schemas",
         description="The first is where tables without a schema are; tables are listed of all of these, empty: of every one.",
     )
-    endpoint: Annotated[str, AfterValidator(_endpoint), Field(max_length=300)] | None = Field(
+    endpoint: Endpoint | None = Field(
         None,
         title="Endpoint",
         description="Only for a private endpoint of your own.",
@@ -147,25 +144,12 @@ def _tables(connector: Connector, warehouse: Warehouse) -> Sequence[Option]:
     return choosing.tables(DIALECT, warehouse.tables(connector.schemas), warehouse.home)
 
 
-def _read(reader: Any) -> Any:
-    def read(*given: Any) -> Any:
-        return reader(*given, may_read=may_read)
-
-    return read
-
-
 SOURCE = Source(
     slug="snowflake",
     name="Snowflake",
     about="Accounts and contacts from a query, events from tables where they are, in your Snowflake account.",
     settings=Connector,
-    kinds={
-        "accounts": StreamKind(Accounts, _read(reading.read), tested=("query",), shown=20),
-        "contacts": StreamKind(Contacts, _read(reading.read), tested=("query",), shown=20),
-        "events": StreamKind(
-            Events, _read(happened.read), live=True, tested=("tables", "columns", "expressions")
-        ),
-    },
+    kinds=kinds(Accounts, Contacts, Events, may_read),
     needs=_needs,
     secrets={
         "private_key": Secret("Private key", "PEM text; it goes before a password.", lines=True),

@@ -116,7 +116,11 @@ class _Rest:
 
     def read_on(self, pages: Iterator[Page]) -> Iterator[Page]:
         for page in pages:
-            yield replace(page, records=[self._whole(bytes(raw)) for raw in page.records])
+            records = list(page.records)
+            if any(map(_MORE.search, records)):
+                records = [self._whole(bytes(raw)) for raw in records]
+            page.records = records
+            yield page
 
     def _whole(self, record: bytes) -> bytes:
         if not _MORE.search(record):

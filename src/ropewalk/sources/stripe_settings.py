@@ -25,13 +25,6 @@ _FROM_SUBSCRIPTIONS = re.compile(r"__derived\.(mrr|subscription_status)")
 _SUBSCRIPTIONS = "subscriptions"
 
 
-def _origin(url: str) -> str:
-    try:
-        return origins.origin(url)
-    except ValueError as error:
-        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from None
-
-
 def _moment(text: str) -> str:
     if times.read(text) is None:
         raise PydanticCustomError("time", "Give a date or a time, like 2026-01-31 or 2026-01-31T12:00:00Z.")
@@ -77,7 +70,7 @@ class OAuth(Settings):
 
 class Connector(Settings):
     auth: Annotated[Key | OAuth, Field(discriminator="type", title="Connect by")] = Key()
-    api_url: Annotated[str, AfterValidator(_origin)] = Field(
+    api_url: Annotated[str, AfterValidator(origins.origin)] = Field(
         API,
         title="API address",
         description="Another one only for a test server of your own.",

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from ropewalk.core import limits
 from ropewalk.core.checking import several
 from ropewalk.core.errors import Problem
+from ropewalk.core.origins import origin
 from ropewalk.core.ranges import bounds, within
 from ropewalk.sources.streams import Accounts, Contacts, Events, Live, Synced
 from ropewalk.sources.warehouse import sql
@@ -26,6 +27,12 @@ TABLE_COLUMN = "_table"
 _NAMED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]{0,99})\s*=\s*(\S.*)", re.DOTALL)
 
 
+def _endpoint(url: str) -> str:
+    origin(url)
+    return url.rstrip("/")
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint), Field(max_length=300)]
 Sql = Annotated[str, Field(max_length=sql.SQL_CHARS)]
 
 

@@ -249,8 +249,6 @@ def _tables(root: exp.Expr) -> Iterator[tuple[str, ...]]:
     if any(not isinstance(each.this, exp.Func) for each in root.find_all(exp.TableFromRows)):
         raise Unfit(_BY_NAME)
     for table in root.find_all(exp.Table):
-        if isinstance(table.this, exp.Func | exp.TableFromRows):
-            continue
         if not all(isinstance(part, exp.Identifier) for part in table.parts):
             raise Unfit(_BY_NAME)
         path = tuple(part.name for part in table.parts)
