@@ -154,7 +154,8 @@ def command_lines() -> Iterator[set[bytes]]:
     done = threading.Event()
 
     def look() -> None:
-        while not done.wait(0.02):
+        # Each of them takes half a second to load; to look all the time took as long as all that they do.
+        while not done.wait(0.1):
             for one in psutil.Process().children(recursive=True):
                 with suppress(OSError):
                     seen.add(Path(f"/proc/{one.pid}/cmdline").read_bytes())
