@@ -285,6 +285,8 @@ def test_fields_with_their_fill_rate_and_writers(world: World, api: Api) -> None
         "type": "text",
         "periodic": True,
         "history": True,
+        "indexed": False,
+        "index_is_built": False,
         "fill_rate": 1.0,
         "last_changed_at": "…Z",
         "connectors": [],

@@ -109,7 +109,10 @@ def test_a_long_list_comes_in_pieces_of_a_few_queries_each(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "_BATCH", 2)
-    made = [make(world, f"A{place}", seats=9 - place % 3) for place in range(5)]
+    made = [make(world, "A0", seats=9)]
+    with CaptureQueriesContext(connection) as of_one:
+        list(export(world, sort="seats", columns="account_id"))
+    made += [make(world, f"A{place}", seats=9 - place % 3) for place in range(1, 5)]
 
     with CaptureQueriesContext(connection) as asked:
         pieces = list(export(world, sort="seats", columns="account_id"))
@@ -117,8 +120,6 @@ def test_a_long_list_comes_in_pieces_of_a_few_queries_each(
     assert len(pieces) == 4
     order = [made[place] for place in (2, 1, 4, 0, 3)]
     assert [row for [row] in rows(iter(pieces))[1:]] == order
-    with CaptureQueriesContext(connection) as of_one:
-        list(export(world, sort="seats", columns="account_id", **{"field.companyName": "A1"}))
     assert len(asked) - len(of_one) == 2
 
 

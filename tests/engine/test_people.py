@@ -203,7 +203,7 @@ def test_the_switches_of_a_field(world: World) -> None:
         people.set_field(world.org, world.owner, "nope", {"periodic": False}, world.clock)
     with pytest.raises(MustFix) as nothing:
         people.set_field(world.org, world.owner, "companyName", {}, world.clock)
-    assert nothing.value.problems == (Problem("", "Give periodic, history, or both."),)
+    assert nothing.value.problems == (Problem("", "Give periodic, history or indexed."),)
     with pytest.raises(MustFix) as wrong:
         people.set_field(
             world.org, world.owner, "companyName", {"periodic": "off", "histroy": True}, world.clock
