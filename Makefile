@@ -8,6 +8,8 @@ export PYTHON
 bin := .venv/bin
 generated := tests/doors/test_schemathesis.py $(addprefix tests/engine/,test_agreement.py \
 	test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
+# Files in the order of tests/conftest.py, not those with many tests first.
+at_once := -n 4 --dist loadgroup --no-loadscope-reorder
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.
@@ -60,9 +62,9 @@ counterparts: $(counterparts)
 # Both parts run, whatever the first one found.
 test: .venv/.ready-dev $(counterparts)
 	@status=0; \
-	$(bin)/python -m pytest -n 4 --dist loadgroup $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest $(at_once) $(ARGS) || status=$$?; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest -n 4 --dist loadgroup -m "not any_database" --db postgres \
+	    $(bin)/python -m pytest $(at_once) -m "not any_database" --db postgres \
 	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
 	fi; \
 	exit $$status

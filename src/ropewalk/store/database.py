@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
@@ -98,11 +98,13 @@ def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def rows_at_a_time(sql: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+def rows_at_a_time(
+    sql: str, parameters: Sequence[Any] = (), size: int = _FETCHED
+) -> Generator[list[tuple[Any, ...]]]:
     """However many there are: they don't come into memory all at once."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql, parameters)
-        while rows := cursor.fetchmany(_FETCHED):
+        while rows := cursor.fetchmany(size):
             yield rows
 
 
