@@ -1,6 +1,6 @@
 """Runs Ropewalk beside a bare floor and others, in turn, and says medians and ratios.
 
-make bench                                  everything, five rounds: about an hour on a quiet machine
+make bench                                  everything, five rounds: two hours on a quiet machine
 make bench ARGS="--rounds 1 --only sqlite"  a part of it
 make bench ARGS="--write"                   and keeps each result in its section of docs/benchmarks.md
 """
