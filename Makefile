@@ -8,8 +8,7 @@ export PYTHON
 bin := .venv/bin
 generated := tests/doors/test_schemathesis.py $(addprefix tests/engine/,test_agreement.py \
 	test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
-# Files in the order of tests/conftest.py, not those with many tests first.
-at_once := -n 4 --dist loadgroup --no-loadscope-reorder
+at_once := -n 4 --dist loadgroup
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.

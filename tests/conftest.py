@@ -71,18 +71,8 @@ SHARED = ("chromium", "of", "small")
 """Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
 
 
-LONGEST = ("browser", "e2e", "cli", "engine", "doors")
-"""Rooms with files that take long. They go first: at the end, nobody is left waiting for one of them."""
-
-
-def _turn(item: pytest.Item) -> int:
-    room = item.path.parent.name
-    return LONGEST.index(room) if room in LONGEST else len(LONGEST)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_turn)
     for item in items:
         used = (name for name in SHARED if name in getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group(next(used, item.nodeid.partition("::")[0])))
