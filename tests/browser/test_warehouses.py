@@ -116,7 +116,9 @@ def test_one_timeline_over_five_kinds_of_sources(
         visitor.go(f"/app/accounts/{account}/events")
         events = page.locator("details.event")
         expect(events.nth(EACH * len(SOURCES) - 1)).to_be_visible(timeout=SHOWN)
-        failing = page.locator(".sources-failing strong").all_inner_texts()
+        # Others of the site may have lost their servers.
+        ours = {f"{source} events" for source in SOURCES}
+        failing = ours.intersection(page.locator(".sources-failing strong").all_inner_texts())
         names = [name for name in page.locator(".event-name").all_inner_texts() if name.endswith(" said")]
         wrong = []
         for scheme in SCHEMES:
@@ -125,7 +127,7 @@ def test_one_timeline_over_five_kinds_of_sources(
                 wrong += fits(visitor)
 
         assert names == [f"{source} said" for source in SOURCES] * EACH
-        assert (failing, wrong, visitor.wrongs) == (["Product events"], [], [])
+        assert (failing, wrong, visitor.wrongs) == (set(), [], [])
 
 
 def _told(asked: Asked) -> Any:
