@@ -221,7 +221,7 @@ def test_it_is_read_otherwise_where_it_was_told_wrongly(desk: Desk) -> None:
         desk.world.patch(path, {"encoding": "utf-8"})
     assert refused.value.problems == [
         (
-            "line 1, column 3",
+            "file",
             "Line 1, column 3: The byte 0xEB is no UTF-8. Choose another encoding, or save the file as UTF-8.",
         )
     ]
@@ -253,8 +253,8 @@ def test_what_is_wrong_with_a_file_is_said_and_nothing_is_kept(desk: Desk) -> No
     said = "Line {} has 3 values, and there are 2 columns. Put a value that holds the delimiter in double quotes."
     assert refused.value.status == 422
     assert refused.value.problems == [
-        ("line 2, value 3", said.format(2)),
-        ("line 4, value 3", said.format(4)),
+        ("file", said.format(2)),
+        ("file", said.format(4)),
     ]
     assert list(imported.folder(installation().data_dir).iterdir()) == []
     assert desk.world.every("imports") == []

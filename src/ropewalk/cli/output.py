@@ -9,16 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ropewalk.core.errors import (
-    Conflict,
-    GiveUp,
-    MustFix,
-    NotFound,
-    Problem,
-    Refused,
-    RetryLater,
-    RopewalkError,
-)
+from ropewalk.core.errors import Conflict, GiveUp, MustFix, NotFound, Refused, RetryLater, RopewalkError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +63,7 @@ class Output:
         if self.as_json:
             self.answer(_refusal(error))
             return
-        lines = [_placed(one) for one in problems]
+        lines = [f"{one.path}: {one.message}" if one.path else one.message for one in problems]
         # Some messages list their problems for the log; here each has a line of its own.
         self.note(f"Error: {error.message.removesuffix('; '.join(lines)).rstrip()}")
         for one, line in zip(problems, lines, strict=True):
@@ -87,12 +78,6 @@ class Output:
         from rich.console import Console
 
         return Console(stderr=True, highlight=False, markup=False)
-
-
-def _placed(problem: Problem) -> str:
-    """Some places are spelled out by the message itself: a line and a column."""
-    place, message = problem.path, problem.message
-    return message if message.casefold().startswith(place.casefold()) else f"{place}: {message}"
 
 
 def _print(text: str) -> None:

@@ -239,7 +239,7 @@ class _Quotes:
 
 
 def _problem(line: int, column: int, message: str) -> Problem:
-    return Problem(f"line {line}, column {column}", f"Line {line}, column {column}: {message}")
+    return Problem("file", f"Line {line}, column {column}: {message}")
 
 
 def _unreadable(found: Sequence[Problem]) -> MustFix:
@@ -309,7 +309,7 @@ def _too_wide(row: Row, width: int) -> Problem:
         f"Line {row.line} has {len(row.values)} values, and there are {width} columns. "
         "Put a value that holds the delimiter in double quotes."
     )
-    return Problem(f"line {row.line}, value {width + 1}", message)
+    return Problem("file", message)
 
 
 class _Tally:
