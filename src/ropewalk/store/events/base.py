@@ -180,8 +180,6 @@ class EventStore(Protocol):
     ) -> list[Rejection]:
         """The newest `limit` with a larger number, the newest first. About the last 100 of a connector are kept."""
 
-    def has_upload(self, organization_id: UUID, upload: str) -> bool: ...
-
     def erase_event(self, organization_id: UUID, connector_id: UUID, external_id: str) -> Removed: ...
 
     def erase_account(

@@ -188,9 +188,6 @@ class Readable(Tables):
             for seq, at, external_id, errors in rows
         ]
 
-    def has_upload(self, organization_id: UUID, upload: str) -> bool:
-        return bool(self.kept_uploads(organization_id, [upload]))
-
     def kept_uploads(self, organization_id: UUID, uploads: Sequence[str]) -> set[str]:
         """Those that an event of the organization has."""
         if not uploads:
