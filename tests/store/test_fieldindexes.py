@@ -16,6 +16,7 @@ from ropewalk.store import byhand, fieldindexes, fields, filters, people, search
 from ropewalk.store.database import on_postgres, rows_of
 from ropewalk.store.fieldindexes import called
 from ropewalk.store.filters import Filter
+from ropewalk.store.ids import new_id
 from ropewalk.store.models import Account, Organization, TrackedField
 from tests.store.test_search import FILTERS, ROWS, SORTS, numbers
 
@@ -54,6 +55,25 @@ def test_lists_are_the_same_as_without(
     assert numbers(rows, search.accounts(org, where=two).items) == [1]
 
 
+def many(org: UUID, now: datetime) -> Iterator[Account]:
+    for number in range(1_000):
+        at = now + timedelta(hours=number)
+        yield Account(
+            id=new_id(),
+            organization_id=org,
+            company_name=f"Company {number}",
+            company_domain=f"{number}.example",
+            fields={
+                "seats": number,
+                "since": at.isoformat(),
+                "active": number % 2 == 0,
+                "mixed": f"m{number}",
+            },
+            created_at=at,
+            updated_at=at,
+        )
+
+
 def test_the_keys_are_those_of_the_indexes(org: UUID, rows: list[UUID], now: datetime) -> None:
     """As the databases themselves say, when they are kept from reading tables as a whole."""
     mine = Account.objects.filter(organization_id=org, deleted_at=None)
@@ -66,8 +86,10 @@ def test_the_keys_are_those_of_the_indexes(org: UUID, rows: list[UUID], now: dat
     }
     values = {"seats": "9", "since": "2026-01-01", "active": "true", "accountOwnerId": str(rows[0])}
     if on_postgres():
+        # Of a handful of accounts it takes any index: one is as good as another.
+        Account.objects.bulk_create(many(org, now))
         connection.cursor().execute(
-            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; ANALYZE ropewalk_account"
         )
     for name, index in names.items():
         reach = filters.reach(Filter(name, "eq", values.get(name, "x")), types)
@@ -76,9 +98,11 @@ def test_the_keys_are_those_of_the_indexes(org: UUID, rows: list[UUID], now: dat
     for name in (*INDEXED, "companyName", "updated_at"):
         with CaptureQueriesContext(connection) as queries:
             search.accounts(org, sort=name)
-        listed = queries.captured_queries[-2 if name == "updated_at" else -3]["sql"]
-        explained = rows_of(f"EXPLAIN {'' if on_postgres() else 'QUERY PLAN '}{listed.replace('%', '%%')}")
-        assert names.get(name, "account_changed") in str(explained), name
+        parts = [query["sql"] for query in queries.captured_queries if " ORDER BY " in query["sql"]]
+        assert parts
+        for part in parts:
+            explained = rows_of(f"EXPLAIN {'' if on_postgres() else 'QUERY PLAN '}{part.replace('%', '%%')}")
+            assert names.get(name, "account_changed") in str(explained), part
 
 
 def test_an_index_goes_with_the_last_that_wants_it(org: UUID, rows: list[UUID], now: datetime) -> None:
