@@ -62,11 +62,6 @@ class Shown:
 
 def shown(path: str, *, is_admin: bool) -> list[tuple[str, list[Shown]]]:
     """The entry whose page, or a page below it, is at `path` is the current one."""
-    home = reverse("home")
-
-    def is_current(href: str) -> bool:
-        return path == href or (href != home and path.startswith(f"{href}/"))
-
     return [
         (
             group.label,
@@ -75,10 +70,24 @@ def shown(path: str, *, is_admin: bool) -> list[tuple[str, list[Shown]]]:
                     each.label,
                     each.href if is_admin or not each.for_admins else "",
                     each.icon,
-                    is_current(each.href),
+                    _is_current(each.href, path),
                 )
                 for each in group.entries
             ],
         )
         for group in GROUPS
     ]
+
+
+def trail(path: str) -> list[tuple[str, str]]:
+    """What the page at `path` is below: the group, and the entry unless the page is its own; with their addresses."""
+    for group in GROUPS:
+        for each in group.entries:
+            if _is_current(each.href, path):
+                own = [] if path == each.href else [(each.label, each.href)]
+                return [(group.label, ""), *own] if group.label else own
+    return []
+
+
+def _is_current(href: str, path: str) -> bool:
+    return path == href or (href != reverse("home") and path.startswith(f"{href}/"))
