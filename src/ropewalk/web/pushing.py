@@ -21,7 +21,7 @@ from ropewalk.store.models import PushConnector
 from ropewalk.web import pages, pushsamples
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation, page as confirmation_page
-from ropewalk.web.pushform import PushForm
+from ropewalk.web.pushform import PushForm, told
 
 _NOT_YET: Final = "Not yet: this has to be mended first."
 _SHOWN: Final = 12
@@ -78,6 +78,7 @@ def page(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
             "curl": pushsamples.curl(connector, address),
             "python": pushsamples.python(connector, address),
             "off": _deactivation(request, connector),
+            "schema": told(connector.event_schema),
         },
     )
 
