@@ -19,6 +19,7 @@ MEMBERS = ("Members", "/app/settings/members")
         ("/app/profile", []),
         ("/app/settings/members", [SETTINGS]),
         ("/app/settings/members/invite", [SETTINGS, MEMBERS]),
+        ("/app/settings/invitations/1/revoke", [SETTINGS, MEMBERS]),
         ("/app/settings/members-of-old", []),
     ],
 )
