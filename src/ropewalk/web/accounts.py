@@ -100,7 +100,7 @@ def listing(request: Signed) -> HttpResponseBase:
             "headings": lists.headings(chosen, sort, address),
             "rows": _rows(organization_id, found.items, chosen),
             "refused": refused,
-            "is_narrowed": bool(address.get("q") or address.get("view") or address.beginning(_FIELD)),
+            "is_searched": bool(address.get("q") or address.beginning(_FIELD)),
             "next": address.to(cursor=found.next_cursor) if found.next_cursor else "",
             "first": address.to() if address.get("cursor") else "",
         },
