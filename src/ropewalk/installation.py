@@ -25,9 +25,8 @@ from ropewalk.core.errors import MustFix, Problem
 
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
-DEFAULT_PORT = 8787
 INGEST_CALLS_A_MINUTE = 1_200_000
-LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
+LOCAL_URL = f"http://127.0.0.1:{limits.DEFAULT_PORT}"
 
 
 def _listed(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ropewalk.cli.opening import Called
-from ropewalk.installation import DEFAULT_PORT
+from ropewalk.core.limits import DEFAULT_PORT
 
 commands = typer.Typer()
 

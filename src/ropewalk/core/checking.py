@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
-from rapidfuzz import process
 
 from ropewalk.core.errors import MustFix, Problem
 
@@ -124,6 +123,9 @@ def _loc(path: str) -> tuple[int | str, ...]:
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:
+    # Forty modules, for whoever mistypes.
+    from rapidfuzz import process
+
     near = process.extractOne(key, known, score_cutoff=_NEAR_ENOUGH)
     if near is not None:
         return f"There is no such setting; did you mean {near[0]}?"
