@@ -20,13 +20,14 @@ from pydantic import (
     field_validator,
 )
 
+from ropewalk import DEFAULT_PORT
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, Problem
 
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
 INGEST_CALLS_A_MINUTE = 1_200_000
-LOCAL_URL = f"http://127.0.0.1:{limits.DEFAULT_PORT}"
+LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 
 def _listed(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-DEFAULT_PORT = 8787
-
 # Custom API streams (§4, §8)
 URL_CHARS = 2_048
 TIMEOUT_MS = (1_000, 300_000)

@@ -125,7 +125,7 @@ def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms)
 def _warehouse(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:
     from ropewalk.engine.connectors import warehouses
 
-    return warehouses.CLIENTS[source.client](source, settings, credentials, terms)
+    return cast(Bound, warehouses.CLIENTS[source.client](source, settings, credentials, terms))
 
 
 _WAREHOUSES: Final = {"bigquery_jobs": "ropewalk.net.bigquery", "snowflake_sql": "ropewalk.net.snowflake"}
