@@ -15,7 +15,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from ropewalk.core.errors import RetryLater
-from ropewalk.engine import jobs, schedule
+from ropewalk.engine import jobs, schedule, upkeep
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import installation
@@ -145,11 +145,8 @@ class Worker:
                     imported.clear(installation().data_dir, now)
                     searchtexts.tidy()
                     next_clearing = now + CLEAR_EVERY
-                if now >= next_upkeep:
-                    # Nothing that a command needs who carries its own run out.
-                    from ropewalk.engine import upkeep
-
-                    next_upkeep = now if upkeep.sweep(self._clock) else now + SWEEP_EVERY
+                if now >= next_upkeep and not upkeep.sweep(self._clock):
+                    next_upkeep = now + SWEEP_EVERY
             except (*transactions.UNAVAILABLE, RetryLater, Busy) as error:
                 log.warning("sweep_failed", error=str(error))
                 transactions.close()

@@ -18,6 +18,7 @@ from ropewalk.core.errors import MustFix
 from ropewalk.core.redact import Redactor
 from ropewalk.engine import logs
 from ropewalk.engine.clock import Clock
+from ropewalk.engine.connectors import warehouses
 from ropewalk.engine.connectors.budgets import Budget
 from ropewalk.engine.connectors.frozen import Frozen
 from ropewalk.engine.connectors.granting import Granted
@@ -122,17 +123,11 @@ def _file(source: Source, settings: Any, credentials: Credentials, terms: Terms)
     return _File(installation().data_dir, cast(tuple[UUID, UUID], terms.connector)[1])
 
 
-def _warehouse(source: Source, settings: Any, credentials: Credentials, terms: Terms) -> Bound:
-    from ropewalk.engine.connectors import warehouses
-
-    return cast(Bound, warehouses.CLIENTS[source.client](source, settings, credentials, terms))
-
-
-_WAREHOUSES: Final = {"bigquery_jobs": "ropewalk.net.bigquery", "snowflake_sql": "ropewalk.net.snowflake"}
 CLIENTS: Final[Mapping[str, Callable[[Source, Any, Credentials, Terms], Bound]]] = {
     "http": _http,
     "file": _file,
-    **dict.fromkeys(_WAREHOUSES, _warehouse),
+    "bigquery_jobs": warehouses.bigquery,
+    "snowflake_sql": warehouses.snowflake,
 }
 """By the name that a declaration gives: (source, connector settings, credentials, terms) -> what its readers receive."""
 
@@ -147,8 +142,8 @@ def bind(source: Source, settings: Any, credentials: Credentials, terms: Terms) 
 
 def load(source: Source) -> None:
     """A vendor's client takes a second or two to be imported, once: before there is a deadline."""
-    if source.client in _WAREHOUSES and not to_install(source):
-        import_module(_WAREHOUSES[source.client])
+    if source.client in warehouses.MODULES and not to_install(source):
+        import_module(warehouses.MODULES[source.client])
 
 
 def to_install(source: Source) -> str:

@@ -16,6 +16,8 @@ from ropewalk.net.guard import Guard
 from ropewalk.net.memory import Memories, Memory
 from ropewalk.net.pinned import Pins
 
+MODULES: Final = {"bigquery_jobs": "ropewalk.net.bigquery", "snowflake_sql": "ropewalk.net.snowflake"}
+
 
 def bigquery(source: Any, settings: Any, credentials: Credentials, terms: Any) -> Any:  # noqa: ARG001
     from ropewalk.net import bigquery, google
@@ -60,9 +62,6 @@ def snowflake(source: Any, settings: Any, credentials: Credentials, terms: Any) 
         cancelled=terms.cancelled,
         memory=_memory(terms, given.key, given.passphrase, given.password, given),
     )
-
-
-CLIENTS: Final = {"bigquery_jobs": bigquery, "snowflake_sql": snowflake}
 
 
 @one_a_process
