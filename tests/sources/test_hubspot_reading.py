@@ -66,9 +66,9 @@ def test_a_label_of_the_portals_own_makes_no_company_the_primary_one() -> None:
         ]
         return {"results": [{"from": {"id": "1"}, "to": to}]}
 
-    pages, _ = read("contacts", answer, Window(), EMAIL, ACCOUNT, ("__derived.company_ids", "companies"))
+    pages, _ = read("contacts", answer, Window(), EMAIL, ("__derived.company_id", "externalCustomerId"))
 
-    assert derived(pages) == [{"company_ids": ["9", "7", "8"]}]
+    assert derived(pages) == [{"company_id": "9"}]
 
 
 def test_an_owner_without_an_email_is_nobody() -> None:
