@@ -20,12 +20,12 @@ from pydantic import (
     field_validator,
 )
 
+from ropewalk import DEFAULT_PORT
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, Problem
 
 PREFIX = "ROPEWALK_"
 SECRET_CHARS = 32
-DEFAULT_PORT = 8787
 INGEST_CALLS_A_MINUTE = 1_200_000
 LOCAL_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ropewalk.cli.app import json_first, status
+from ropewalk.cli.app import app, app_of, json_first, status
 from ropewalk.cli.output import Output, plain, short, shown
 from ropewalk.core.errors import Conflict, GiveUp, MustFix, NotFound, Problem, RetryLater
 from tests.cli.conftest import ROOT, Shell
@@ -127,7 +127,7 @@ def test_bad_settings_of_the_environment_come_all_at_once(shell: Shell) -> None:
 def test_help_is_quick_and_needs_neither_django_nor_the_job_engine() -> None:
     loads = (
         "import sys; from ropewalk.cli.app import status; code = status(['--help']);"
-        " sys.exit(code or bool({'django', 'dbos', 'granian', 'rich', 'pycurl'} & sys.modules.keys()))"
+        " sys.exit(code or bool({'django', 'dbos', 'granian', 'rich', 'pycurl', 'pydantic'} & sys.modules.keys()))"
     )
     start = time.process_time()
     asked = subprocess.run(
@@ -141,6 +141,17 @@ def test_help_is_quick_and_needs_neither_django_nor_the_job_engine() -> None:
     assert (asked.returncode, asked.stderr) == (0, "")
     assert asked.stdout.startswith("Usage: ropewalk [OPTIONS] COMMAND [ARGS]...")
     assert time.process_time() - start < 1
+
+
+def test_each_command_is_found_without_the_others() -> None:
+    every = set(app().commands)
+
+    found = {
+        name: set(app_of(["--organization", "sync", "--data=x", name, "backup"]).commands) for name in every
+    }
+
+    assert [name for name in every if name not in found[name] or found[name] == every] == []
+    assert [set(app_of(words).commands) for words in ([], ["--help", "sync"], ["snyc"])] == [every] * 3
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

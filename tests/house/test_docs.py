@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
@@ -218,7 +217,7 @@ def test_every_command_is_documented_with_its_options() -> None:
         codes(row[0])[0]: sorted(codes(row[1])) for row in tables("reference/cli.md", "## Commands")
     }
 
-    assert documented == dict(commands(typer.main.get_command(app)))
+    assert documented == dict(commands(app()))
 
 
 def test_every_exit_status_is_documented() -> None:

@@ -47,12 +47,19 @@ def test_what_is_no_object_stays_as_it_is() -> None:
 
 
 def test_rows_that_are_left_out_are_counted_by_reason() -> None:
-    raw = [b"{}", b"2", b"3", b"4"]
+    raw = [b'{"a":1}', b"2", b"3", b"4"]
     reasons = {b"2": "even", b"4": "even", b"3": "three"}
-    [page] = rows.derived(pages(raw), Derivation(1, lambda record: {"of": record.decode()}, reasons.get))
+    [page] = rows.derived(pages(raw), Derivation(1, lambda record: {"of": record["a"]}, reasons.get))
 
-    assert [*page.records] == [b'{"__derived":{"of":"{}"}}']
+    assert [*page.records] == [b'{"a":1,"__derived":{"of":1}}']
     assert (page.count, page.filtered) == (1, {"even": 2, "three": 1})
+
+
+def test_of_what_cannot_be_read_nothing_is_made() -> None:
+    raw = [b"7", b'"half a pair: \\ud83d"', b'{"a":"\xff"}', b"[" * 200 + b"]" * 200]
+    [page] = rows.derived(pages(raw), Derivation(1, lambda _: {"of": 1}))
+
+    assert [*page.records] == raw
 
 
 class Held:

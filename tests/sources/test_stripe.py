@@ -351,13 +351,16 @@ def test_only_active_and_past_due_subscriptions_count(status: str, monthly: int)
 )
 def test_subscriptions_are_read_however_a_version_writes_them(changes: dict[str, Any], monthly: int) -> None:
     written = {**subscription(1, 1, item(2_000)), **changes}
-    record = canonical({**customer(1), "currency": "usd", "subscriptions": {"data": [written]}})
+    record = {**customer(1), "currency": "usd", "subscriptions": {"data": [written]}}
 
     assert derivation(stream()).add(record)["mrr"] == monthly
 
 
-def test_of_what_is_no_customer_nothing_is_known() -> None:
-    assert derivation(stream()).add(b"[1") == derivation(stream()).add(b"{}")
+def test_of_what_is_no_customer_no_filter_knows_anything() -> None:
+    left_out = derivation(stream(filters={"metadata": ["plan=pro"]})).left_out
+    assert left_out is not None
+
+    assert [left_out(each) for each in (b"[1", b"{}", b'{"metadata":"\xff"}')] == ["metadata"] * 3
 
 
 @pytest.mark.parametrize(
@@ -374,6 +377,11 @@ def test_of_what_is_no_customer_nothing_is_known() -> None:
 )
 def test_coupons_count_that_run_for_ever(of: dict[str, Any], monthly: int) -> None:
     assert revenue(item(2_000), discount=discount(of)) == monthly
+
+
+@pytest.mark.parametrize("price", ["1" + "0" * 25, "-1" + "0" * 25])
+def test_what_is_beyond_all_revenue_is_none(price: str) -> None:
+    assert revenue(item(None, unit_amount_decimal=price)) is None
 
 
 def test_a_coupon_of_a_year_is_spread_over_it() -> None:
@@ -507,7 +515,6 @@ def test_a_change_of_what_is_worked_out_goes_with_another_version() -> None:
     settings = stream(filters={"metadata": ["plan=pro"], "delinquent": "no", "email_contains": "company-2"})
     found = derivation(settings)
     assert found.left_out is not None
-    raw = [canonical(each) for each in held]
-    told = [[dict(found.add(each)), found.left_out(each)] for each in raw]
+    told = [[dict(found.add(each)), found.left_out(canonical(each))] for each in held]
 
     assert (found.version, digest(canonical(told)).hex()) == (1, "6650c496f632235bfd8373f38313b8ef")

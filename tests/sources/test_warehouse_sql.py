@@ -166,6 +166,14 @@ ELSEWHERE = [
     "SELECT * FROM crm.t WHERE id IN (SELECT id FROM hidden.u)",
     "WITH a AS (SELECT * FROM hidden.u) SELECT * FROM a",
     "SELECT * FROM crm.t UNION ALL SELECT * FROM hidden.u",
+    "SELECT * FROM hidden.u AS hidden",
+    "SELECT * FROM hidden.u, crm.t AS hidden",
+    "SELECT * FROM crm.t JOIN hidden.u ON TRUE JOIN crm.v AS hidden ON TRUE",
+    "SELECT * FROM (SELECT 1 FROM crm.t AS hidden), hidden.u",
+    "SELECT * FROM (SELECT * FROM hidden.u), crm.t AS hidden",
+    "SELECT * FROM crm.t AS hidden, (SELECT * FROM hidden.u)",
+    "SELECT 1 FROM crm.t AS hidden UNION ALL SELECT * FROM hidden.u",
+    "WITH hidden AS (SELECT 1) SELECT * FROM hidden.u",
     "SELECT * FROM `region-eu`.INFORMATION_SCHEMA.JOBS",
     "SELECT * FROM hidden.INFORMATION_SCHEMA.TABLES",
     "SELECT * FROM t",
@@ -255,6 +263,26 @@ def test_a_hostile_query_is_refused(dialect: Dialect, text: str) -> None:
 def test_a_query_that_reads_or_writes_files_is_refused(dialect: Dialect, text: str) -> None:
     with pytest.raises(sql.Unfit):
         prepare(text, dialect)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM crm.t AS c, c.tags",
+        "SELECT * FROM crm.t, t.tags",
+        "SELECT * FROM crm.t AS c LEFT JOIN c.tags AS u",
+        "SELECT * FROM crm.t AS c JOIN crm.u AS d USING (id), d.tags",
+        "SELECT * FROM (crm.t AS c JOIN crm.u AS d USING (id)), c.tags",
+        "SELECT * FROM (SELECT * FROM crm.t) AS c, c.tags",
+        "SELECT * FROM crm.t AS c, UNNEST(c.days) AS day, day.tags",
+        "SELECT (SELECT COUNT(*) FROM c.tags) FROM crm.t AS c",
+        "SELECT * FROM crm.t AS c, UNNEST(ARRAY(SELECT x FROM c.tags AS u))",
+        "SELECT id FROM crm.t AS c WHERE EXISTS (SELECT 1 FROM c.tags AS u, u.names WHERE u.x = 1)",
+        "WITH c AS (SELECT * FROM crm.t) SELECT * FROM c, c.tags",
+    ],
+)
+def test_an_array_of_a_table_before_it_is_no_table(text: str) -> None:
+    assert prepare(text, BIGQUERY).pieces == (text,)
 
 
 @pytest.mark.parametrize("text", ELSEWHERE)

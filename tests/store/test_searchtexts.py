@@ -34,6 +34,13 @@ WORDS = (
     "back\\slash",
     "\n",
     "nobody",
+    "*",
+    "? [s",
+    "[sic] *",
+    "c] *5?",
+    "ë",
+    "日本",
+    "q" * 200,
 )
 
 
@@ -79,6 +86,9 @@ NAMES = [
     "1000",
     "zoë",
     "back\\slash",
+    "what? [sic] *5?",
+    "日本 KK",
+    "q" * 200,
     "two\nlines",
     None,
     *(f"No {n}" for n in range(20)),

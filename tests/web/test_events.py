@@ -119,7 +119,7 @@ def test_a_filter_that_can_t_be(world: World, member: Browser) -> None:
     assert (backwards.status_code, alone.status_code, cursor.status_code) == (422, 422, 422)
     assert 'id="f-to-error">The time range ends before it begins.<' in page
     assert 'hx-swap-oob="true"' in page
-    assert 'id="f-from-error">Give a day, as 2026-03-01.<' in alone.content.decode()
+    assert 'id="f-from-error">Give a day, such as 2026-03-01.<' in alone.content.decode()
     assert 'value="kept"' in alone.content.decode()
     assert "This cursor is not one that this list gave" in cursor.content.decode()
 

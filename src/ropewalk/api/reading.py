@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import wraps
@@ -19,6 +18,7 @@ from pydantic_core import CoreSchema
 
 from ropewalk.api.refusals import NotJson, NotThisType, Refusal
 from ropewalk.core.errors import MustFix, NotFound, Problem
+from ropewalk.core.nearest import meant
 from ropewalk.store import pages
 
 _NO_NUL = "Text can't hold the character U+0000."
@@ -120,10 +120,8 @@ def _parameters(operation: Operation) -> list[str]:
 def unfit(given: QueryDict, known: Sequence[str], prefixes: Sequence[str] = ()) -> Iterator[Problem]:
     for name, values in given.lists():
         if name not in known and not name.startswith(tuple(prefixes)):
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            listed = ", ".join(sorted([*known, *(f"{prefix}…" for prefix in prefixes)]))
-            hint = f" Did you mean {near[0]}?" if near else f" Known here: {listed}." if listed else ""
-            yield Problem(name.replace("\0", "\\u0000"), f"There is no such parameter here.{hint}")
+            hint = meant(name, sorted([*known, *(f"{prefix}…" for prefix in prefixes)]))
+            yield Problem(name.replace("\0", "\\u0000"), f"There is no such parameter here. {hint}".rstrip())
         elif len(values) > 1:
             yield Problem(name, "Give this once.")
         elif "\0" in values[0]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from ropewalk import __version__
 from ropewalk.cli import (
@@ -29,16 +30,11 @@ from ropewalk.cli.opening import Called, WrongUsage
 from ropewalk.cli.output import Output
 from ropewalk.core.errors import RetryLater, RopewalkError
 
-app = typer.Typer(
-    help="Ropewalk, a self-hosted customer data hub.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for room in (serve, sync, imports, data, contacts, events, pushing, files, people, admin, backup, demo):
-    app.add_typer(room.commands)
+_ROOMS = [
+    room.commands
+    for room in (serve, sync, imports, data, contacts, events, pushing, files, people, admin, backup, demo)
+]
+_WITH_VALUE = ("--data", "--organization")
 
 
 def _version(wanted: bool) -> None:
@@ -47,7 +43,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def ropewalk(
     context: typer.Context,
     data_dir: Annotated[
@@ -70,6 +65,42 @@ def ropewalk(
     context.obj = Called(data_dir, organization, Output(as_json=as_json))
 
 
+def app(rooms: Sequence[typer.Typer] = _ROOMS) -> TyperGroup:
+    made = typer.Typer(
+        help="Ropewalk, a self-hosted customer data hub.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(ropewalk)
+    for room in rooms:
+        made.add_typer(room)
+    return typer.main.get_group(made)
+
+
+def app_of(arguments: Sequence[str]) -> TyperGroup:
+    """With the commands beside the one that is called: to take all their signatures apart is a tenth of a start."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("-h", "--help"):
+            break
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return app([room for room in _ROOMS if word in _names(room)] or _ROOMS)
+    return app()
+
+
+def _names(room: typer.Typer) -> Iterator[str]:
+    for command in room.registered_commands:
+        if command.callback is not None:
+            yield command.name or typer.main.get_command_name(command.callback.__name__)
+    for group in room.registered_groups:
+        yield str(group.name)
+
+
 def run(arguments: Sequence[str] | None = None) -> None:
     """Expected errors end in a sentence and an exit status, never in a traceback."""
     sys.exit(status(sys.argv[1:] if arguments is None else arguments))
@@ -79,7 +110,7 @@ def status(arguments: Sequence[str]) -> int:
     wanted = json_first(arguments)
     output = Output(as_json=wanted[:1] == ["--json"])
     try:
-        answer = typer.main.get_command(app).main(wanted, prog_name="ropewalk", standalone_mode=False)
+        answer = app_of(wanted).main(wanted, prog_name="ropewalk", standalone_mode=False)
     except typer.TyperException as error:
         return _wrong_usage(error, output)
     except WrongUsage as error:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ropewalk import DEFAULT_PORT
 from ropewalk.cli.opening import Called
-from ropewalk.installation import DEFAULT_PORT
 
 commands = typer.Typer()
 

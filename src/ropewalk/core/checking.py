@@ -7,11 +7,9 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
-from rapidfuzz import process
 
 from ropewalk.core.errors import MustFix, Problem
-
-_NEAR_ENOUGH = 60
+from ropewalk.core.nearest import meant
 
 _TIME: Final = "Give a time such as 2026-11-21T12:00:00Z."
 
@@ -124,10 +122,8 @@ def _loc(path: str) -> tuple[int | str, ...]:
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:
-    near = process.extractOne(key, known, score_cutoff=_NEAR_ENOUGH)
-    if near is not None:
-        return f"There is no such setting; did you mean {near[0]}?"
-    return f"There is no such setting; there are {', '.join(known)}."
+    hint = meant(key, known)
+    return f"There is no such setting; {hint[:1].lower()}{hint[1:]}"
 
 
 def _keys_at(schema: dict[str, Any], loc: Sequence[int | str]) -> list[str]:

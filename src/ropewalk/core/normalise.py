@@ -23,7 +23,7 @@ _HOST = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+(?:xn--[a-z0-9-]{0,58}[a-z0-9]|[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)"
 )
 # What most sources hold, and what is one already: spared the rest for speed.
-_PLAIN = re.compile(r"(?!www\.)[a-z][a-z0-9-]{0,61}[a-z0-9]\.(?:com|net|org|io|[a-z]{2})")
+_PLAIN = re.compile(r"(?!www\.)[a-z][a-z0-9-]{0,61}[a-z0-9]\.[a-z]{2,63}")
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\\\"\x00-\x1f\x7f]+@([^\s@,;:<>()\[\]\\\"/]+)")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 from uuid import UUID
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.core.nearest import meant
 from ropewalk.store import fields, search
 from ropewalk.store.filters import Filter
 from ropewalk.store.search import DEFAULT_SORT, Wanted
@@ -65,11 +65,8 @@ def read(organization_id: UUID, parts: Mapping[str, str]) -> AccountList:
 
 
 def _unknown(name: str) -> Problem:
-    near = get_close_matches(name, PARTS, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(PARTS)} and {FIELD}NAME."
-    return Problem(name, f"A list has no {name}. {hint}")
+    return Problem(name, f"A list has no {name}. {meant(name, (*PARTS, f'{FIELD}NAME'))}")
 
 
 def _no_column(name: str, known: tuple[str, ...]) -> Problem:
-    near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:10]
-    return Problem("columns", f"There is no column {name}. Did you mean {' or '.join(near)}?")
+    return Problem("columns", f"There is no column {name}. {meant(name, known, nearest=3)}")

@@ -144,11 +144,12 @@ class Derivation:
     """What a source makes of a record by itself: of nothing but the record and its stream's settings, without a clock and
     without look-ups. So a record that is what it was last time is recognised before anything is derived (engine.runs.apply).
 
-    `add` answers what is added to it, `left_out` by which filter it is left out (None: it stays). `version` goes up
-    whenever a record that stays the same becomes something else: records that were read before are derived anew."""
+    `add` answers what is added to it once it is decoded, `left_out` by which filter it is left out before (None: it stays).
+    `version` goes up whenever a record that stays the same becomes something else: records that were read before are derived
+    anew."""
 
     version: int
-    add: Callable[[bytes], Mapping[str, Any]]
+    add: Callable[[dict[str, Any]], Mapping[str, Any]]
     left_out: Callable[[bytes], str | None] | None = None
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ropewalk.core.errors import RowRefused
+from ropewalk.core.records import decode
 from ropewalk.sources.base import Derivation, Page
 
 DERIVED: Final = "__derived"
@@ -35,10 +37,18 @@ def derived(pages: Iterable[Page], derivation: Derivation) -> Iterator[Page]:
             raw = bytes(each)
             name = derivation.left_out(raw) if derivation.left_out is not None else None
             if name is None:
-                kept.append(with_derived(raw, derivation.add(raw)))
+                kept.append(become(raw, derivation))
             else:
                 filtered[name] = filtered.get(name, 0) + 1
         yield replace(page, records=kept, count=len(kept), filtered=filtered)
+
+
+def become(raw: bytes, derivation: Derivation) -> bytes:
+    """The record with what is made of it; one that can't be read stays as it is."""
+    try:
+        return with_derived(raw, derivation.add(decode(raw)))
+    except RowRefused:
+        return raw
 
 
 def with_derived(raw: bytes, more: Mapping[str, Any]) -> bytes:

@@ -11,8 +11,6 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final, TypeAlias, TypeGuard
 
-import msgspec
-
 from ropewalk.core import normalise
 from ropewalk.core.values import JSON
 
@@ -65,45 +63,22 @@ _MAGNITUDE: Final = 30
 """Digits beyond which a number is no amount, and costs more memory than it is worth."""
 
 
-class Customer(msgspec.Struct):
-    """What is looked at; all else is passed over, which is a good deal quicker. Anything may stand anywhere."""
-
-    email: Any = None
-    balance: Any = None
-    currency: Any = None
-    delinquent: Any = None
-    discount: Any = None
-    metadata: Any = None
-    subscriptions: Any = None
-
-
-_read = msgspec.json.Decoder(Customer).decode
-
-
-def customer_of(record: bytes) -> Customer:
-    """One of whom nothing is known, for what is none: the run says what is wrong with it."""
-    try:
-        return _read(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Customer()
-
-
-def derived(customer: Customer) -> dict[str, Any]:
-    """Of one whose subscriptions weren't asked for, only what needs none."""
-    balance, currency = customer.balance, _code(customer.currency)
+def derived(customer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one whose subscriptions weren't asked for, only what needs none. Anything may stand anywhere."""
+    balance, currency = customer.get("balance"), _code(customer.get("currency"))
     found: dict[str, Any] = {
-        "email_domain": _domain(customer.email),
+        "email_domain": _domain(customer.get("email")),
         "currency": currency,
         "balance_amount": amount(balance, currency) if _is_whole(balance) else None,
     }
-    subscriptions = listed(customer.subscriptions)
+    subscriptions = listed(customer.get("subscriptions"))
     if subscriptions is None:
         return found
     if not subscriptions:
         # Of most customers there is nothing more to be said.
         return found | _NOTHING
-    revenue = Revenue.of(subscriptions, customer.discount)
-    revenue.left_out |= _is_cut(customer.subscriptions)
+    revenue = Revenue.of(subscriptions, customer.get("discount"))
+    revenue.left_out |= _is_cut(customer["subscriptions"])
     currency = found["currency"] = currency or revenue.first_currency
     monthly = revenue.monthly(currency)
     return found | {
@@ -122,8 +97,8 @@ def _domain(email: JSON) -> str | None:
     return normalise.domain(domain) if at and name else None
 
 
-def has_active_subscription(customer: Customer) -> bool:
-    return any(each.get("status") in ACTIVE for each in listed(customer.subscriptions) or ())
+def any_active(subscriptions: JSON) -> bool:
+    return any(each.get("status") in ACTIVE for each in listed(subscriptions) or ())
 
 
 def amount(minor: int | None, currency: str | None) -> float | None:
@@ -169,7 +144,7 @@ class Revenue:
     def monthly(self, currency: str | None) -> int | None:
         """In whole minor units, halves up; None for what is beyond all revenue."""
         found = int((self.by_currency.get(currency or "", 0) + 6) // 12)
-        return found if found < _BEYOND else None
+        return found if -_BEYOND < found < _BEYOND else None
 
     def _add(self, subscription: Mapping[str, Any], discounts: Sequence[JSON]) -> None:
         sums: dict[str, Number] = {}

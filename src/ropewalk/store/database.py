@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
@@ -116,6 +117,20 @@ def rows_of(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """SQLite's file in memory while much is read of it: half the work, and what it kept of other pages stays. Not
+    longer, as what was read would count as this process's memory."""
+    if on_postgres():
+        yield
+        return
+    execute(f"PRAGMA mmap_size = {2**31}")
+    try:
+        yield
+    finally:
+        execute("PRAGMA mmap_size = 0")
 
 
 def execute(sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.db.models.expressions import RawSQL
 from ropewalk.core import times
 from ropewalk.core.errors import Problem
 from ropewalk.core.mapping import BUILT_IN
+from ropewalk.core.nearest import meant
 from ropewalk.store import fieldsql
 from ropewalk.store.database import id_column, on_postgres
 from ropewalk.store.fieldsql import KEY_CHARS, Sql
@@ -130,8 +130,7 @@ def sort_key(name: str, types: Mapping[str, str]) -> RawSQL | Problem:
 
 
 def _unknown(path: str, name: str, types: Mapping[str, str]) -> Problem:
-    near = get_close_matches(name, types, n=3, cutoff=0.5) or sorted(types)[:10]
-    return Problem(path, f"There is no field {name}. Did you mean {' or '.join(near)}?")
+    return Problem(path, f"There is no field {name}. {meant(name, sorted(types), nearest=3)}")
 
 
 def _condition(wanted: Filter, kind: str) -> Sql | Problem:
@@ -162,7 +161,7 @@ def _compare(wanted: Filter, kind: str) -> Sql | Problem:
     if kind == "number":
         number = _read_number(wanted.value)
         if number is None:
-            return Problem(wanted.path, f"{wanted.name} is a number; {wanted.value} is none.")
+            return Problem(wanted.path, f"{wanted.name} is a number; “{wanted.value}” isn't one.")
         return _compared(f"+{fieldsql.number(wanted.name)}", comparison, number)
     if kind == "date-time":
         moment = times.read(wanted.value)

@@ -5,6 +5,7 @@ written stays when an account changes, beside what it says now: whoever finds an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -19,6 +20,7 @@ from ropewalk.store.database import (
     each_row,
     id_column,
     insert,
+    mapped,
     on_postgres,
     rows_at_a_time,
     rows_of,
@@ -38,6 +40,11 @@ SOME = 25
 _SCATTERED = 500
 _READ = 25
 """Rows in memory, of some 30 KB each."""
+_TELLING = 3
+"""Letters that few rows have together by chance."""
+_LONGEST = 100
+_RARE = 50
+"""One letter in so many is seldom met."""
 
 Known = tuple[UUID, str | None, str | None, str | None]
 """An account, and its name, domain and external id."""
@@ -94,15 +101,30 @@ def _with(organization_id: UUID, wanted: str, most: int, *, before: int = 2**63 
             f" WHERE organization_id = %s AND id < %s AND strpos(texts, %s) > 0 ORDER BY id DESC LIMIT {most}",
             [wanted, len(wanted), id_column(organization_id), before, wanted],
         )
-    # SQLite would look longer: LIKE takes up to three times as long where the first letter is a frequent one.
-    newest = rows_at_a_time(
-        f"SELECT id, texts FROM {TABLE} WHERE organization_id = %s AND id < %s ORDER BY id DESC",
-        [id_column(organization_id), before],
-        _READ,
-    )
-    with closing(newest):
-        counted = ((row, texts.count(wanted)) for rows in newest for row, texts in rows)
-        return list(islice(((row, often) for row, often in counted if often), most))
+    mine, parameters = "organization_id = %s AND id < %s", [id_column(organization_id), before]
+    newest = rows_of(f"SELECT texts FROM {TABLE} WHERE {mine} ORDER BY id DESC LIMIT 1", parameters)
+    if not newest:
+        return []
+    with mapped():
+        likely = rows_at_a_time(
+            f"SELECT id, texts FROM {TABLE} WHERE {mine} AND texts GLOB %s ORDER BY id DESC",
+            [*parameters, _pattern(wanted, newest[0][0])],
+            _READ,
+        )
+        with closing(likely):
+            counted = ((row, texts.count(wanted)) for rows in likely for row, texts in rows)
+            return list(islice(((row, often) for row, often in counted if often), most))
+
+
+def _pattern(wanted: str, texts: str) -> str:
+    """Of all texts that have what is wanted, and of some more. SQLite looks from one place of the first letter to the
+    next: where that is a rare one it is through in half the time, where it is a frequent one `str.count` is faster."""
+    begins = [at for at, letter in enumerate(wanted) if letter.isascii() and letter not in "*?["]
+    telling = [at for at in begins if at <= len(wanted) - _TELLING] or begins
+    often, first = min(((texts.count(wanted[at]), at) for at in telling), default=(len(texts), 0))
+    if often > len(texts) // _RARE:
+        return "*"
+    return "*" + re.sub(r"[*?[]", r"[\g<0>]", wanted[first : first + _LONGEST]) + "*"
 
 
 def _read(organization_id: UUID, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +84,12 @@ class AccountRows:
         match = self._match(draft)
         return match.candidate.account_id if match.candidate and match.kind == "one" else None
 
-    def passed(self, draft: AccountDraft, raw: bytes, decision: Decision) -> Iterable[UUID]:  # noqa: ARG002
+    def passed(
+        self,
+        draft: AccountDraft,  # noqa: ARG002 - the candidates tell
+        whole: Callable[[], bytes],  # noqa: ARG002
+        decision: Decision,
+    ) -> Iterable[UUID]:
         if decision.reason in ("ambiguous_match", "deleted_here"):
             return [candidate.account_id for candidate in decision.candidates]
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from ropewalk.engine.runs.batches import Batch
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.stage import Stage
 from ropewalk.sources.base import Derivation
-from ropewalk.sources.rows import with_derived
+from ropewalk.sources.rows import DERIVED, become
 from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
 
@@ -45,8 +46,8 @@ class Subject(Protocol):
     def find(self, draft: Any) -> UUID | None:
         """The one subject that a draft is about, if it is there and may be written."""
 
-    def passed(self, draft: Any, raw: bytes, decision: Decision) -> Iterable[UUID]:
-        """A row that was not taken; answers the subjects that it may be about."""
+    def passed(self, draft: Any, whole: Callable[[], bytes], decision: Decision) -> Iterable[UUID]:
+        """A row that was not taken, `whole` with what its source makes of it; answers the subjects that it may be about."""
 
     def notices(self, draft: Any) -> Mapping[str, int]:
         """What is told of a draft that has nothing new to say of the subject found."""
@@ -203,9 +204,8 @@ class Applier:
         return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
     def _read(self, row: Row, progress: Progress) -> None:
-        row.raw = self._derived(row.raw)
         try:
-            record = decode(row.raw)
+            record = self._record(row)
         except RowRefused as refusal:
             row.refusal = refusal
             return
@@ -225,11 +225,17 @@ class Applier:
             return None
 
     def _strike_seen(self, row: Row, progress: Progress) -> None:
-        record = decode(self._derived(row.raw))
-        self._plan.strike_seen(record, progress.unseen)
+        self._plan.strike_seen(self._record(row), progress.unseen)
 
-    def _derived(self, raw: bytes) -> bytes:
-        return raw if self._derivation is None else with_derived(raw, self._derivation.add(raw))
+    def _record(self, row: Row) -> dict[str, Any]:
+        record: dict[str, Any] = decode(row.raw)
+        if self._derivation is not None:
+            record[DERIVED] = self._derivation.add(record)
+        return record
+
+    def _whole(self, row: Row) -> bytes:
+        """For those who keep the record itself: few are kept."""
+        return row.raw if self._derivation is None else become(row.raw, self._derivation)
 
     # Deciding
 
@@ -256,7 +262,6 @@ class Applier:
                 part.visited.append(row.known)
                 progress.counts.counts["unchanged"] += 1
                 if self._stage.previews:
-                    row.raw = self._derived(row.raw)
                     self._preview(row, Decision("unchanged"), part, progress)
         self._write(part, progress)
         outdated |= part.outdated
@@ -327,7 +332,7 @@ class Applier:
         found = self._subject.find(draft)
         if found is not None:
             self._forget(found, part)
-        for subject in {found, *self._subject.passed(draft, row.raw, decision)}:
+        for subject in {found, *self._subject.passed(draft, partial(self._whole, row), decision)}:
             state = self._states.get(subject) if subject else None
             if state is not None and state.number is not None:
                 progress.passed.add(state.number)
@@ -345,15 +350,16 @@ class Applier:
         self, row: Row, decision: Decision, *, message: str | None = None, changes: JSON = None
     ) -> ledger.Entry:
         candidates = [candidate.summary() for candidate in decision.candidates]
+        raw = self._whole(row)
         return ledger.Entry(
             row.position,
             decision.outcome,
             decision.reason,
             str(self._redact(decision.message if message is None else message)),
-            self._redact(_shown(row.raw)),
+            self._redact(_shown(raw)),
             self._redact(list(candidates)) if candidates else None,
             self._redact(changes) if changes else None,
-            size=len(row.raw),
+            size=len(raw),
         )
 
     # Writing

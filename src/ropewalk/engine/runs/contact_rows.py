@@ -3,7 +3,7 @@ that wait for their account (product.md §2.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -77,9 +77,9 @@ class ContactRows:
     def find(self, draft: ContactDraft) -> UUID | None:
         return draft.about
 
-    def passed(self, draft: ContactDraft, raw: bytes, decision: Decision) -> Iterable[UUID]:
+    def passed(self, draft: ContactDraft, whole: Callable[[], bytes], decision: Decision) -> Iterable[UUID]:
         if decision.reason == "no_match":
-            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.who(), raw))
+            self._waiting.append(Waiting(waiting.key(*draft.keys), draft.who(), whole()))
         if decision.reason in ("ambiguous_match", "deleted_here"):
             self._no_more.append(draft.who())
             return [contacts.subject(one.account_id, draft.email) for one in decision.candidates]

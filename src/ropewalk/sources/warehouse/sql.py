@@ -244,8 +244,6 @@ _MORE_THAN_READS: Final = re.compile(
 def _tables(root: exp.Expr) -> Iterator[tuple[str, ...]]:
     """The paths of tables that are read, without the query's own names."""
     own = {each.alias_or_name.casefold() for each in root.find_all(exp.CTE)}
-    named = (exp.Table, exp.Subquery, exp.Unnest, exp.Lateral)
-    aliases = {each.alias_or_name.casefold() for each in root.find_all(*named)}
     if any(not isinstance(each.this, exp.Func) for each in root.find_all(exp.TableFromRows)):
         raise Unfit(_BY_NAME)
     for table in root.find_all(exp.Table):
@@ -255,8 +253,38 @@ def _tables(root: exp.Expr) -> Iterator[tuple[str, ...]]:
         if len(path) == 1 and path[0].casefold() in own:
             continue
         # An array of a table that stands before it.
-        if len(path) != 2 or path[0].casefold() not in aliases:
+        if len(path) != 2 or path[0].casefold() not in _seen_from(table):
             yield path
+
+
+def _seen_from(table: exp.Table) -> set[str]:
+    """What the rows of other tables are called there: of those before it in its FROM, and of the queries around; but a
+    query in a FROM sees none of that FROM."""
+    found: set[str] = set()
+    inside = {id(table)}
+    node: exp.Expr | None = table.parent
+    while node is not None:
+        inside.add(id(node))
+        before: set[str] = set()
+        for source in _sources(node) if isinstance(node, exp.Select) else ():
+            if id(source) in inside:
+                if isinstance(source, exp.Subquery):
+                    before.clear()
+                break
+            before.update(each.casefold() for each in (source.alias_or_name, *source.alias_column_names))
+        found |= before
+        node = node.parent
+    return found
+
+
+def _sources(select: exp.Select) -> Iterator[exp.Expr]:
+    if (first := select.args.get("from_")) is not None:
+        # Tables that are joined in brackets are a subquery of no SELECT.
+        whole = first.this.this if isinstance(first.this.this, exp.Table) else first.this
+        yield whole
+        yield from (each.this for each in whole.args.get("joins") or ())
+    for name in ("laterals", "joins"):
+        yield from (each.this if isinstance(each, exp.Join) else each for each in select.args.get(name) or ())
 
 
 _BY_NAME: Final = "A query reads tables by their name: no stage, no file, no name that is made up on the way."
