@@ -130,10 +130,10 @@ def vendors(visitor: Visit, site: Any) -> Iterator[str]:
     page.get_by_label("Connect by").select_option(label="OAuth")
     yield "hubspot-oauth"
     page.get_by_label("Connect by").select_option(index=0)
-    hand.fill("Access token", "pat-eu1-hubspot")
+    hand.fill("Access token", "pat-eu1-of-nobody")
     hand.click("Test & Discover Fields")
     expect(page.locator("[role=alert], .outcome").first).to_be_visible(timeout=SHOWN)
-    yield "hubspot-tested"
+    yield "hubspot-wrong-token"
     with opened("bigquery") as warehouse:
         text = warehouse.types["text"]
         warehouse.execute(
