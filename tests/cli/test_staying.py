@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,15 +15,10 @@ from typing import Any
 import psutil
 
 from tests.cli.conftest import Shell
+from tests.fakes.warehouses.listening import free_port
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 240) -> Any:
     ends = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < ends, "it took too long"
@@ -35,7 +29,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
 def get(url: str, key: str = "") -> Any:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
     except (urllib.error.URLError, ConnectionError):
         return None
@@ -60,8 +54,8 @@ def staying(shell: Shell, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def ends(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    out, error = process.communicate(timeout=60)
-    gone, alive = psutil.wait_procs(family, timeout=10)
+    out, error = process.communicate(timeout=240)
+    gone, alive = psutil.wait_procs(family, timeout=60)
     assert (len(gone), alive) == (len(family), [])
     return process.returncode, out, error
 
@@ -96,7 +90,7 @@ def test_a_worker_that_dies_takes_serve_with_it(acme: Shell) -> None:
             ]
         )[0]
         worker.kill()
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=240)
 
     assert process.returncode == 1
     assert error.endswith("Error: The worker process ended by itself; its log lines above say why.\n")

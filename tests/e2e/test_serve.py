@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.installation import ROOT, Api, Installation, Started, free_port, until
+from tests.e2e.installation import DEADLINE, ROOT, Api, Installation, Started, until
 from tests.fakes import Answer, Asked, customers, serve
 from tests.fakes.shapes import Pages
+from tests.fakes.warehouses.listening import free_port
 
 PAGE = 5_000
 """As many rows as one transaction takes: what came before the page that is held is committed."""
@@ -115,7 +116,7 @@ def test_serve_starts_web_and_worker_and_ends_both(acme: Installation) -> None:
         done = api.ended(waiting)
 
         taken = stack.enter_context(acme.started("serve", "--no-worker", "--port", str(port)))
-        refused = taken.process.wait(60)
+        refused = taken.process.wait(DEADLINE)
         ended = [other.ends(signal.SIGINT), alone.ends(signal.SIGINT)]
 
     assert result(run) == {

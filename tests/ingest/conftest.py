@@ -52,7 +52,7 @@ class Caller:
         method: str = "POST",
         key: str | None = None,
         connector: Any = None,
-        pieces: list[Message] | None = None,
+        pieces: list[Message | asyncio.Event] | None = None,
         **headers: str,
     ) -> Answer:
         return self.runner.run(
@@ -63,12 +63,14 @@ class Caller:
 
     async def ask(
         self, call: str = "", body: Any = None, *, query: str = "", method: str = "POST", key: str | None = None,
-        connector: Any = None, pieces: list[Message] | None = None, **headers: str,
+        connector: Any = None, pieces: list[Message | asyncio.Event] | None = None, **headers: str,
     ) -> Answer:  # fmt: skip
         from ropewalk.ingest.call import named
 
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        waiting = pieces or [{"type": "http.request", "body": raw, "more_body": False}]
+        waiting: list[Message | asyncio.Event] = pieces or [
+            {"type": "http.request", "body": raw, "more_body": False}
+        ]
         given = {
             "authorization": f"Bearer {self.key if key is None else key}",
             "content-type": "application/json",
@@ -86,7 +88,11 @@ class Caller:
         async def receive() -> Message:
             if not waiting:
                 await asyncio.sleep(3_600)
-            return waiting.pop(0)
+            following = waiting.pop(0)
+            if isinstance(following, asyncio.Event):
+                await following.wait()
+                following = waiting.pop(0)
+            return following
 
         async def send(message: Message) -> None:
             sent.append(message)

@@ -171,7 +171,7 @@ def test_all_problems_at_once(org: UUID, rows: list[UUID]) -> None:
         ("sort", "There is no field companyname. Did you mean companyName or companyDomain?"),
         ("field.seat", "There is no field seat. Did you mean seats?"),
         ("field.seats.near", "There is no near; there are eq, ne, gt, gte, lt, lte, contains, empty."),
-        ("field.seats.gt", "seats is a number; many is none."),
+        ("field.seats.gt", "seats is a number; “many” isn't one."),
         ("field.since", "since is a time such as 2026-01-31T12:00:00Z or 2026-01-31."),
         ("field.active", "active is true or false."),
         ("field.active.gt", "active is true or false."),

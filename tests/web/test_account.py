@@ -156,11 +156,16 @@ def test_history_is_the_api_s(world: World, member: Browser) -> None:
     steps = re.findall(r'<dt><a href="[^"]*/fields/(\w+)".*?<dd>(.*?)</dd>', page, re.DOTALL)
     shown = [(name, re.sub(r"<[^>]+>", "", value).split()) for name, value in steps]
     assert shown == [
-        (name, ["from", _spoken(values["old"]), "→", "to", _spoken(values["new"])])
+        (name, _told(each["action"], values))
         for each in told
         for name, values in sorted(each["changes"].items())
     ]
     assert ("CRM" in page, "nora@acme.example" in page) == (True, True)
+
+
+def _told(action: str, values: dict[str, Any]) -> list[str]:
+    new = _spoken(values["new"])
+    return [new] if action == "created" else ["from", _spoken(values["old"]), "→", "to", new]
 
 
 def _spoken(value: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -89,12 +90,60 @@ def test_columns_that_sort(three: World, member: Browser, monkeypatch: pytest.Mo
 
 def test_a_filter_that_can_t_be_is_said_and_can_be_taken_away(three: World, member: Browser) -> None:
     answer = member.get("/app/accounts?field.seats.gt=many&field.nope=1")
-    page = answer.content.decode()
+    page = unescape(answer.content.decode())
 
     assert answer.status_code == 422
-    assert "seats is a number; many is none." in page
+    assert "seats is a number; “many” isn't one." in page
     assert "There is no field nope." in page
     assert page.count('class="chip-x"') == 2
+
+
+def test_an_order_that_no_heading_shows_is_said_and_can_be_taken_away(three: World, member: Browser) -> None:
+    def said(query: str) -> list[str]:
+        page = member.get(f"/app/accounts{query}").content.decode()
+        return re.findall(r'<li class="chip"><span>(.*?)</span>', page)
+
+    assert said("?sort=-seats") == []
+    assert said("?sort=-seats&columns=planTier") == ["Sorted by Seats, descending"]
+    assert said("?sort=-seats&columns=planTier&field.seats.gte=3") == [
+        "Seats is at least 3",
+        "Sorted by Seats, descending",
+    ]
+
+
+def test_an_owner_is_looked_for_by_name_and_a_boolean_by_yes_and_no(three: World, member: Browser) -> None:
+    from ropewalk.engine.clock import SystemClock
+    from ropewalk.store import fields, people
+
+    fields.learn(three.organization, {"isPartner": ("new", "boolean")}, now=SystemClock().now())
+    owner = people.team(three.organization)[0]
+
+    def asked(field: str, value: str) -> tuple[str, list[str]]:
+        query = urlencode({"add_field": field, "add_operator": "eq", "add_value": value})
+        to = member.get(f"/app/accounts?{query}")["Location"]
+        chips = re.findall(r'<li class="chip"><span>(.*?)</span>', member.get(to).content.decode())
+        return parse_qs(urlsplit(to).query)[f"field.{field}"][0], chips
+
+    email = owner.user.email
+    assert asked("accountOwnerId", email.upper()) == (str(owner.id), [f"Owner is {owner.user.name or email}"])
+    assert asked("isPartner", "Yes") == ("true", ["Is partner is yes"])
+    assert asked("planTier", "Yes") == ("Yes", ["Plan tier is Yes"])
+
+
+def test_numbers_of_a_column_have_their_points_below_each_other(world: World, member: Browser) -> None:
+    from ropewalk.core.actors import Actor
+    from ropewalk.engine import accounts
+    from ropewalk.engine.clock import SystemClock
+
+    def shown(*values: float) -> list[str]:
+        for value in values:
+            body = {"companyName": str(value), "fields": {"revenue": value}}
+            accounts.create_account(world.organization, Actor("cli", "", "root"), body, SystemClock())
+        page = member.get("/app/accounts?columns=revenue&field.revenue.empty=false").content.decode()
+        return re.findall(r'<td class="right">(.*?)</td>', page)
+
+    assert shown(2**60, 60.5, 0.25) == ["0.25", "60.50", "1,152,921,504,606,846,976.00"]
+    assert shown(1 / 3)[1:] == ["0.25", "60.5", "1,152,921,504,606,846,976"]
 
 
 def test_pages_of_the_list(three: World, member: Browser) -> None:

@@ -51,7 +51,7 @@ def test_a_new_account_without_any_connector(world: World, owner: Browser) -> No
 
     assert (empty.status_code, "Give at least one value" in empty.content.decode()) == (422, True)
     assert errors(wrong) == {
-        "companyDomain": "companyDomain has to be a domain, as example.com.",
+        "companyDomain": "This has to be a domain such as example.com.",
         "new-name": "plan tier can&#x27;t be the name of a custom field, as planTier can.",
     }
     assert (inputs(wrong)["companyName"], inputs(wrong)["new.name"]) == ("Birch &amp; Sons", "plan tier")
@@ -120,12 +120,12 @@ def test_each_type_of_field_keeps_its_type(world: World, owner: Browser) -> None
 
     assert same == kept == {"planTier": "gold", **values}
     assert errors(wrong) == {
-        "companyDomain": "companyDomain has to be a domain, as example.com.",
-        "fields-seats": "Give a number, as 12 or 4.5.",
-        "fields-ratio": "Give a number, as 12 or 4.5.",
-        "fields-renewsAt": "Give a date or a time, as 2026-03-01 or 2026-03-01T12:00:00Z.",
-        "fields-tags": "Give a list. As JSON: [&quot;one&quot;, &quot;two&quot;].",
-        "fields-address": "Give an object. As JSON: {&quot;city&quot;: &quot;Kiel&quot;}.",
+        "companyDomain": "This has to be a domain such as example.com.",
+        "fields-seats": "Give a number, such as 12 or 4.5.",
+        "fields-ratio": "Give a number, such as 12 or 4.5.",
+        "fields-renewsAt": "Give a date or a time, such as 2026-03-01 or 2026-03-01T12:00:00Z.",
+        "fields-tags": "Give a list. In JSON, such as [&quot;one&quot;, &quot;two&quot;].",
+        "fields-address": "Give an object. In JSON, such as {&quot;city&quot;: &quot;Kiel&quot;}.",
     }
     assert inputs(wrong)["fields.seats"] == "many"
     expected = {"planTier": "gold", **values, "seats": 12, "isPartner": False, "tags": ["c"]}
@@ -173,7 +173,7 @@ def test_contacts(world: World, owner: Browser) -> None:
     owner.post(ada + "delete")
     left = api.get(world.path("/v1/accounts/{account_id}/contacts"))["items"]
 
-    assert errors(wrong) == {"email": "A contact needs an email address, as ada@example.com."}
+    assert errors(wrong) == {"email": "A contact needs an email address such as ada@example.com."}
     assert inputs(wrong)["name"] == "Bo"
     assert errors(twice) == {"email": "This account has a contact ada@acme.com already."}
     assert (made.status_code, edited.status_code) == (302, 302)
@@ -193,8 +193,8 @@ def test_what_a_member_may_not_do_is_there_with_its_reason(world: World, member:
         (path(world), ["Edit", "Delete"]),
         (path(world, "contacts"), ["Edit", "Delete", "New contact"]),
     ):
-        page = text(member.get(place))
+        page = re.sub(r"<svg.*?</svg>|</?span>", "", text(member.get(place)))
 
-        assert re.findall(r'<button[^>]* disabled aria-describedby="why-not">([^<]+)<', page) == labels
+        assert re.findall(r'<button[^>]* disabled aria-describedby="why-not">(.*?)</button>', page) == labels
         assert f'id="why-not">{reason}<' in page
         assert not re.findall(r'href="[^"]*/(?:edit|delete|new)"', page)

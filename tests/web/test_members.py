@@ -46,7 +46,7 @@ def test_by_a_link_somebody_new_joins_once(world: World, owner: Browser, strange
     assert (joined.status_code, joined["Location"]) == (302, "/app/")
     assert PLANTED not in inside
     assert "&lt;script&gt;" in inside
-    assert (again.status_code, "This link is over" in again.content.decode()) == (410, True)
+    assert (again.status_code, "This link no longer works" in again.content.decode()) == (410, True)
 
 
 def test_who_has_a_password_here_joins_with_it(world: World, elsewhere: World, owner: Browser) -> None:

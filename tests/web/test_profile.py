@@ -30,7 +30,7 @@ def test_a_password_is_changed_here_and_ends_sessions_elsewhere(world: World, me
 
     page = wrong.content.decode()
     assert wrong.status_code == 422
-    assert "This is not your present password." in page
+    assert "This is not your current password." in page
     assert "at least 10 characters" in page
     assert "not this" not in page.replace("This is not", "")
     assert right["Location"] == "/app/profile"

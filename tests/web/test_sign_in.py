@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -191,6 +192,16 @@ def test_the_audit_log_has_who_came_who_went_and_who_was_refused(world: World, s
         ("user.sign_in_refused", world.organization, "owner@acme.example", "127.0.0.1"),
         ("user.signed_in", world.organization, "owner@acme.example", "127.0.0.1"),
         ("user.signed_out", world.organization, "owner@acme.example", "127.0.0.1"),
+    ]
+
+
+def test_what_is_left_out_is_asked_for_at_its_field(world: World, stranger: Browser) -> None:
+    answer = stranger.post("/app/sign-in", {"email": "", "password": ""})
+
+    assert answer.status_code == 422
+    assert re.findall(r'id="f-(\w+)-error">(.*?)</p>', answer.content.decode()) == [
+        ("email", "Enter your email address."),
+        ("password", "Enter your password."),
     ]
 
 

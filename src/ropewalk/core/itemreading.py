@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -126,8 +125,10 @@ def instant(value: object) -> int | None:
     """Microseconds since 1970."""
     # How most senders write it.
     if isinstance(value, str) and len(value) in _PLAIN_TIMES and value[7:17:3] == "-T::" and value[-1] == "Z":
-        with suppress(ValueError):
+        try:
             return times.micros(_moment(value))
+        except ValueError:
+            pass
     if not isinstance(value, str | int | float):
         return None
     found = times.moment(value)

@@ -32,8 +32,10 @@ _TOO_FAR: Final = f"This is more than {limits.AHEAD_HOURS} hours ahead."
 
 _OPENING: Final = re.compile(rb'\s*\{\s*"items"\s*:\s*')
 _TYPED: Final = frozenset(("typed", "upload"))
-_SPELLED_OUT: Final = (b"\\u000", b"\\u002", b"\\u003")
-"""How a quote, a colon or a space may be written within a text, which would count as other than it is."""
+_SPELLED_OUT: Final = (b"\\u000", b"\\u003")
+"""How U+0000 or a colon may be written within a text."""
+_ENVELOPE: Final = len(b'{"items":[]}')
+_ANOTHER_KEY: Final = len(b',"items":0')
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +68,8 @@ def listed(body: bytes, *, lines: bool = False) -> list[bytes] | Wrong:
             items = _envelope(body).items
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _no_envelope(body)
-        if body.count(b'"items"') > 1 and _is_repeated(body):
+        beside = len(body) - sum(map(len, items)) - len(items)
+        if beside >= _ENVELOPE + _ANOTHER_KEY - 1 and body.count(b'"items"') > 1 and _is_repeated(body):
             return Wrong(400, (Problem("", "The body has the key 'items' twice."),))
     if len(items) > limits.ITEMS:
         return Wrong(413, (Problem("items", f"A request has at most {limits.ITEMS} items."),))
@@ -152,15 +155,11 @@ def _decoded(raw: bytes) -> dict[str, Any] | Wrong:
 
 
 def has_repeated_keys(raw: bytes, decoded: bytes) -> bool:
-    """`decoded` is what was read of it, as JSON again: a key that came twice is gone there. Never False where one has;
-    it may be True where none has."""
+    """`decoded` is what was read of it, as JSON again: a key that came twice is gone there, and its colon with it. Never
+    False where one has; it may be True where none has, and is where a text holds U+0000 spelled out."""
     if b"\\" in raw and any(each in raw for each in _SPELLED_OUT):
         return True
-    return _keys_in(raw) != _keys_in(decoded)
-
-
-def _keys_in(text: bytes) -> int:
-    return text.translate(None, b" \t\r\n").count(b'":')
+    return raw.count(b":") != decoded.count(b":")
 
 
 def _twice(raw: bytes) -> str | None:

@@ -25,11 +25,10 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class Prepared:
-    """`wrong`: by their places, the items that aren't taken. `count`: all there are. `size`: about, in bytes."""
+    """`wrong`: by their places, the items that aren't taken. `count`: all there are."""
 
     drafts: list[Draft]
     wrong: dict[int, Wrong] = field(default_factory=dict)
-    size: int = 0
 
     @property
     def count(self) -> int:
@@ -37,9 +36,7 @@ class Prepared:
 
 
 def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
-    """Raises what is wrong with the body as a whole; what is wrong with items is in the answer."""
-    if call.encoding not in ("", "identity"):
-        body = unpacked(body, call.encoding)
+    """`body`: unpacked. Raises what is wrong with it as a whole; what is wrong with items is in the answer."""
     if call.is_text:
         raws: Sequence[bytes] = [_as_item(body)]
     else:
@@ -55,11 +52,10 @@ def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
 def checked(
     raws: Sequence[bytes], form: Form, terms: Terms, arrived: int, upload: str | None = None
 ) -> Prepared:
-    size = sum(map(len, raws))
     at_a_stroke = itembatches.drafts(raws, form, terms, arrived, new_name)
     if at_a_stroke is not None:
-        return Prepared(at_a_stroke, size=size)
-    prepared = Prepared([], size=size)
+        return Prepared(at_a_stroke)
+    prepared = Prepared([])
     for place, raw in enumerate(raws):
         found = items.draft(raw, form, terms, arrived, new_name, upload)
         if isinstance(found, Draft):

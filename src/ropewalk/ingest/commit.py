@@ -1,6 +1,9 @@
 """Group commit: one thread takes what callers have brought since its last transaction, writes it in one, and answers
 all of them once it is durable.
 
+A large body is read here, right before its events are written: threads that read at the same time would take Python's lock
+from one another, and what they have read would wait for them.
+
 It also says whether what was believed of a caller still holds: before each transaction it asks which keys are live and
 how connectors stand. So nothing is answered on the word of a key that was revoked before the call came, in whichever
 process.
@@ -27,7 +30,7 @@ from ropewalk.store.transactions import UNAVAILABLE
 log = Log(__name__)
 
 GROUP_EVENTS: Final = 20_000
-GROUP_BYTES: Final = 32 * 1024 * 1024
+GROUP_BYTES: Final = 4 * 1024 * 1024
 WAITING_EVENTS: Final = 100_000
 WAITING_BYTES: Final = 96 * 1024 * 1024
 _PAUSE_SECONDS: Final = 0.001
@@ -42,18 +45,25 @@ class Verdict(Enum):
 
 
 Answer = Verdict | list[Outcome]
+Brought = tuple[Sequence[Draft], Sequence[Refusal]]
 
 
 @dataclass(slots=True)
 class Entry:
-    """What a caller waits for: that these events are durable; or, without any, that its key is live."""
+    """What a caller waits for: that these events are durable; or, without any, that its key is live. `read`: they are still
+    to be read of a body of `size`; what it raises is the caller's."""
 
     key: Key
     connector: Connector | None = None
     drafts: Sequence[Draft] = ()
     refusals: Sequence[Refusal] = ()
     size: int = 0
+    read: Callable[[], Brought] | None = None
+    events: int = field(init=False)
     done: asyncio.Future[Answer] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.events = len(self.drafts)
 
 
 class Committer:
@@ -75,7 +85,7 @@ class Committer:
     def durable(self, entry: Entry) -> asyncio.Future[Answer]:
         """Called in the loop, which alone counts what waits."""
         entry.done = self.loop.create_future()
-        self._waiting_events += len(entry.drafts)
+        self._waiting_events += entry.events
         self._waiting_bytes += entry.size
         self._queue.put(entry)
         return entry.done
@@ -92,11 +102,15 @@ class Committer:
         self._store.close()
         transactions.close()
 
-    def _settle(self, group: Sequence[Entry], answers: Sequence[Answer]) -> None:
+    def _settle(self, group: Sequence[Entry], answers: Sequence[Answer | Exception]) -> None:
         for entry, answer in zip(group, answers, strict=True):
-            self._waiting_events -= len(entry.drafts)
+            self._waiting_events -= entry.events
             self._waiting_bytes -= entry.size
-            if entry.done is not None and not entry.done.done():
+            if entry.done is None or entry.done.done():
+                continue
+            if isinstance(answer, Exception):
+                entry.done.set_exception(answer)
+            else:
                 entry.done.set_result(answer)
 
     def _next_group(self) -> list[Entry] | None:
@@ -104,7 +118,7 @@ class Committer:
         if first is None:
             return None
         self._gather()
-        group, events, size = [first], len(first.drafts), first.size
+        group, events, size = [first], first.events, first.size
         while events < GROUP_EVENTS and size < GROUP_BYTES:
             try:
                 entry = self._queue.get_nowait()
@@ -114,7 +128,7 @@ class Committer:
                 self._queue.put(None)
                 break
             group.append(entry)
-            events += len(entry.drafts)
+            events += entry.events
             size += entry.size
         return group
 
@@ -122,13 +136,16 @@ class Committer:
         """For others who are on their way already: a transaction costs as much as many events. Who calls alone waits for
         nobody."""
         for _ in range(_GATHERING):
-            if self._queue.qsize() + 1 >= min(self.under_way, _ENOUGH):
+            if self._queue.qsize() + 1 >= min(self.under_way, _ENOUGH) or self._waiting_bytes >= GROUP_BYTES:
                 return
             time.sleep(_PAUSE_SECONDS)
 
-    def _commit(self, group: Sequence[Entry]) -> list[Answer]:
+    def _commit(self, group: Sequence[Entry]) -> list[Answer | Exception]:
         try:
-            verdicts = self._verdicts(group)
+            verdicts = [
+                verdict or _failure(entry)
+                for entry, verdict in zip(group, self._verdicts(group), strict=True)
+            ]
             taken = [entry for entry, verdict in zip(group, verdicts, strict=True) if verdict is None]
             batches = [
                 Batch(entry.key.organization_id, entry.connector.id, entry.drafts)
@@ -158,6 +175,16 @@ class Committer:
             caller: _verdict(entry, entry.key.id in live, versions.get) for caller, entry in callers.items()
         }
         return [told[id(entry.key), id(entry.connector)] for entry in group]
+
+
+def _failure(entry: Entry) -> Exception | None:
+    """Of reading what is still to be read."""
+    if entry.read is not None:
+        try:
+            entry.drafts, entry.refusals = entry.read()
+        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+            return error
+    return None
 
 
 def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) -> Verdict | None:

@@ -24,7 +24,7 @@ from ropewalk.ingest import batch, refusals
 from ropewalk.ingest.batch import Prepared
 from ropewalk.ingest.call import Call, announced_bytes
 from ropewalk.ingest.callers import Callers
-from ropewalk.ingest.commit import Answer as Committed, Committer, Entry, Verdict
+from ropewalk.ingest.commit import Answer as Committed, Brought, Committer, Entry, Verdict
 from ropewalk.ingest.deadlines import Deadlines
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.ingest.uploading import UPLOAD_BODY_BYTES, Uploaded, Uploading
@@ -46,7 +46,7 @@ log = Log(__name__)
 BODY_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 120.0
 _IN_LOOP_BYTES: Final = 64 * 1024
-"""What is larger is checked in a thread: the others don't wait for it."""
+"""What is larger is read in a thread: the others don't wait for it."""
 _REJECTIONS_A_CALL: Final = 20
 _TRIES: Final = 10
 HELD_BYTES: Final = 128 * 1024 * 1024
@@ -202,8 +202,10 @@ class Door:
         if call.is_upload:
             return await self._uploaded(key, connector, terms, call, body)
         if body.data is None:
-            body.data = await self._whole(body)
-        return await self._taken(key, connector, call, await self._prepared(call, body.data, terms))
+            body.data = await self._unpacked(call, await self._whole(body))
+        arrived = times.micros(self._around.clock.now())
+        read = partial(batch.prepare, call, body.data, terms, arrived)
+        return await self._taken(key, connector, call, read, len(body.data))
 
     def _known(self, key: Key, call: Call) -> tuple[Connector, Terms] | None:
         if call.connector_id is None:
@@ -217,21 +219,34 @@ class Door:
             raise refusals.no_connector()
         return found
 
-    async def _taken(self, key: Key, connector: Connector, call: Call, prepared: Prepared) -> Answer | None:
+    async def _taken(
+        self, key: Key, connector: Connector, call: Call, read: Callable[[], Prepared], size: int
+    ) -> Answer | None:
         """None where the connector has changed meanwhile."""
-        rejected = self._rejected(connector, prepared)
-        if prepared.wrong and not call.partial:
-            refusal = refusals.of_several(prepared.wrong)
-            refusal.rejected = () if call.validate else rejected
-            raise refusal
-        if call.validate:
-            await self._committed(Entry(key, connector))
-            return Answer(200, {"status": "valid", "events": len(prepared.drafts)})
-        entry = Entry(key, connector, prepared.drafts, rejected, prepared.size)
-        if not self._committer_here().has_room(prepared.size):
+        prepared = Prepared([])
+
+        def brought() -> Brought:
+            nonlocal prepared
+            prepared = read()
+            rejected = self._rejected(connector, prepared)
+            if prepared.wrong and not call.partial:
+                refusal = refusals.of_several(prepared.wrong)
+                refusal.rejected = () if call.validate else rejected
+                raise refusal
+            return ((), ()) if call.validate else (prepared.drafts, rejected)
+
+        if size > _IN_LOOP_BYTES:
+            entry = Entry(key, connector, size=size, read=brought)
+        else:
+            entry = Entry(key, connector, *brought(), size)
+        if not self._committer_here().has_room(size):
             raise refusals.unavailable(1)
         outcomes = await self._committed(entry)
-        return None if outcomes is None else Answer(202, batch.accepted(prepared, outcomes))
+        if outcomes is None:
+            return None
+        if call.validate:
+            return Answer(200, {"status": "valid", "events": len(prepared.drafts)})
+        return Answer(202, batch.accepted(prepared, outcomes))
 
     async def _committed(self, entry: Entry) -> Sequence[str] | None:
         """The outcomes; None where the connector has changed."""
@@ -249,11 +264,10 @@ class Door:
             self._committer = self._around.committer(loop)
         return self._committer
 
-    async def _prepared(self, call: Call, body: bytes, terms: Terms) -> Prepared:
-        arrived = times.micros(self._around.clock.now())
-        if len(body) <= _IN_LOOP_BYTES and not call.encoding:
-            return batch.prepare(call, body, terms, arrived)
-        return await self._in_thread(lambda: batch.prepare(call, body, terms, arrived))
+    async def _unpacked(self, call: Call, body: bytes) -> bytes:
+        if call.encoding in ("", "identity"):
+            return body
+        return await self._in_thread(lambda: batch.unpacked(body, call.encoding))
 
     async def _whole(self, body: _Body) -> bytes:
         limit = limits.PUSH_BYTES
@@ -293,7 +307,7 @@ class Door:
         prepared = batch.checked([uploaded.item], "upload", terms, arrived, uploaded.digest)
         if prepared.drafts and not call.validate:
             await self._put(key, uploaded)
-        answer = await self._taken(key, connector, call, prepared)
+        answer = await self._taken(key, connector, call, lambda: prepared, len(uploaded.item))
         if answer is not None and answer.status == 202:
             # Another event with this file may have been erased meanwhile, and the file with it.
             await self._put(key, uploaded)

@@ -65,7 +65,7 @@ DIALECT: Final = Dialect(
     row="TO_JSON_STRING(t)",
     lists=re.compile(r"ARRAY<|RECORD|STRUCT|JSON"),
     functions=BIGQUERY,
-    spaces=frozenset({"HLL_COUNT", "KLL_QUANTILES", "NET", "SAFE"}),
+    spaces=frozenset({"HLL_COUNT", "KLL_QUANTILES", "NET"}),
     refused=frozenset({"EXTERNAL_QUERY", "EXTERNAL_OBJECT_TRANSFORM", "SESSION_USER"}),
 )
 

@@ -62,7 +62,7 @@ def create(
             name: value for name, value in _checked(organization_id, values, now).items() if value is not None
         }
         if not checked:
-            raise MustFix("empty_account", "Give at least one value, such as companyName.")
+            raise MustFix("empty_account", "Give at least one value, such as the name of the company.")
         _set(account, checked)
         _require_free_id(account)
         account.save(force_insert=True)
@@ -240,13 +240,13 @@ def _built_in(organization_id: UUID, name: str, value: JSON) -> JSON:
         check_size(name, value)
         normal = value.strip()
     if normal is None:
-        raise RowRefused("invalid_value", f"{name} {_NEEDS[name]}.")
+        raise RowRefused("invalid_value", f"This {_NEEDS[name]}.")
     return normal
 
 
 _NEEDS = {
     "companyName": "has to be a text",
-    "companyDomain": "has to be a domain, as example.com",
+    "companyDomain": "has to be a domain such as example.com",
     "externalCustomerId": f"has to be a number or a text of at most {normalise.EXTERNAL_ID_CHARS} characters",
     "accountOwnerId": "has to be the id of a member",
 }

@@ -159,7 +159,7 @@ def _checked(values: Mapping[str, JSON]) -> dict[str, JSON]:
             email = normalise.email(value) if isinstance(value, str) else None
             checked[name] = email
             if email is None:
-                problems.append(Problem(name, "A contact needs an email address, as ada@example.com."))
+                problems.append(Problem(name, "A contact needs an email address such as ada@example.com."))
         elif name == "isPrimary":
             checked[name] = value
             if not isinstance(value, bool):

@@ -161,7 +161,7 @@ def _compare(wanted: Filter, kind: str) -> Sql | Problem:
     if kind == "number":
         number = _read_number(wanted.value)
         if number is None:
-            return Problem(wanted.path, f"{wanted.name} is a number; {wanted.value} is none.")
+            return Problem(wanted.path, f"{wanted.name} is a number; “{wanted.value}” isn't one.")
         return _compared(f"+{fieldsql.number(wanted.name)}", comparison, number)
     if kind == "date-time":
         moment = times.read(wanted.value)

@@ -72,8 +72,8 @@ def deletion(request: Signed, account: Account) -> Confirmation:
         name="delete",
         label="Delete",
         title=f"Delete {account}?",
-        text="It leaves all lists, with its contacts. Syncs skip it from then on, as deleted_here. Nothing of it is lost:"
-        " you find it under Accounts, Deleted, and can restore it there.",
+        text="It leaves all lists, with its contacts, and syncs don’t bring it back. Nothing of it is lost: you find it under"
+        " Accounts, Deleted, and can restore it there.",
         verb="Delete account",
         path=reverse("account-delete", args=[account.id]),
         back=reverse("account", args=[account.id]),

@@ -34,11 +34,11 @@ _KINDS: Final[Mapping[str, Kind]] = {
 _YES_OR_NO: Final = (Choice("", "–"), Choice("true", "Yes"), Choice("false", "No"))
 _LINE_CHARS: Final = 200
 _HELP: Final = {
-    "companyDomain": "As acme.example. What else an address has is left out.",
+    "companyDomain": "Such as acme.example. Of a web address, only the domain is kept.",
     "externalCustomerId": "The id under which your other systems know this customer.",
-    "date-time": "As 2026-03-01 or 2026-03-01T12:00:00Z.",
-    "list": 'As JSON: ["one", "two"].',
-    "object": 'As JSON: {"city": "Kiel"}.',
+    "date-time": "Such as 2026-03-01 or 2026-03-01T12:00:00Z.",
+    "list": 'In JSON, such as ["one", "two"].',
+    "object": 'In JSON, such as {"city": "Kiel"}.',
 }
 
 
@@ -167,7 +167,7 @@ def _custom(
             fieldtexts.label(name),
             _kind(kinds[name], texts.get(_path(name), "")),
             help=_HELP.get(kinds[name], ""),
-            choices=_YES_OR_NO,
+            choices=_YES_OR_NO if kinds[name] == "boolean" else (),
         )
         for name in names
     ]
@@ -182,7 +182,9 @@ def _kind(kind: str, text: str) -> Kind:
 
 def _new() -> Sequence[Field]:
     return (
-        Field(NEW_NAME, "Name of a new field", help="Letters and digits, as planTier.", autocomplete="off"),
+        Field(
+            NEW_NAME, "Name of a new field", help="Letters and digits, such as planTier.", autocomplete="off"
+        ),
         Field(NEW_VALUE, "Its value", autocomplete="off"),
     )
 
@@ -212,7 +214,7 @@ def _value(text: str, kind: str) -> Any:
     if kind == "boolean" and text in ("true", "false"):
         return text == "true"
     if kind == "date-time" and times.read(text) is None:
-        raise ValueError("Give a date or a time, as 2026-03-01 or 2026-03-01T12:00:00Z.")
+        raise ValueError("Give a date or a time, such as 2026-03-01 or 2026-03-01T12:00:00Z.")
     if kind in ("list", "object"):
         return _json(text, kind)
     return text
@@ -222,7 +224,7 @@ def _number(text: str) -> int | float:
     found = _decoded(text)
     if isinstance(found, int | float) and not isinstance(found, bool):
         return found
-    raise ValueError("Give a number, as 12 or 4.5.")
+    raise ValueError("Give a number, such as 12 or 4.5.")
 
 
 def _json(text: str, kind: str) -> Any:

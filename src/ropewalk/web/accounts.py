@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -87,7 +88,8 @@ def listing(request: Signed) -> HttpResponseBase:
             "saved": savedviews.menu(request, address),
             "save": reverse("saved-view-new") + address.to(),
             "export": reverse("accounts-export") + address.to(),
-            "active": _active(address),
+            "active": _active(organization_id, address, {each.key: each.kind for each in every}),
+            "sorted_by": _sorted_by(address, every, chosen),
             "unfiltered": address.with_(dict.fromkeys((name for name, _ in address.beginning(_FIELD)), None)),
             "everything": request.path,
             "why_not": WHY_NOT,
@@ -98,7 +100,7 @@ def listing(request: Signed) -> HttpResponseBase:
             "headings": lists.headings(chosen, sort, address),
             "rows": _rows(organization_id, found.items, chosen),
             "refused": refused,
-            "is_narrowed": bool(address.get("q") or address.get("view") or address.beginning(_FIELD)),
+            "is_searched": bool(address.get("q") or address.beginning(_FIELD)),
             "next": address.to(cursor=found.next_cursor) if found.next_cursor else "",
             "first": address.to() if address.get("cursor") else "",
         },
@@ -113,10 +115,26 @@ def _composed(request: Signed) -> dict[str, str | None] | None:
         operator, value = sent.get("add_operator", "eq"), sent.get("add_value", "").strip()
         if operator in ("empty", "filled"):
             operator, value = "empty", "true" if operator == "empty" else "false"
+        else:
+            value = _meant(request.access.organization_id, name, value)
         return {f"{_FIELD}{name}" + ("" if operator == "eq" else f".{operator}"): value or None}
     if "choose" in sent:
         return {"columns": ",".join(sent.getlist("column")) or None}
     return None
+
+
+def _meant(organization_id: UUID, name: str, text: str) -> str:
+    """A filter's value as the API wants it: owners have ids there, and people write names."""
+    if name == "accountOwnerId":
+        called = {
+            word.casefold(): str(each.id)
+            for each in people.team(organization_id)
+            for word in (each.user.name, each.user.email)
+        }
+        return called.get(text.casefold(), text)
+    if name in {each.name for each in fields.custom(organization_id) if each.type == "boolean"}:
+        return {"yes": "true", "no": "false"}.get(text.casefold(), text.casefold())
+    return text
 
 
 def _columns(tracked: Sequence[TrackedField], slow: Collection[str]) -> list[Column]:
@@ -158,18 +176,24 @@ def _found(organization_id: UUID, address: Address, sort: str) -> Listing[Accoun
 def _rows(organization_id: UUID, found: Sequence[Account], columns: Sequence[Column]) -> list[Row]:
     gone = records.gone(organization_id, [each.id for each in found])
     owners = people.names(organization_id, {each.owner_id for each in found if each.owner_id})
+    others = [each for each in columns if each.key != "companyName"]
+    places = {
+        each.key: fieldtexts.common_places(account.fields.get(each.key) for account in found)
+        for each in others
+        if each.is_number
+    }
     return [
         Row(
             each,
             str(each),
-            [Cell(column, _value(each, column, owners)) for column in columns if column.key != "companyName"],
+            [Cell(column, _value(each, column, owners, places.get(column.key, 0))) for column in others],
             each.id in gone,
         )
         for each in found
     ]
 
 
-def _value(account: Account, column: Column, owners: dict[UUID, str]) -> Any:
+def _value(account: Account, column: Column, owners: dict[UUID, str], places: int) -> Any:
     match column.key:
         case "companyDomain":
             value: Any = account.company_domain
@@ -183,16 +207,36 @@ def _value(account: Account, column: Column, owners: dict[UUID, str]) -> Any:
             return account.updated_at
         case _:
             value = account.fields.get(column.key)
-    return fieldtexts.shown(value, column.kind)
+    return fieldtexts.shown(value, column.kind, places)
 
 
-def _active(address: Address) -> list[Active]:
+def _sorted_by(address: Address, every: Sequence[Column], chosen: Sequence[Column]) -> Active | None:
+    """What no heading says: the order by a column that isn't shown."""
+    sort = address.get("sort")
+    by = next((each for each in every if each.key == sort.removeprefix("-")), None)
+    if by is None or by in chosen:
+        return None
+    return Active(f"Sorted by {by.label}, {by.order(sort)}", address.to(sort=None))
+
+
+def _active(organization_id: UUID, address: Address, kinds: Mapping[str, str]) -> list[Active]:
     words = dict(OPERATORS)
     found = []
     for key, value in address.beginning(_FIELD):
         one = Filter.parse(key, value)
         operator = "filled" if one.operator == "empty" and value == "false" else one.operator
         said = words.get(operator, operator)
-        text = f"{fieldtexts.label(one.name)} {said}" + ("" if one.operator == "empty" else f" {value}")
+        shown = "" if one.operator == "empty" else f" {_told(organization_id, one, kinds)}"
+        text = f"{fieldtexts.label(one.name)} {said}{shown}"
         found.append(Active(text, address.with_({key: None})))
     return found
+
+
+def _told(organization_id: UUID, wanted: Filter, kinds: Mapping[str, str]) -> str:
+    if wanted.name == "accountOwnerId":
+        with suppress(ValueError):
+            owner = UUID(wanted.value)
+            return people.names(organization_id, [owner]).get(owner, wanted.value)
+    if kinds.get(wanted.name) == "boolean":
+        return {"true": "yes", "false": "no"}.get(wanted.value, wanted.value)
+    return wanted.value

@@ -22,7 +22,7 @@ from ropewalk.store import connectors, pushing, status, streams
 from ropewalk.store.models import Connector
 from ropewalk.web import authorizing, pages, sample, standings
 from ropewalk.web.access import Signed, open_to
-from ropewalk.web.forms import Field
+from ropewalk.web.forms import NOT_YET, Field
 from ropewalk.web.settingfields import drawn
 from ropewalk.web.settingsform import SettingsForm
 from ropewalk.web.setup import KINDS
@@ -124,10 +124,10 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
                 pages.toast(request, "Saved.")
                 return pages.to(request, "connection", connector_id=connector_id)
         except Conflict as error:
-            form.refuse(RopewalkError(error.code, _NOT_YET), [Problem("name", error.message)])
+            form.refuse(RopewalkError(error.code, NOT_YET), [Problem("name", error.message)])
         except MustFix as error:
             form.refuse(
-                RopewalkError(error.code, _NOT_YET if error.problems else error.message), error.problems
+                RopewalkError(error.code, NOT_YET if error.problems else error.message), error.problems
             )
     return pages.render(
         request,
@@ -145,9 +145,6 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
         },
         status=422 if form.is_refused else 200,
     )
-
-
-_NOT_YET: Final = "Not yet: this has to be mended first."
 
 
 def _tested(connector: Connector, body: Mapping[str, Any], found: status.ConnectorStatus) -> dict[str, Any]:

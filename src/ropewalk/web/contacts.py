@@ -29,8 +29,13 @@ _FIELDS = (
     Field("email", "Email", "email", required=True, autocomplete="off"),
     Field("name", "Name", autocomplete="off"),
     Field("phone", "Phone", autocomplete="off"),
-    Field("role", "Role", help="What they do there, as Head of IT.", autocomplete="off"),
-    Field("isPrimary", "Primary contact", "checkbox", help="An account has one; another one loses the mark."),
+    Field("role", "Role", help="What they do there, such as Head of IT.", autocomplete="off"),
+    Field(
+        "isPrimary",
+        "Primary contact",
+        "checkbox",
+        help="Each account has one: whoever it was before no longer is.",
+    ),
 )
 
 

@@ -195,7 +195,7 @@ def _day(form: Form, name: str) -> date | None:
     except ValueError:
         found = None
     if found is None or found.year not in _YEARS:
-        message = "Give a day, as 2026-03-01."
+        message = "Give a day, such as 2026-03-01."
         raise MustFix("invalid_range", message, [Problem(name, message)])
     return found
 
@@ -211,7 +211,7 @@ def _source(told: Told) -> Source:
     tone, words = _BADGES[answer.status]
     facts = [f"{answer.count:,} event{'s' * (answer.count != 1)}", f"{answer.milliseconds:,} ms"]
     if answer.filtered_at_source:
-        facts.append("filtered at the source")
+        facts.append("only this account was asked for")
     if answer.truncated:
         facts.append("not all")
     sentences = [*([answer.error.message] if answer.error else []), *answer.notes]

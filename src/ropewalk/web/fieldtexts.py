@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHOWN_CHARS: Final = 48
 _WHOLE_CHARS: Final = 400
 _LINE_CHARS: Final = 120
+_MOST_PLACES: Final = 4
 _LINK = re.compile(r"https?://[^\s<>\"'`\\]{1,2000}", re.IGNORECASE)
 
 
@@ -39,14 +41,15 @@ def label(name: str) -> str:
     )
 
 
-def shown(value: Any, kind: str) -> SafeString:
-    """A value by its field's type; one that doesn't fit it, as it came."""
+def shown(value: Any, kind: str, places: int = 0) -> SafeString:
+    """A value by its field's type; one that doesn't fit it, as it came. `places`: decimal places that a number has at
+    least."""
     if value is None or value in ("", [], {}):
         return format_html('<span class="quiet" aria-label="{}">–</span>', "empty")
     if isinstance(value, bool):
         return format_html("{}", "Yes" if value else "No")
     if isinstance(value, int | float):
-        return format_html("{}", number(value))
+        return format_html("{}", number(value, places))
     if kind == "date-time" and isinstance(value, str) and (moment := times.read(value)) is not None:
         return _moment(value, moment)
     if isinstance(value, list):
@@ -95,8 +98,23 @@ def _folded(text: str) -> SafeString:
     )
 
 
-def number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
+def number(value: float, places: int = 0) -> str:
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.15g}"
+    missing = places - _decimals(text)
+    if missing <= 0 or not text[-1].isdigit() or "e" in text:
+        return text
+    return text + "." * (missing == places) + "0" * missing
+
+
+def common_places(values: Iterable[Any]) -> int:
+    """So that numbers below each other have their points below each other, unless some have very many."""
+    numbers = [each for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
+    most = max((_decimals(number(each)) for each in numbers), default=0)
+    return most if most <= _MOST_PLACES else 0
+
+
+def _decimals(text: str) -> int:
+    return 0 if "e" in text else len(text.partition(".")[2])
 
 
 def _moment(text: str, moment: Any) -> SafeString:

@@ -39,6 +39,7 @@ Empty = Literal["null", "left out", "text"]
 
 _ON: Final = ("checkbox", "switch")
 _NEVER_SHOWN: Final = ("password", "secret", "secret_lines")
+NOT_YET: Final = "Not yet: this has to be mended first."
 MOST_HEADERS: Final = 40
 MOST_ROWS: Final = 40
 
@@ -210,7 +211,8 @@ class Form:
 
     def refuse(self, error: RopewalkError, problems: Iterable[Problem] = ()) -> None:
         """Each problem stands at its field, or at the one that holds it."""
-        self.message = error.message
+        # What checks a whole body tells its problems in its message as well.
+        self.message = NOT_YET if error.code == "invalid_settings" else error.message
         if isinstance(error, RetryLater):
             self.wait = error.after or 1
         for problem in [*getattr(error, "problems", ()), *problems]:

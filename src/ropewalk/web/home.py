@@ -45,7 +45,9 @@ def _rows(days: Sequence[Day]) -> Chart:
     busiest = max(days, key=lambda day: day.synced)
     return charts.bars(
         "Rows synced",
-        f"{sum(day.synced for day in days):,} in {len(days)} days, most on {_long(busiest.date)}.",
+        f"{sum(day.synced for day in days):,} in {len(days)} days, most on {_long(busiest.date)}."
+        if busiest.synced
+        else f"None in {len(days)} days.",
         [_short(day.date) for day in days],
         [
             Series("Created or updated", [day.rows["created"] + day.rows["updated"] for day in days]),

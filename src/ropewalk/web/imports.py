@@ -21,7 +21,7 @@ from ropewalk.store import connectors, fields, runs, streams
 from ropewalk.web import confirming, fieldtexts, pages
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation
-from ropewalk.web.forms import Bound, Choice, Field, Form
+from ropewalk.web.forms import NOT_YET, Bound, Choice, Field, Form
 from ropewalk.web.lists import Address
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.runs import line
@@ -59,9 +59,7 @@ def _taken(request: HttpRequest) -> HttpResponseBase:
     given = signed.FILES.get("file")
     try:
         if given is None:
-            raise MustFix(
-                "no_file", "Not yet: this has to be mended first.", [Problem("file", "Choose a file.")]
-            )
+            raise MustFix("no_file", NOT_YET, [Problem("file", "Choose a file.")])
         made = imports.upload(access.organization_id, access.actor, given.name or "", given.chunks(), clock())
     except MustFix as error:
         return _upload_page(signed, error)
@@ -225,7 +223,7 @@ class _Setting:
             left = self.mapping.refuse(
                 Problem(each.path.removeprefix("settings."), each.message) for each in told
             )
-            message = "Not yet: this has to be mended first." if told else error.message
+            message = NOT_YET if told else error.message
             self.form.refuse(RopewalkError(error.code, message), left)
             self.form.more = self.mapping.wrongs
             return self._page()

@@ -44,7 +44,7 @@ def profile(request: Signed) -> HttpResponseBase:
 @open_to("member", "GET", "POST")
 def password(request: Signed) -> HttpResponseBase:
     form = Form(
-        Field("present", "Present password", "password", required=True, autocomplete="current-password"),
+        Field("present", "Current password", "password", required=True, autocomplete="current-password"),
         replace(sign_in.NEW_PASSWORD, label="New password"),
     )
     if request.method == "POST":

@@ -55,9 +55,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Told:
+    """`is_first`: before it there was nothing."""
+
     title: str
     steps: Sequence[Step]
     author: Author
+    is_first: bool
 
 
 def run_href(run_id: UUID | None) -> str:
@@ -108,7 +111,7 @@ class Tellers:
             )
             for name, values in sorted(fields.items())
         ]
-        return Told(title, steps, self.author(change))
+        return Told(title, steps, self.author(change), change.created)
 
     def value(self, name: str, value: Any) -> SafeString:
         if name == _OWNER and isinstance(value, str):

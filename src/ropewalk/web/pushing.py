@@ -21,9 +21,9 @@ from ropewalk.store.models import PushConnector
 from ropewalk.web import pages, pushsamples
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation, page as confirmation_page
+from ropewalk.web.forms import NOT_YET
 from ropewalk.web.pushform import PushForm
 
-_NOT_YET: Final = "Not yet: this has to be mended first."
 _SHOWN: Final = 12
 """Of what came last."""
 
@@ -62,7 +62,7 @@ def edit(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
 
 def _refuse(form: PushForm, error: MustFix | Conflict) -> None:
     taken = [Problem("source_name", error.message)] if isinstance(error, Conflict) else error.problems
-    form.refuse(RopewalkError(error.code, _NOT_YET), taken)
+    form.refuse(RopewalkError(error.code, NOT_YET), taken)
 
 
 @open_to("member")

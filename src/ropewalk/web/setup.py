@@ -22,6 +22,7 @@ from ropewalk.store import connectors, fields, status, streams
 from ropewalk.store.models import Connector, Stream
 from ropewalk.web import authorizing, pages, sample, settingfields
 from ropewalk.web.access import Signed, open_to
+from ropewalk.web.forms import NOT_YET
 from ropewalk.web.mappingform import MappingForm
 from ropewalk.web.streamform import StreamForm
 
@@ -393,7 +394,7 @@ def _auth(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SAVED_LIVE: Final = "Saved. Events are read whenever somebody opens an account."
-_UNREAD: Final = RopewalkError("unread", "Not yet: this has to be mended first.")
+_UNREAD: Final = RopewalkError("unread", NOT_YET)
 _UNTESTED: Final = RopewalkError(
     "untested",
     "Test it first: Test & Discover Fields shows what the API answers, and what can be mapped.",

@@ -7,12 +7,12 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 
-from ropewalk.core.errors import Conflict, MustFix, Refused, RetryLater
+from ropewalk.core.errors import Conflict, MustFix, Problem, Refused, RetryLater
 from ropewalk.engine.members import founding, people
 from ropewalk.engine.operated import clock
 from ropewalk.web import access, pages
 from ropewalk.web.access import Signed, Visit, open_to
-from ropewalk.web.forms import Field, Form
+from ropewalk.web.forms import NOT_YET, Field, Form
 
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 NEW_PASSWORD: Final = Field(
@@ -98,8 +98,9 @@ def sign_in(request: Visit) -> HttpResponseBase:
     if request.method == "POST":
         form.read(request.POST)
         try:
+            _require_both(form)
             access.sign_in(request, form.text("email"), form.text("password"))
-        except (Refused, RetryLater) as error:
+        except (MustFix, Refused, RetryLater) as error:
             form.refuse(error)
         else:
             return pages.to_path(request, after)
@@ -107,6 +108,12 @@ def sign_in(request: Visit) -> HttpResponseBase:
         return pages.to(request, "start")
     context = {"next": request.POST.get("next") or request.GET.get("next", "")}
     return pages.with_form(request, "ropewalk/sign_in.html", form, context)
+
+
+def _require_both(form: Form) -> None:
+    asked = {"email": "Enter your email address.", "password": "Enter your password."}
+    if missing := [Problem(name, sentence) for name, sentence in asked.items() if not form.text(name)]:
+        raise MustFix("incomplete", NOT_YET, missing)
 
 
 @open_to("everybody", "POST")

@@ -66,7 +66,7 @@ def change(actor: Actor, *, present: str, password: str, clock: Clock) -> User:
     if user.check_password(present):
         signin.forgive(user.email, actor.ip)
     else:
-        problems.append(Problem("present", "This is not your present password."))
+        problems.append(Problem("present", "This is not your current password."))
     try:
         require_good(password)
     except MustFix as error:
