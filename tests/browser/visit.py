@@ -23,6 +23,8 @@ _UNFIT = """() => {
     if (!scrolled && (box.right > wide + 0.5 || box.left < -0.5)) found.push(`beyond the edge: ${told(element)}`);
     const cut = ["hidden", "clip"].includes(style.overflowX) && element.scrollWidth > element.clientWidth + 1;
     if (cut && style.textOverflow !== "ellipsis") found.push(`clipped: ${told(element)}`);
+    const spills = element.matches("pre") && style.overflowY === "visible" && element.scrollHeight > element.clientHeight + 1;
+    if (spills) found.push(`spills over: ${told(element)}`);
     const small = element.matches("a[href], button, summary, input:not([type=hidden]), select, textarea")
       && (box.height < 24 && style.display !== "inline" && !element.closest("label.check, summary"));
     if (small && !(element.tagName === "SUMMARY" && box.height >= 20)) found.push(`only ${box.height} high: ${told(element)}`);

@@ -78,7 +78,10 @@ class Connector(Settings):
         json_schema_extra={"folded": True},
     )
     location: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = Field(
-        None, title="Location", description="Of the datasets, like EU; empty: found by itself."
+        None,
+        title="Location",
+        description="Of the datasets, like EU; empty: found by itself.",
+        json_schema_extra={"folded": True},
     )
     datasets: list[Annotated[str, Field(pattern=r"^([a-z0-9.:-]+\.)?[A-Za-z0-9_-]+$", max_length=1_200)]] = (
         Field(
