@@ -9,7 +9,7 @@ bin := .venv/bin
 generated := tests/doors/test_schemathesis.py $(addprefix tests/engine/,test_agreement.py \
 	test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
 # In the order of tests/conftest.py, not those files first that have many tests.
-at_once := --dist loadgroup --no-loadscope-reorder
+at_once := --dist loadscope --no-loadscope-reorder
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.
@@ -75,7 +75,7 @@ test: .venv/.ready-dev $(counterparts)
 # Apart from `make test`: to be watched, these tests take twice as long. Always the same examples, so that what has been
 # found to be tried stays so.
 coverage: .venv/.ready-dev
-	@$(bin)/python -m pytest -n 2 --dist loadgroup --hypothesis-seed=0 tests/core tests/sources \
+	@$(bin)/python -m pytest -n 2 --dist loadscope --hypothesis-seed=0 tests/core tests/sources \
 	    --cov=ropewalk.core --cov=ropewalk.sources --cov-branch --cov-report=term-missing:skip-covered \
 	    --cov-fail-under=100 $(ARGS)
 

@@ -68,27 +68,46 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     events().close_all()
 
 
-SHARED = ("signed_in", "chromium", "of", "small")
-"""Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
+APART = ("tests/browser/test_runs.py", "tests/browser/test_first_start.py")
+SHARED = ("tests/browser", "tests/engine/test_warehouse")
+"""How the paths of those begin that share what takes seconds to make. They go to one worker (but for those APART, which
+have an installation of their own); of all others, each file does."""
+LONGEST = (*APART, *SHARED, "tests/e2e", "tests/cli", "tests/doors", "tests/engine", "tests/web")
+"""What takes longest goes first: at the end, nobody is left waiting for it."""
 
 
-LONGEST = (*SHARED, "tests/e2e", "tests/cli", "tests/doors", "tests/engine", "tests/web")
-"""How the groups of tests that take longest begin. They go first: at the end, nobody is left waiting for one of them."""
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    for item in items:
-        used = (name for name in SHARED if name in getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(next(used, item.nodeid.partition("::")[0])))
-    yield
-    # After pytest-django, which has an order of its own.
-    items.sort(key=_turn)
+def group(nodeid: str) -> str:
+    file = _file(nodeid)
+    return next((begin for begin in (*APART, *SHARED) if file.startswith(begin)), file)
 
 
 def _turn(item: pytest.Item) -> int:
-    [group] = (marker.args[0] for marker in item.iter_markers("xdist_group"))
-    return next((place for place, begin in enumerate(LONGEST) if group.startswith(begin)), len(LONGEST))
+    file = _file(item.nodeid)
+    return next((place for place, begin in enumerate(LONGEST) if file.startswith(begin)), len(LONGEST))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After pytest-django's, which has an order of its own."""
+    items.sort(key=_turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Marks of groups would do, had a test's id not changed in pytest 9.2: xdist 3.8 can't add a mark to it any more, and
+    hands out every test by itself."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Grouped(config, log)
 
 
 def pytest_collection_finish() -> None:

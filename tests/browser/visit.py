@@ -49,8 +49,12 @@ class Visit:
         scripts: bool = True,
     ) -> None:
         self.url = url
+        # What moves while nobody looks is drawn sixty times a second, by the processor.
         self.context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         self.context.set_default_timeout(60_000)
         if cookies:

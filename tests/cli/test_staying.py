@@ -60,19 +60,22 @@ def ends(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
-def test_serve_starts_a_web_process_and_a_worker_and_ends_both(acme: Shell) -> None:
+def test_serve_starts_a_web_process_and_a_worker_and_ends_both(crm: Shell) -> None:
+    """And the worker carries out what others ask for."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    with staying(acme, "serve", "--port", str(port)) as process:
+    with staying(crm, "serve", "--port", str(port)) as process:
         ready = until(lambda: get(f"{url}/readyz"))
-        until(lambda: acme("doctor").returncode == 0)
-        taken = acme("serve", "--port", str(port))
-        second = acme("serve", "--port", str(free_port()))
+        until(lambda: crm("doctor").returncode == 0)
+        taken = crm("serve", "--port", str(port))
+        second = crm("serve", "--port", str(free_port()))
+        run = crm.json("sync", "CRM", "accounts")
         status, out, error = ends(process, signal.SIGTERM)
 
     assert (second.returncode, second.stderr) == (
         1,
-        f"Error: A web process of {acme.data} is running already; on SQLite there is exactly one.\n",
+        f"Error: A web process of {crm.data} is running already; on SQLite there is exactly one.\n",
     )
+    assert (run["status"], run["counts"]["created"]) == ("succeeded", 25)
     assert ready["status"] == "ready"
     assert (taken.returncode, taken.stderr) == (
         1,
@@ -94,15 +97,6 @@ def test_a_worker_that_dies_takes_serve_with_it(acme: Shell) -> None:
 
     assert process.returncode == 1
     assert error.endswith("Error: The worker process ended by itself; its log lines above say why.\n")
-
-
-def test_a_worker_carries_out_what_others_ask_for(crm: Shell) -> None:
-    with staying(crm, "worker") as process:
-        until(lambda: crm("doctor").returncode == 0)
-        run = crm.json("sync", "CRM", "accounts")
-        status, _, _ = ends(process, signal.SIGINT)
-
-    assert (run["status"], run["counts"]["created"], status) == ("succeeded", 25, 0)
 
 
 def test_the_demo_leaves_other_folders_alone(acme: Shell) -> None:

@@ -237,14 +237,9 @@ class HubSpot(Fake):
             return self._asks(asked.params)
         if asked.path == "/favicon.ico":
             return Answer(b"", 404)
-        is_revoking = (asked.method, asked.path) == ("POST", "/oauth/2026-03/token/revoke")
-        if not is_revoking:
-            # HubSpot's pages have that one, its SDK not yet.
-            self.wrong += CONTRACT.request(asked.method, asked.path, asked.query, asked.body)
+        self.wrong += CONTRACT.request(asked.method, asked.path, asked.query, asked.body)
         try:
             self.before(asked)
-            if is_revoking:
-                return self._revoke(dict(parse_qsl(asked.body.decode())))
             if asked.path == "/oauth/v1/token":
                 return self._token(dict(parse_qsl(asked.body.decode())))
             self._let_in(asked)
@@ -408,14 +403,6 @@ class HubSpot(Fake):
             "access_token": access, "refresh_token": refresh, "expires_in": self.expires_in, "token_type": "bearer",
         }  # fmt: skip
         return self._said("oauth", "TokenResponseIF", answer)
-
-    def _revoke(self, form: dict[str, str]) -> Answer:
-        """Access tokens last until they end by themselves."""
-        if (form.pop("client_id"), form.pop("client_secret")) != ("app-id", "app-secret"):
-            raise Refusal(400, "missing or invalid client", "BAD_CLIENT_ID")
-        self.refreshing.pop(form.pop("token"), None)
-        assert form == {"token_type_hint": "refresh_token"}
-        return Answer(b"", 200)
 
     def end(self, token: str) -> None:
         self.tokens.discard(token)

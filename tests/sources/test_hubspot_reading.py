@@ -83,49 +83,6 @@ def test_an_owner_without_an_email_is_nobody() -> None:
     assert derived(pages) == [{"owner_email": None}, {"owner_email": "olga@acme.example"}]
 
 
-@pytest.mark.parametrize(
-    ("match_by", "company"),
-    [
-        ("external_id", {"company_id": "externalCustomerId", "company_domain": ""}),
-        ("domain", {"company_id": "", "company_domain": "companyDomain"}),
-    ],
-)
-def test_of_a_contacts_company_what_its_account_is_found_by_is_offered(
-    match_by: str, company: dict[str, str]
-) -> None:
-    contacts = SOURCE.kinds["contacts"]
-    mapping = [{"from": "properties.email", "to": "email"}]
-    mapping += [
-        {"from": "id", "to": name}
-        for name in ("externalCustomerId", "companyDomain")
-        if name in company.values()
-    ]
-    stream = check(contacts.settings, {"match_by": match_by, "mapping": mapping})
-    fetch = Reached(Fake(lambda _: {"results": []}), "pat")
-
-    assert contacts.fields is not None
-    made_for = {each.path: each.to for each in contacts.fields(check(SOURCE.settings, {}), stream, fetch)}
-    assert {name: made_for[f"__derived.{name}"] for name in company} == company
-
-
-def test_a_search_may_have_as_many_rules_as_hubspot_takes() -> None:
-    """18, of which each of three groups needs two by which the search goes on."""
-    rules = [{"group": group, "property": "name", "value": "x"} for group in (1, 2, 3) for _ in range(4)]
-    mapping = [{"from": path, "to": target} for path, target in COMPANY]
-    settings = {"matching": "external_id", "mapping": mapping, "filters": rules}
-
-    assert len(check(SOURCE.kinds["accounts"].settings, settings).filters) == 12
-
-
-def test_a_sample_counts_nothing_that_was_deleted() -> None:
-    _, server = read("accounts", lambda _: {"results": [], "total": 0}, Window(sample=True), *COMPANY)
-
-    assert [each.path for each in server.seen] == [
-        "/crm/v3/properties/companies",
-        "/crm/v3/objects/companies/search",
-    ]
-
-
 def test_of_a_contact_no_more_is_looked_up_than_is_mapped() -> None:
     def answer(asked: Asked) -> Any:
         return {"results": [{"id": "1", "properties": {"firstname": " Ada ", "lastname": None}}]}

@@ -85,19 +85,12 @@ class Client:
 
     def exchange(self, url: str, form: Mapping[str, str], seconds: float) -> dict[str, Any]:
         """One try at a vendor's token endpoint (net.oauth). Nothing of it is kept here."""
-        return oauth.exchange(url, form, self._one_line(seconds), seconds)
-
-    def revoke(self, url: str, form: Mapping[str, str], seconds: float) -> None:
-        """One try at having a vendor end a token."""
-        oauth.revoke(url, form, self._one_line(seconds), seconds)
-
-    def _one_line(self, seconds: float) -> Line:
         until = self.clock() + seconds
 
         def remaining() -> float:
             return until - self.clock()
 
-        return Line(
+        line = Line(
             wire=self.wire,
             addresses=lambda host, port: self.lookup.addresses(host, port, remaining(), _never),
             reserve=lambda: None,
@@ -105,6 +98,7 @@ class Client:
             cancelled=_never,
             now=self.now,
         )
+        return oauth.exchange(url, form, line, seconds)
 
     def close(self) -> None:
         self.wire.close()

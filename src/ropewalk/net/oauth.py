@@ -177,27 +177,17 @@ def _post(
 
 def exchange(url: str, form: Mapping[str, str], line: Line, seconds: float) -> dict[str, Any]:
     """What a vendor's token endpoint answers to a code or a refresh token; `access_token` is in it."""
-    answer, shown, redactor = _said(url, form, line, seconds)
-    found = _object(answer)
-    _access_token(found, answer.status, shown, redactor)
-    return found
-
-
-def revoke(url: str, form: Mapping[str, str], line: Line, seconds: float) -> None:
-    """Has a vendor end a token (RFC 7009)."""
-    _said(url, form, line, seconds)
-
-
-_SECRET = ("client_secret", "code", "code_verifier", "refresh_token", "token")
-
-
-def _said(url: str, form: Mapping[str, str], line: Line, seconds: float) -> tuple[Answer, str, Redactor]:
-    redactor, target = Redactor([form[name] for name in _SECRET if name in form]), parse(url)
+    secret = [
+        form[name] for name in ("client_secret", "code", "code_verifier", "refresh_token") if name in form
+    ]
+    redactor, target = Redactor(secret), parse(url)
     answer = _post(target, form, (), line, seconds, redactor)
     shown = failures.shown(target, redactor)
     if not 200 <= answer.status < 300:
         raise _refused(answer, shown, redactor, line)
-    return answer, shown, redactor
+    found = _object(answer)
+    _access_token(found, answer.status, shown, redactor)
+    return found
 
 
 def _refused(answer: Answer, url: str, redactor: Redactor, line: Line) -> RopewalkError:

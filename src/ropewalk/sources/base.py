@@ -129,8 +129,7 @@ class Extra:
 class OAuthApp:
     """How a vendor is asked for access tokens (authorization code). `way`: the `type` of the connector's auth by which it
     is chosen. Whoever runs this installation brings the app: its client id and secret stand in the connector, or in
-    ROPEWALK_<SLUG>_CLIENT_ID and _SECRET. `parameters` go along when somebody is asked for their yes. `revoke_url`: where it
-    ends a refresh token when it is asked to (RFC 7009)."""
+    ROPEWALK_<SLUG>_CLIENT_ID and _SECRET. `parameters` go along when somebody is asked for their yes."""
 
     authorize_url: str
     token_url: str
@@ -138,7 +137,6 @@ class OAuthApp:
     way: str = "oauth"
     pkce: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
-    revoke_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,8 +271,6 @@ def declared(api: str = "https://api.hubapi.com", app: str = "https://app.hubspo
         oauth=OAuthApp(
             authorize_url=f"{app}/oauth/authorize",
             token_url=f"{api}/oauth/v1/token",
-            # Of v1 there is only one that takes the token in its URL, where logs have it.
-            revoke_url=f"{api}/oauth/2026-03/token/revoke",
             scopes=(
                 "oauth",
                 "crm.objects.companies.read",

@@ -13,7 +13,6 @@ from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from ropewalk.core.errors import MustFix, RopewalkError
 from ropewalk.engine.connectors import authorizing, oauthapps
 from ropewalk.engine.operated import clock, installation
-from ropewalk.sources import REGISTRY
 from ropewalk.sources.base import Source
 from ropewalk.store import grants
 from ropewalk.store.models import Connector
@@ -114,14 +113,8 @@ def _answered(request: Signed, asked: Mapping[str, str]) -> HttpResponse:
 @open_to("admin", "POST")
 def end(request: Signed, connector_id: UUID) -> HttpResponseBase:
     access = request.access
-    taken = authorizing.take_back(access.organization_id, access.actor, connector_id, clock())
-    vendor = REGISTRY[taken.connector.source].name
-    said = f"{taken.connector.name} is disconnected: its tokens are erased here"
-    if taken.ended:
-        said += f", and {vendor} renews them no more."
-    else:
-        said += f". {vendor} lists the app until somebody removes it there."
-    pages.toast(request, f"{said} {taken.why_not}".strip(), "error" if taken.why_not else "success")
+    connector = authorizing.take_back(access.organization_id, access.actor, connector_id, clock())
+    pages.toast(request, f"{connector.name} is disconnected: its tokens are erased here.")
     return pages.to(request, "connection", connector_id=connector_id)
 
 

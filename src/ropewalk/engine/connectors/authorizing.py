@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
-from ropewalk.core.errors import MustFix, RopewalkError
+from ropewalk.core.errors import MustFix
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.connectors import connection
 from ropewalk.engine.connectors.granting import EXCHANGE_SECONDS
@@ -75,39 +75,13 @@ def take(
     return connector
 
 
-@dataclass(frozen=True, slots=True)
-class TakenBack:
-    """`ended`: the vendor ends the tokens too. `why_not`: what it said where it was asked to, and didn't."""
-
-    connector: Connector
-    ended: bool = False
-    why_not: str = ""
-
-
-def take_back(organization_id: UUID, actor: Actor, connector_id: UUID, clock: Clock) -> TakenBack:
-    """Forgets the tokens, whatever the vendor says; and has the vendor end them, where it can be asked to."""
+def take_back(organization_id: UUID, actor: Actor, connector_id: UUID, clock: Clock) -> Connector:
+    """Forgets the tokens; the vendor's own page of connected apps ends them there."""
     connector = connectors.get(organization_id, connector_id)
-    tokens = grants.read(organization_id, connector.id)
     with transaction(organization_id):
         if grants.forget(organization_id, connector.id, now=clock.now()):
             _note(organization_id, actor, "connector.disconnected", connector, clock)
-    if tokens is None or not tokens.refresh:
-        return TakenBack(connector)
-    try:
-        return TakenBack(connector, _ended(connector, tokens.refresh, clock))
-    except RopewalkError as error:
-        return TakenBack(connector, why_not=error.message)
-
-
-def _ended(connector: Connector, token: str, clock: Clock) -> bool:
-    source = REGISTRY[connector.source]
-    if source.oauth is None or not source.oauth.revoke_url:
-        return False
-    settings = source.settings.model_validate(connector.settings)
-    app = app_of(source, connector.organization_id, connector.id, settings)
-    form = {"token": token, "token_type_hint": "refresh_token", **app.form}
-    connection.client(clock).revoke(source.oauth.revoke_url, form, EXCHANGE_SECONDS)
-    return True
+    return connector
 
 
 def _by_oauth(organization_id: UUID, connector_id: UUID) -> tuple[Connector, Source, Any]:
