@@ -80,7 +80,7 @@ def _file(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
-def _group(nodeid: str) -> str:
+def group(nodeid: str) -> str:
     file = _file(nodeid)
     return next((begin for begin in (*APART, *SHARED) if file.startswith(begin)), file)
 
@@ -105,7 +105,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Grouped(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _group(nodeid)
+            return group(nodeid)
 
     return Grouped(config, log)
 
