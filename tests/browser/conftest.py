@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from tests.browser.visit import Visit
-from tests.e2e.installation import ROOT, Api, Installation, free_port, until
+from tests.e2e.installation import ROOT, Api, Installation, until
 from tests.fakes import Asked, serve
 from tests.fakes.hubspot import HubSpot
+from tests.fakes.warehouses.listening import free_port
 
 pytest.importorskip("playwright", reason="needs Playwright: make setup")
 
@@ -32,8 +33,10 @@ def executable(playwright: Any) -> str:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # Until what is true is seen; how soon is no matter of these tests.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         path = executable(playwright)
         if not path:

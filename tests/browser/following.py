@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.visit import Visit
-from tests.e2e.installation import Api, Installation, Started, free_port, until
+from tests.e2e.installation import Api, Installation, Started, until
 from tests.fakes import Answer, Asked, serve
 from tests.fakes.shapes import Pages
+from tests.fakes.warehouses.listening import free_port
 
 PAGE = 5_000
 """As many rows as one transaction takes: what came before the page that is held is committed."""

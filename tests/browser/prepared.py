@@ -237,7 +237,9 @@ def _connectors(organization: UUID, actor: Any, clock: Any, events_url: str) -> 
     now = clock.now()
     Stream.objects.update(tested_at=now)
     for_crm = Stream.objects.filter(connector=made["CRM"], kind="accounts")
-    for_crm.update(periodic=True, next_run_at=now + timedelta(minutes=41), last_completed_at=now)
+    for_crm.update(
+        periodic=True, next_run_at=now + timedelta(minutes=41), last_completed_at=now - timedelta(minutes=18)
+    )
     chance = random.Random(11)
     for days in range(29, -1, -1):
         at = now - timedelta(days=days, minutes=19)
@@ -245,18 +247,19 @@ def _connectors(organization: UUID, actor: Any, clock: Any, events_url: str) -> 
         counts = {"created": rows // 9, "updated": rows // 5, "skipped": rows // 40, "rejected": 0}
         run = _run(organization, for_crm.get(), at, rows, counts, verdict="complete")
     people_stream = Stream.objects.get(connector=made["CRM"], kind="contacts")
-    _run(organization, people_stream, now - timedelta(hours=5), 320, {"skipped": 320}, verdict="suspicious",
-         verdict_reasons=["all_skipped"])  # fmt: skip
+    suspicious = _run(organization, people_stream, now - timedelta(hours=5), 320, {"skipped": 320},
+                      verdict="suspicious", verdict_reasons=["all_skipped"])  # fmt: skip
     error = {"code": "not_json", "message": f"GET {url}/customers answered with 200 and text/html, which isn't JSON. It begins with {PLANTED}"}  # fmt: skip
     failed = _run(organization, Stream.objects.get(connector=made["Billing"]), now - timedelta(minutes=3), 0, {},
                   status="failed", error=error)  # fmt: skip
     ledger.write(
         organization,
         run.id,
-        [Entry(place, "skipped", "no_match", "No account has this domain.", {"name": PLANTED, "website": f"shop-{place}.example"}) for place in range(30)],
+        [Entry(place, "skipped", "no_match", "No account has this domain.", {"name": PLANTED, "website": f"shop-{place}.example"}) for place in range(counts["skipped"])],
     )  # fmt: skip
     return {
         "connector_id": made["CRM"].id, "kind": "accounts", "run_id": run.id, "position": 3, "failed_run_id": failed.id,
+        "suspicious_run_id": suspicious.id,
     }  # fmt: skip
 
 

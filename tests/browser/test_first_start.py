@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.visit import NARROW, Visit
-from tests.e2e.installation import Installation, free_port
+from tests.e2e.installation import Installation
+from tests.fakes.warehouses.listening import free_port
 
 
 def test_the_first_start_by_keyboard(chromium: Any, tmp_path: Path) -> None:

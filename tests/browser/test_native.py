@@ -69,7 +69,7 @@ def test_hubspot_by_somebody_s_yes_with_a_filter(
         hand.click("Save Endpoint")
         expect(page.get_by_text("Saved. Nothing has been written")).to_be_visible()
         wrong += fits(visitor)
-        page.get_by_role("link", name="Connection", exact=True).click()
+        page.get_by_role("link", name="Edit connection", exact=True).click()
         expect(page.get_by_text("Connected with HubSpot")).to_be_visible()
         wrong += fits(visitor)
 

@@ -69,7 +69,7 @@ def test_to_the_first_accounts_in_a_few_moves(
         hand.click("Custom API Sync", "link")
         hand.fill("URL", f"{vendor}/v1/customers")
         hand.fill("Token", TOKEN)
-        waiting = page.get_by_text("Asking the API.")
+        waiting = page.get_by_text("Waiting for the answer.")
         with system.lock:
             # It doesn't answer yet, and the page says that it is being asked.
             expect(waiting).to_be_hidden()

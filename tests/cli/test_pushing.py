@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_the_place(shell: Shell) -> None:
     ):
         assert held.wait(30)
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=30)
+        out, error = process.communicate(timeout=240)
         let_go.set()
 
     assert process.returncode == 130

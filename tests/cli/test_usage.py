@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +123,11 @@ def test_bad_settings_of_the_environment_come_all_at_once(shell: Shell) -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_help_is_quick_and_needs_neither_django_nor_the_job_engine() -> None:
+def test_help_needs_neither_django_nor_the_job_engine() -> None:
     loads = (
         "import sys; from ropewalk.cli.app import status; code = status(['--help']);"
         " sys.exit(code or bool({'django', 'dbos', 'granian', 'rich', 'pycurl', 'pydantic'} & sys.modules.keys()))"
     )
-    start = time.process_time()
     asked = subprocess.run(
         [sys.executable, "-c", loads],
         env={"PYTHONPATH": str(ROOT / "src")},
@@ -140,7 +138,6 @@ def test_help_is_quick_and_needs_neither_django_nor_the_job_engine() -> None:
 
     assert (asked.returncode, asked.stderr) == (0, "")
     assert asked.stdout.startswith("Usage: ropewalk [OPTIONS] COMMAND [ARGS]...")
-    assert time.process_time() - start < 1
 
 
 def test_each_command_is_found_without_the_others() -> None:

@@ -327,6 +327,14 @@ def test_a_contact_field_without_counterpart_gets_nothing(path, examples):
     assert first(path, examples, "contacts") is None
 
 
+def test_a_reason_names_the_field_as_its_source_does():
+    [found] = suggest.suggest([Field(r"Customer no\.", DIGITS)])
+
+    assert (
+        found.reason == '"Customer no." is another word for externalCustomerId, and its values look like ids.'
+    )
+
+
 def test_the_surest_field_comes_first_and_every_field_has_one_at_most():
     fields = [
         Field("name", NAMES),

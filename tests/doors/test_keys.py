@@ -13,6 +13,8 @@ from ropewalk.store import keys
 from tests.doors.conftest import NOW, SCOPES, Api, World, key_of
 from tests.doors.operations import Operation, operations
 
+pytestmark = pytest.mark.any_database
+
 OPERATIONS = operations()
 
 NEEDS_KEY = {

@@ -39,7 +39,7 @@ CHECKS: list[Any] = [
     response_schema_conformance,
     ignored_auth,
 ]
-FIRST, THEN_EACH = 20, 80
+FIRST, THEN_EACH = 10, 160
 """Of the cases at the edges of an operation's schema. A stream has thousands, of which `make cases` tries all."""
 
 
@@ -84,7 +84,7 @@ def build(operation: Operation, app: Any = None) -> Callable[..., None]:
         given_kwargs={},
         feedback=FeedbackSources(),
         explicit_settings=with_settings(
-            max_examples=8 if CASES else 5,
+            max_examples=8 if CASES else 3,
             deadline=None,
             derandomize=True,
             phases=[Phase.explicit, Phase.generate],

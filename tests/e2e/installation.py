@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -37,7 +36,8 @@ import yaml
 from tests.cli.conftest import Loaded
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 60.0
+DEADLINE = 240.0
+"""Long enough for a machine that has much else to do."""
 T = TypeVar("T")
 
 
@@ -50,12 +50,6 @@ def until(ask: Callable[[], T | None], what: str, *, seconds: float = DEADLINE) 
             return answer
         pause.wait(0.05)
     raise AssertionError(f"after {seconds:.0f} s still not: {what}")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 class Installation:
@@ -256,7 +250,6 @@ class Started:
         until(
             lambda: not any(map(_lives, family)),
             f"all of its processes have ended: {[one for one in family if _lives(one)]}",
-            seconds=5,
         )
         self._join()
         return status

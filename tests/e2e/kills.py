@@ -21,11 +21,12 @@ from typing import Any
 
 import psutil
 
-from tests.e2e.installation import Installation, free_port, until
+from tests.e2e.installation import Installation, until
 from tests.e2e.killed import PHASES, Kill, Phase, Victim
 from tests.e2e.left_behind import differences, state
 from tests.e2e.vendor import Size, Vendor
 from tests.fakes import serve
+from tests.fakes.warehouses.listening import free_port
 
 MODULE = "tests.e2e.killed"
 

@@ -17,7 +17,8 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from tests.e2e.installation import Api, Installation, free_port, until
+from tests.e2e.installation import Api, Installation, until
+from tests.fakes.warehouses.listening import free_port
 
 CLIENTS = 8
 _BATCH = 20

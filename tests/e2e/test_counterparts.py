@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.installation import Api, Installation, free_port, until
+from tests.e2e.installation import Api, Installation, until
 from tests.fakes import customers
 from tests.fakes.drf import STREAMS, RestFramework, drf
 from tests.fakes.kinto import STREAM, Kinto, kinto
+from tests.fakes.warehouses.listening import free_port
 
 pytestmark = pytest.mark.any_database
 

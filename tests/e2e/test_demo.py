@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.e2e.installation import Api, Installation, free_port
+from tests.e2e.installation import Api, Installation
+from tests.fakes.warehouses.listening import free_port
 
 NOT_FOR_THE_DEMO = "postgresql://nowhere.invalid/not-for-the-demo"
 pytestmark = pytest.mark.any_database
@@ -19,7 +20,7 @@ def found(pattern: str, text: str) -> str:
     return match[1]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_the_demo_shows_accounts_and_changes_stays_up_ends_and_starts_again(acme: Installation) -> None:
     port = free_port()
     keys = []

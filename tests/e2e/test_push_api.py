@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ropewalk.client import Client, Refused
-from tests.e2e.installation import Api, Installation, Started, free_port, until
+from tests.e2e.installation import Api, Installation, Started, until
+from tests.fakes.warehouses.listening import free_port
 
 
 @dataclass

@@ -42,7 +42,7 @@ def stopped(of: Trial, phase: Phase, *, seconds: float) -> float:
         if not seconds:
             acme.half_a_minute_passes()
         with acme.started("worker") as second:
-            until(lambda: worker_of(acme) != held_by, f"it has the run: {second.text}", seconds=60)
+            until(lambda: worker_of(acme) != held_by, f"it has the run: {second.text}")
             took = time.monotonic() - since
             until(lambda: of.over(acme), f"the run ends: {second.text}")
             left = everything(acme)

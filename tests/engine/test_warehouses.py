@@ -177,6 +177,12 @@ def test_a_test_shows_records_fields_and_the_statement(world: World, customers: 
     assert ("bytes by a dry run" in answer["response"]["headers"]) == (customers.source == "bigquery")
 
 
+def test_a_test_shows_twenty_rows(world: World, customers: Any) -> None:
+    query = "SELECT a.id FROM crm.customers AS a CROSS JOIN crm.customers AS b CROSS JOIN crm.customers AS c"
+
+    assert len(world.test(connect(world, customers, query=query))["records"]) == 20
+
+
 def test_contacts_come_from_a_query_of_their_own(world: World, customers: Any) -> None:
     accounts = connect(world, customers, query=QUERY, name="accounts")
     world.sync(accounts)

@@ -30,6 +30,8 @@ from tests.fakes import Answer, Asked, Fake, customers
 from tests.fakes.hostile import MovingRows
 from tests.fakes.shapes import Cursors, Pages
 
+pytestmark = pytest.mark.any_database
+
 SECOND = "2026-03-01T12:00:00Z"
 """What a run asks for after one that began at START."""
 

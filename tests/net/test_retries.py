@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -261,8 +262,10 @@ def test_a_deadline_cuts_a_transfer_short(serve: Serve) -> None:
 
 
 def test_a_slow_name_server_does_not_outlast_the_deadline(serve: Serve) -> None:
+    over = threading.Event()
+
     def resolver(host: str, port: int) -> list[str]:
-        time.sleep(1)
+        over.wait(20)
         return ["127.0.0.1"]
 
     began = time.monotonic()
@@ -273,8 +276,10 @@ def test_a_slow_name_server_does_not_outlast_the_deadline(serve: Serve) -> None:
     ):
         fetch(Request("GET", "http://slow.example/"))
 
+    took = time.monotonic() - began
+    over.set()
     assert caught.value.code == "lookup_failed"
-    assert time.monotonic() - began < 0.9
+    assert took < 10
 
 
 def test_a_transfer_ends_when_somebody_cancels(client: Client, serve: Serve) -> None:
@@ -287,7 +292,7 @@ def test_a_transfer_ends_when_somebody_cancels(client: Client, serve: Serve) -> 
     ):
         fetch(Request("GET", server.url()))
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_wait_ends_when_somebody_cancels(client: Client, clock: Clock, serve: Serve) -> None:

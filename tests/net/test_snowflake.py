@@ -115,6 +115,19 @@ def test_its_session_says_whose_it_is_and_keeps_to_utc() -> None:
     }
 
 
+def test_a_statement_says_whose_it_is_and_how_long_it_may_run() -> None:
+    account = Snowflake()
+    with serve(account) as url, client(url) as found:
+        found.query(replace(QUERY, timeout_ms=7_000))
+        found.query(replace(QUERY, timeout_ms=60_000))
+
+    # No longer than whoever asks has left.
+    assert [
+        (sent["parameters"]["QUERY_TAG"], sent["parameters"]["STATEMENT_TIMEOUT_IN_SECONDS"])
+        for sent in account.statements
+    ] == [("ropewalk", 7), ("ropewalk", 20)]
+
+
 def test_a_key_pair_goes_before_a_password() -> None:
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM,

@@ -39,6 +39,38 @@ COMPANY = ("id", "externalCustomerId"), ("properties.name", "companyName")
 EMAIL, ACCOUNT = ("properties.email", "email"), ("properties.account", "externalCustomerId")
 
 
+def test_owners_who_have_left_are_told_and_those_who_are_there_go_before_them() -> None:
+    def answer(asked: Asked) -> Any:
+        if asked.path == "/crm/v3/owners/":
+            left = [{"id": "71", "email": "old@acme.example"}, {"id": "72", "email": "left@acme.example"}]
+            return {
+                "results": left
+                if asked.params["archived"] == "true"
+                else [{"id": "71", "email": "new@acme.example"}]
+            }
+        return {"results": [{"id": each, "properties": {"hubspot_owner_id": each}} for each in ("71", "72")]}
+
+    pages, _ = read("accounts", answer, Window(), *COMPANY, ("__derived.owner_email", "accountOwnerEmail"))
+
+    assert [each["owner_email"] for each in derived(pages)] == ["new@acme.example", "left@acme.example"]
+
+
+def test_a_label_of_the_portals_own_makes_no_company_the_primary_one() -> None:
+    def answer(asked: Asked) -> Any:
+        if "associations" not in asked.path:
+            return {"results": [{"id": "1", "properties": {}}]}
+        kinds = {"7": ("USER_DEFINED", 1), "8": ("HUBSPOT_DEFINED", 279), "9": ("HUBSPOT_DEFINED", 1)}
+        to = [
+            {"toObjectId": each, "associationTypes": [{"category": category, "typeId": kind}]}
+            for each, (category, kind) in kinds.items()
+        ]
+        return {"results": [{"from": {"id": "1"}, "to": to}]}
+
+    pages, _ = read("contacts", answer, Window(), EMAIL, ("__derived.company_id", "externalCustomerId"))
+
+    assert derived(pages) == [{"company_id": "9"}]
+
+
 def test_an_owner_without_an_email_is_nobody() -> None:
     def answer(asked: Asked) -> Any:
         if asked.path == "/crm/v3/owners/":

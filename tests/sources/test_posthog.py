@@ -177,6 +177,22 @@ def test_newest_first_and_said_when_there_are_more() -> None:
     assert project.queries[0][0].endswith("LIMIT 11")
 
 
+def test_as_many_as_may_be_read_are_all_there_are() -> None:
+    project = PostHog([event(number, f"e{number}") for number in range(1, 11)])
+
+    found = page(project, Window(since=WINDOW.since, until=WINDOW.until, max_records=10))
+
+    assert (len(names(found)), found.ending) == (10, COMPLETE)
+
+
+def test_no_more_is_asked_for_than_posthog_gives() -> None:
+    project = PostHog([])
+
+    page(project, Window(max_records=1_000_000))
+
+    assert project.queries[0][0].endswith("LIMIT 50000")
+
+
 def test_the_time_range_is_kept_to() -> None:
     project = PostHog([event(number, f"e{number}") for number in range(10)])
     window = Window(since=START - timedelta(minutes=5), until=START - timedelta(minutes=2))

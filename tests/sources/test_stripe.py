@@ -272,6 +272,10 @@ def test_a_customer_without_subscriptions_can_be_wanted_too() -> None:
             {"filters": {"created_after": "2026-02-01", "created_before": "2026-01-01"}},
             "filters.created_before",
         ),
+        (
+            {"filters": {"created_after": "2026-01-01", "created_before": "2026-01-01T00:00:00Z"}},
+            "filters.created_before",
+        ),
         ({"filters": {"metadata": ["plan"]}}, "filters.metadata.0"),
         ({"filters": {"has_active_subscription": "yes"}, "expand": []}, "filters.has_active_subscription"),
         ({"mapping": [*MAPPING, {"from": "__derived.mrr", "to": "mrr"}], "expand": ["tax_ids"]}, "expand"),

@@ -210,7 +210,7 @@ EXPRESSIONS: dict[str, list[str]] = {
 EXPRESSION_FILES = {
     BIGQUERY: [
         "EXTERNAL_QUERY('c', 'x')", "ML.PREDICT(a)", "AI.GENERATE(a)", "AI.CLASSIFY(a)", "OBJ.GET_ACCESS_URL(a, 'r')", "crm.f(a)", "`other.crm`.f(a)",
-        "READ_CSV('gs://x')", "LOAD_FILE('x')", "KEYS.KEYSET_CHAIN('x', a)", "unknown_function(a)",
+        "READ_CSV('gs://x')", "LOAD_FILE('x')", "KEYS.KEYSET_CHAIN('x', a)", "unknown_function(a)", "SAFE.unknown_function(a)", "crm.NET(a)",
     ],
     SNOWFLAKE: [
         "GET_PRESIGNED_URL(@s, 'x')", "BUILD_STAGE_FILE_URL(@s, 'x')", "SYSTEM$CANCEL_QUERY('x')", "SYSTEM$TYPEOF(a)", "SNOWFLAKE.CORTEX.COMPLETE('m', a)",
@@ -222,7 +222,8 @@ FINE = {
     BIGQUERY: [
         "user.id", "LOWER(TRIM(email))", "JSON_VALUE(payload, '$.plan')", "TIMESTAMP_MICROS(event_timestamp)", "CAST(a AS STRING)", "a || '-' || b",
         "CASE WHEN a > 1 THEN 'x' ELSE 'y' END", "NET.REG_DOMAIN(url)", "SAFE.PARSE_DATE('%Y%m%d', d)", "items[SAFE_OFFSET(0)].name", "IF(a, b, c)",
-        "a IS NULL OR b = 'it\\'s; DROP TABLE x'", "`odd name`", "REGEXP_EXTRACT(a, r'^(.*)$')", "TIMESTAMP_BUCKET(a, INTERVAL 1 DAY)",
+        "a IS NULL OR b = 'it\\'s; DROP TABLE x'", "`odd name`", "REGEXP_EXTRACT(a, r'^(.*)$')", "TIMESTAMP_BUCKET(a, INTERVAL 1 DAY)", "NET.IP_TO_STRING(a)", "HLL_COUNT.EXTRACT(a)",
+        "KLL_QUANTILES.EXTRACT_INT64(a, 4)",
     ],
     SNOWFLAKE: [
         "payload:user.id::string", "LOWER(TRIM(email))", "GET_PATH(payload, 'a.b')", "TO_TIMESTAMP_NTZ(epoch)", "payload['a'][0]", "a || '-' || b",
@@ -263,6 +264,20 @@ def test_a_hostile_query_is_refused(dialect: Dialect, text: str) -> None:
 def test_a_query_that_reads_or_writes_files_is_refused(dialect: Dialect, text: str) -> None:
     with pytest.raises(sql.Unfit):
         prepare(text, dialect)
+
+
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        (("crm", "t"), True),
+        (("acme", "crm", "t"), True),
+        (("other", "crm", "t"), False),
+        (("other", "crm", "INFORMATION_SCHEMA", "TABLES"), False),
+        (("region-eu", "INFORMATION_SCHEMA", "TABLES"), True),
+    ],
+)
+def test_without_a_list_the_datasets_of_its_own_project_may_be_read(path: tuple[str, ...], may: bool) -> None:
+    assert (bigquery.may_read(bigquery.Connector(), "acme", path) == "") is may
 
 
 @pytest.mark.parametrize(

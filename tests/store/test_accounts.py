@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, connection as database, transaction
+from django.db import DatabaseError, IntegrityError, connection as database, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ropewalk.core.decide import ContactChange, Decision, apply
@@ -56,6 +56,16 @@ def test_what_is_written_is_read_back(org: UUID, connector: UUID, now: datetime)
     assert (found, links) == ([index.by_id[decision.account_id]], {})  # type: ignore[index]
     assert found[0].values == ODD
     assert found[0].external_id_connector == connector
+
+
+def test_what_is_written_by_itself_is_checked(org: UUID, now: datetime) -> None:
+    decision = created(ODD)
+    carry_out(org, Index(), [decision], Author(), now)
+
+    with pytest.raises(DatabaseError), transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("UPDATE ropewalk_account SET fields = 'no json'")
+
+    assert Account.objects.get().fields["digits"] == ODD["digits"]
 
 
 def test_updates_set_and_clear(org: UUID, connector: UUID, now: datetime) -> None:

@@ -102,7 +102,7 @@ def test_deleting_asks_first(world: World, owner: Browser, at: str) -> None:
 
     assert [each.status_code for each in asked] == [200, 200, 200]
     assert "Delete CRM?" in asked[1].content.decode()
-    assert "Delete CRM accounts?" in asked[2].content.decode()
+    assert "Stop reading accounts from CRM?" in asked[2].content.decode()
     assert (there, leads) == (None, True)
     assert (stream["Location"], whole["Location"]) == (LIST, LIST)
     assert owner.get(f"{at}/connection").status_code == 404

@@ -13,7 +13,7 @@ from ropewalk.engine.clock import SystemClock
 from ropewalk.engine.connectors import connection
 from ropewalk.engine.events import activity, timeline
 from ropewalk.engine.events.answers import answers
-from ropewalk.store.models import PushConnector
+from ropewalk.store.models import Account, PushConnector
 from tests.calls import Api
 from tests.doors.conftest import World, key_of
 from tests.engine.timelines import happened, stream_body
@@ -93,8 +93,8 @@ def test_the_page_asks_nobody_and_the_timeline_comes_after_it(
 def test_filters(world: World, member: Browser, app: Callable[..., str]) -> None:
     source = app(records(30))
     read = path(world, "events/read")
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    today = f"{Account.objects.get(id=world.ids['account_id']).created_at:%Y-%m-%d}"
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
 
     def names(query: str) -> list[str]:
         return [name for name, _, _ in shown(text(member.get(f"{read}?{query}", **FRAGMENT)))]

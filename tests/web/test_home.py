@@ -19,12 +19,14 @@ class Fixed:
         return self.at
 
 
-def overview_of(organization: UUID) -> Any:
+def overview_of(organization: UUID, at: datetime | None = None) -> Any:
+    """`at`: where a midnight in between would make another day of it."""
     from ropewalk.engine import overview
     from ropewalk.engine.clock import SystemClock
     from ropewalk.store import people
 
-    return overview.of(people.organization(organization), SystemClock())
+    clock = SystemClock() if at is None else Fixed(SystemClock(), at)
+    return overview.of(people.organization(organization), clock)
 
 
 def account(organization: UUID, made: datetime, *, deleted: bool = False) -> None:
@@ -51,7 +53,7 @@ def test_accounts_day_by_day(world: World, elsewhere: World) -> None:
     account(world.organization, now - timedelta(days=10), deleted=True)
     account(elsewhere.organization, now)
 
-    found = overview_of(world.organization)
+    found = overview_of(world.organization, now)
 
     assert (found.accounts, found.new_accounts) == (5, 3)
     assert [day.accounts for day in found.days] == [2] * 9 + [4] * 20 + [5]
@@ -75,7 +77,7 @@ def test_rows_day_by_day_in_the_organization_s_time_zone(world: World) -> None:
         finished_at=now, verdict="complete",
     )  # fmt: skip
 
-    found = overview_of(world.organization)
+    found = overview_of(world.organization, now)
 
     assert found.days[-1].date == now.astimezone(ZoneInfo("Pacific/Auckland")).date()
     assert found.days[-1].rows == {"created": 3, "updated": 1, "unchanged": 2, "skipped": 1, "rejected": 0}

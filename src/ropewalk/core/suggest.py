@@ -219,7 +219,7 @@ def _fits(rule: _Rule, tags: list[frozenset[str]]) -> bool:
 def _reason(
     field: Found, rule: _Rule, words: list[_Word], typo: _Word | None, seen: bool, lists: bool
 ) -> str:
-    last = field.path.rpartition(".")[2] or field.path
+    last = paths.parse(field.path)[-1] if field.path else ""
     if typo is not None:
         text = f'"{last}" reads like "{typo.meant}", a word for {rule.to}'
     elif "".join(word.meant for word in words) == rule.to.lower():

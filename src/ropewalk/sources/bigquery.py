@@ -65,7 +65,7 @@ DIALECT: Final = Dialect(
     row="TO_JSON_STRING(t)",
     lists=re.compile(r"ARRAY<|RECORD|STRUCT|JSON"),
     functions=BIGQUERY,
-    spaces=frozenset({"HLL_COUNT", "KLL_QUANTILES", "NET", "SAFE"}),
+    spaces=frozenset({"HLL_COUNT", "KLL_QUANTILES", "NET"}),
     refused=frozenset({"EXTERNAL_QUERY", "EXTERNAL_OBJECT_TRANSFORM", "SESSION_USER"}),
 )
 
@@ -78,7 +78,10 @@ class Connector(Settings):
         json_schema_extra={"folded": True},
     )
     location: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = Field(
-        None, title="Location", description="Of the datasets, like EU; empty: found by itself."
+        None,
+        title="Location",
+        description="Of the datasets, like EU; empty: found by itself.",
+        json_schema_extra={"folded": True},
     )
     datasets: list[Annotated[str, Field(pattern=r"^([a-z0-9.:-]+\.)?[A-Za-z0-9_-]+$", max_length=1_200)]] = (
         Field(

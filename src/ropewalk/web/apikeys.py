@@ -60,7 +60,7 @@ def _standing(key: ApiKey, now: datetime) -> tuple[str, str]:
         return "quiet", "Revoked"
     if key.expires_at and key.expires_at <= now:
         return "warn", "Expired"
-    return "good", "Works"
+    return "good", "Active"
 
 
 @open_to("admin", "GET", "POST")

@@ -118,6 +118,6 @@ def end(request: Signed, connector_id: UUID) -> HttpResponseBase:
     return pages.to(request, "connection", connector_id=connector_id)
 
 
-_UNASKED: Final = "This answer belongs to no question of this session, or came too late. Connect again."
+_UNASKED: Final = "This wasn’t asked for in this session, or it took too long. Connect again."
 _ELSEWHERE: Final = "You have changed to another organization meanwhile. Change back, and connect again."
 _NO: Final = "The vendor didn’t let us in ({}). Nothing has changed."

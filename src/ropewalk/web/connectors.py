@@ -179,7 +179,12 @@ def delete(request: Signed, connector_id: UUID) -> HttpResponseBase:
     return pages.render(
         request,
         "ropewalk/connector_delete.html",
-        {"connector": connector, "kind": "", "what": connector.name},
+        {
+            "connector": connector,
+            "kind": "",
+            "title": f"Delete {connector.name}",
+            "verb": f"Delete {connector.name}",
+        },
     )
 
 
@@ -189,12 +194,19 @@ def delete_stream(request: Signed, connector_id: UUID, kind: str) -> HttpRespons
     streams.get(connector.organization_id, connector_id, kind)
     if "sure" in request.POST:
         configure.delete_stream(connector.organization_id, request.access.actor, connector_id, kind, clock())
-        pages.toast(request, f"{connector.name} {kind} is deleted. What it has synced is still here.")
+        pages.toast(
+            request, f"{connector.name} has no {kind} stream any more. What it has brought is still here."
+        )
         return pages.to(request, "connectors")
     return pages.render(
         request,
         "ropewalk/connector_delete.html",
-        {"connector": connector, "kind": kind, "what": f"{connector.name} {kind}"},
+        {
+            "connector": connector,
+            "kind": kind,
+            "title": f"Stop reading {kind} from {connector.name}",
+            "verb": "Delete these settings",
+        },
     )
 
 

@@ -10,12 +10,14 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`name` is its URL's; `icon` one of `web.icons`; `for_admins` as its view is open."""
+    """`name` is its URL's; `icon` one of `web.icons`; `for_admins` as its view is open; `also`: where pages of it are besides
+    those below its own."""
 
     name: str
     label: str
     icon: str
     for_admins: bool = False
+    also: str = ""
 
     @property
     def href(self) -> str:
@@ -41,7 +43,7 @@ GROUPS: Final = (
         (
             Entry("connectors", "Connectors", "connector"),
             Entry("data", "Data Management", "columns"),
-            Entry("members", "Members", "members", for_admins=True),
+            Entry("members", "Members", "members", for_admins=True, also="/app/settings/invitations/"),
             Entry("api-keys", "API keys", "key", for_admins=True),
             Entry("audit-log", "Audit log", "log", for_admins=True),
             Entry("organization", "Organization", "settings", for_admins=True),
@@ -62,11 +64,6 @@ class Shown:
 
 def shown(path: str, *, is_admin: bool) -> list[tuple[str, list[Shown]]]:
     """The entry whose page, or a page below it, is at `path` is the current one."""
-    home = reverse("home")
-
-    def is_current(href: str) -> bool:
-        return path == href or (href != home and path.startswith(f"{href}/"))
-
     return [
         (
             group.label,
@@ -75,10 +72,25 @@ def shown(path: str, *, is_admin: bool) -> list[tuple[str, list[Shown]]]:
                     each.label,
                     each.href if is_admin or not each.for_admins else "",
                     each.icon,
-                    is_current(each.href),
+                    _is_current(each, path),
                 )
                 for each in group.entries
             ],
         )
         for group in GROUPS
     ]
+
+
+def trail(path: str) -> list[tuple[str, str]]:
+    """What the page at `path` is below: the group, and the entry unless the page is its own; with their addresses."""
+    for group in GROUPS:
+        for each in group.entries:
+            if _is_current(each, path):
+                own = [] if path == each.href else [(each.label, each.href)]
+                return [(group.label, ""), *own] if group.label else own
+    return []
+
+
+def _is_current(entry: Entry, path: str) -> bool:
+    below = [each for each in (f"{entry.href}/" if entry.name != "home" else "", entry.also) if each]
+    return path == entry.href or path.startswith(tuple(below))

@@ -23,7 +23,7 @@ def organization(request: Signed) -> HttpResponseBase:
             "own_domains",
             "Own domains",
             "lines",
-            help="One in each line, such as example.com. By your own people no event belongs to an account.",
+            help="One per line, such as example.com. Events by people of these domains belong to no account.",
         ),
         Field(
             "time_zone",

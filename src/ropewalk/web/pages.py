@@ -32,6 +32,7 @@ def render(
     around = {"access": access, "toasts": _toasts(request)}
     if access is not None:
         around["navigation"] = navigation.shown(request.path, is_admin=access.is_admin)
+        around["trail"] = navigation.trail(request.path)
     return rendered(request, template, {**around, **(context or {})}, status=status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -45,6 +46,16 @@ _SCHEMA: Final = (
 )
 
 
+def told(schema: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    """An event schema in the words of its form."""
+    words = {each.name.removeprefix("event_schema."): each for each in _SCHEMA}
+    chosen = {choice.value: choice.label for choice in words["match_by"].choices}
+    return [
+        (words[part].label, chosen[path] if part == "match_by" else path)
+        for part, path in (schema or {}).items()
+    ]
+
+
 class PushForm(Form):
     """`schema`: the fields of the event schema, which stand apart. `unread`: what could not be read into the body."""
 
@@ -85,7 +96,7 @@ class PushForm(Form):
                 "metadata",
                 "Metadata",
                 "lines",
-                help="One in each line, such as region=eu. Every event from now on gets it, unless it brings its own.",
+                help="One per line, such as region=eu. Every event from now on gets it, unless it brings its own.",
             ),
             *_SCHEMA,
             values=values,
@@ -120,6 +131,6 @@ class PushForm(Form):
             if equals and key.strip():
                 found[key.strip()] = value.strip()
             else:
-                message = f"“{line}” has no key and value. Write one in each line, such as region=eu."
+                message = f"“{line}” has no key and value. Write one per line, such as region=eu."
                 self.unread.append(Problem("metadata", message))
         return found

@@ -22,7 +22,7 @@ from ropewalk.web import pages, pushsamples
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation, page as confirmation_page
 from ropewalk.web.forms import NOT_YET
-from ropewalk.web.pushform import PushForm
+from ropewalk.web.pushform import PushForm, told
 
 _SHOWN: Final = 12
 """Of what came last."""
@@ -78,6 +78,7 @@ def page(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
             "curl": pushsamples.curl(connector, address),
             "python": pushsamples.python(connector, address),
             "off": _deactivation(request, connector),
+            "schema": told(connector.event_schema),
         },
     )
 

@@ -20,6 +20,7 @@ from ropewalk.web import ledger, live, pages, runtexts
 from ropewalk.web.access import Access, Signed, open_to
 from ropewalk.web.lists import Address
 
+_ALL_WELL: Final = ["Complete."]
 KINDS: Final = (("", "Any kind"), ("accounts", "Accounts"), ("contacts", "Contacts"))
 
 
@@ -107,13 +108,16 @@ def _context(request: Signed, run: Run, now: datetime) -> dict[str, Any]:
     access = request.access
     is_open = live.is_open(run)
     tone, words = runtexts.badge(run)
+    sentences = [] if is_open else report.sentences(run)
     return {
         **about(run),
         "tone": tone,
         "words": words,
         "is_open": is_open,
         "each": live.going(run, now) if is_open else None,
-        "sentences": [] if is_open else report.sentences(run),
+        "sentences": sentences,
+        # More than the badge, which says that all is well.
+        "tells": run.preview or run.accepted_at or sentences != _ALL_WELL,
         "verdict_tone": tone if tone in ("good", "warn", "bad") else "quiet",
         "offers": list(offers(access, run)),
         "figures": [(name, run.counts.get(name, 0)) for name in ("processed", *OUTCOMES)],

@@ -262,7 +262,7 @@ def _plain(asked: _Asked, kind: Any) -> Field:
                 "checks",
                 choices=[Choice(str(each), settingtexts.choice(str(each))) for each in get_args(inner)],
             )
-        return asked.field("lines", help=f"{asked.info.description or ''} One in a line.".strip())
+        return asked.field("lines", help=f"{asked.info.description or ''} One per line.".strip())
     if kind is str:
         return asked.field("url" if asked.name.endswith("url") else "text")
     return asked.field("json")

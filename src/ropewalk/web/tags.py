@@ -48,7 +48,7 @@ def _digest(name: str) -> str:
 def icon(name: str) -> SafeString:
     """Beside a text that says the same: nobody is told of the icon."""
     return format_html(
-        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d="{}"/></svg>',
+        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>',
         PATHS[name],
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import secrets
 import socket
 import sys
 import threading
@@ -9,9 +11,19 @@ import time
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
+    """One that is this process's until it ends, though nobody listens yet: outside of those that the system gives to
+    whoever asks for any, and bound for datagrams meanwhile, which no other process of these tests can do then."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            claim.close()
+        else:
+            atexit.register(claim.close)
+            return port
 
 
 def announce(port: int) -> None:

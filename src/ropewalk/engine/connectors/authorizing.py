@@ -89,7 +89,10 @@ def _by_oauth(organization_id: UUID, connector_id: UUID) -> tuple[Connector, Sou
     source = REGISTRY[connector.source]
     settings = source.settings.model_validate(connector.settings)
     if not is_chosen(source, settings):
-        raise MustFix("no_oauth", f"{connector.name} isn't connected by somebody's yes, but by a secret.")
+        raise MustFix(
+            "no_oauth",
+            f"{connector.name} is connected by a secret, so there is nothing to ask for. Choose OAuth in its connection first.",
+        )
     return connector, source, settings
 
 

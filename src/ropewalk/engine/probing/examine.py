@@ -222,7 +222,7 @@ def _message(pages: Sequence[Page], sample: Sequence[Any]) -> str:
         return "The endpoint answers as it should; there are no records yet."
     if not sample:
         return f"None of the {rows} records is an object, so there are no fields to map."
-    return f"{rows} records on {len(pages)} page{'s'[: len(pages) != 1]} read."
+    return f"{rows:,} record{'s'[: rows != 1]} on {len(pages)} page{'s'[: len(pages) != 1]} read."
 
 
 def _exchanged(

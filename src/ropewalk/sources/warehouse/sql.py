@@ -220,6 +220,8 @@ def _check_function(node: exp.Func, dialect: Dialect) -> None:
     space = ""
     if isinstance(above, exp.Dot) and above.expression is node:
         space = above.this.sql().upper()
+    elif isinstance(above, exp.NetFunc):
+        space = "NET"
     elif isinstance(above, exp.Table) and above.this is node:
         space = ".".join(
             part.name.upper() for part in (above.args.get("catalog"), above.args.get("db")) if part

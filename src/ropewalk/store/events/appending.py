@@ -67,6 +67,14 @@ class Appendable(Tables):
         """Writes the events whose identity is new; the numbers of those whose identity is not."""
 
     @abstractmethod
+    def suspects(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Without those whose identity has surely never come before."""
+
+    def forget(self, identities: Sequence[Identity]) -> None:
+        """Whatever says that they were ever there, beside the events themselves."""
+        self.many("DELETE FROM expired WHERE connector = %s AND external_id = %s", identities)
+
+    @abstractmethod
     def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
         """Held until the end of the transaction."""
 
@@ -218,16 +226,16 @@ class _Appending:
         """Callers of one transaction may have brought the same event: each then finds what the one before has left."""
         while again:
             first: dict[Identity, Row] = {}
-            later = [row for row in again if first.setdefault(_identity(row), row) is not row]
+            later = [row for row in again if first.setdefault(identity_of(row), row) is not row]
             for identities in slices(first, _COMPARED_AT_ONCE):
                 self._compare([first[identity] for identity in identities])
             again = later
 
     def _compare(self, rows: Sequence[Row]) -> None:
-        current = self._tables.current([_identity(row) for row in rows])
+        current = self._tables.current([identity_of(row) for row in rows])
         updated = []
         for row in rows:
-            there = current[_identity(row)]
+            there = current[identity_of(row)]
             if same_content(there.content, row[_CONTENT]):
                 self._other[row[_SEQ]] = "duplicate"
             else:
@@ -248,21 +256,23 @@ class _Appending:
         expired = {
             (no, external_id): (version, bytes(digest))
             for no, external_id, version, digest in self._tables.among(
-                "expired", [_identity(row) for row in self._rows], "connector, external_id, version, digest"
+                "expired",
+                [identity_of(row) for row in self._tables.suspects(self._rows)],
+                "connector, external_id, version, digest",
             )
         }
         rows, revived = [], []
         for row in self._rows:
-            version, digest = expired.get(_identity(row), (0, b""))
+            version, digest = expired.get(identity_of(row), (0, b""))
             if version and content_digest(row[_CONTENT]) == digest:
                 self._other[row[_SEQ]] = "duplicate"
                 continue
             if version:
-                del expired[_identity(row)]
-                revived.append(_identity(row))
+                del expired[identity_of(row)]
+                revived.append(identity_of(row))
                 self._other[row[_SEQ]] = "updated"
             rows.append(_as_version(row, version + 1))
-        self._tables.many("DELETE FROM expired WHERE connector = %s AND external_id = %s", revived)
+        self._tables.forget(revived)
         return rows
 
 
@@ -278,7 +288,7 @@ def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
     return drafts if len(latest) == len(drafts) else latest.values()
 
 
-def _identity(row: Row) -> Identity:
+def identity_of(row: Row) -> Identity:
     return row[_CONNECTOR], row[_EXTERNAL_ID]
 
 

@@ -23,7 +23,7 @@ from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Current, Identity, KeyRow
 from ropewalk.store.events.base import Batch, Busy, Filters, Outcome, Place, Refusal
 from ropewalk.store.events.removing import Removable
-from ropewalk.store.events.tables import COLUMNS, EventRow, Row
+from ropewalk.store.events.tables import COLUMNS, LISTED, EventRow, Row
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,6 @@ CREATE INDEX rejection_connector ON rejection (connector, seq);
 
 class PostgresEvents(Removable):
     """A connection a thread; `parameters` are psycopg's."""
-
-    LATEST = (
-        "(e.at, e.seq) = (SELECT i.at, i.seq FROM identity i WHERE i.connector = %s AND i.external_id = %s)"
-    )
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         super().__init__()
@@ -224,6 +220,16 @@ class PostgresEvents(Removable):
         new = {seq for (seq,) in taken}
         self._copy("event", COLUMNS, [row for row in rows if row[0] in new])
         return {row[0] for row in rows} - new
+
+    def suspects(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
+
+    def latest_of(self, connector: int | None, external_id: str) -> list[Row]:
+        return self.rows(
+            f"SELECT {LISTED} FROM event e WHERE (e.at, e.seq) = "
+            "(SELECT i.at, i.seq FROM identity i WHERE i.connector = %s AND i.external_id = %s)",
+            [connector, external_id],
+        )
 
     def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
         wanted = [[each[place] for each in identities] for place in (0, 1)]

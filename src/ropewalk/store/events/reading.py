@@ -28,6 +28,8 @@ LOOKED_THROUGH: Final = 20_000
 _CHUNK: Final = 1_000
 _ORDERS_AT_ONCE: Final = 200
 """Lists merged in one statement: SQLite takes 500."""
+BY_NUMBER: Final = "+e.connector = %s"
+"""A connector's, in the order of numbers: the sign keeps the index of its times out, whose events would all be sorted."""
 LATEST: Final = Place(2**63 - 1, 2**63 - 1)
 
 
@@ -114,27 +116,25 @@ class Readable(Tables):
         self, organization_id: UUID, connector_id: UUID, external_id: str, version: int | None = None
     ) -> StoredEvent | None:
         known = self.numbers(organization_id, [connector_id])
-        identity: list[Any] = [next(iter(known), None), external_id]
-        found = self._versions("event", identity)
+        no = next(iter(known), None)
+        found = self.latest_of(no, external_id)
         if version is not None and found and found[0][3] != version:
-            found = self._versions("version", [*identity, version], " AND e.version = %s")
+            found = self._earlier(" AND e.version = %s", no, external_id, version, 1)
         return stored(found[0], known) if found else None
 
     def versions(
         self, organization_id: UUID, connector_id: UUID, external_id: str, limit: int = 100
     ) -> list[StoredEvent]:
         known = self.numbers(organization_id, [connector_id])
-        identity = [next(iter(known), None), external_id]
-        rows = [row for table in ("event", "version") for row in self._versions(table, identity, "", limit)]
+        no = next(iter(known), None)
+        rows = [*self.latest_of(no, external_id), *self._earlier("", no, external_id, limit)]
         return [stored(row, known) for row in rows[:limit]]
 
-    def _versions(
-        self, table: str, identity: Sequence[Any], condition: str = "", limit: int = 1
-    ) -> list[Row]:
-        named = self.LATEST if table == "event" else "e.connector = %s AND e.external_id = %s"
+    def _earlier(self, condition: str, *parameters: object) -> list[Row]:
         return self.rows(
-            f"SELECT {LISTED} FROM {table} e WHERE {named}{condition} ORDER BY e.version DESC LIMIT %s",
-            [*identity, limit],
+            f"SELECT {LISTED} FROM version e WHERE e.connector = %s AND e.external_id = %s{condition} "
+            "ORDER BY e.version DESC LIMIT %s",
+            parameters,
         )
 
     def statistics(self, organization_id: UUID, connector_id: UUID, now: datetime) -> Statistics:
@@ -161,7 +161,7 @@ class Readable(Tables):
         found = []
         for no in known:
             rows = self.rows(
-                f"SELECT {LISTED} FROM event e WHERE e.seq > %s AND e.connector = %s ORDER BY e.seq LIMIT %s",
+                f"SELECT {LISTED} FROM event e WHERE e.seq > %s AND {BY_NUMBER} ORDER BY e.seq LIMIT %s",
                 [after, no, limit],
             )
             found = [stored(row, known) for row in rows]
@@ -170,7 +170,7 @@ class Readable(Tables):
     def latest(self, organization_id: UUID, connector_id: UUID, limit: int = 20) -> list[StoredEvent]:
         known = self.numbers(organization_id, [connector_id])
         rows = self.rows(
-            f"SELECT {LISTED} FROM event e WHERE e.connector = %s AND e.seq > %s ORDER BY e.seq DESC LIMIT %s",
+            f"SELECT {LISTED} FROM event e WHERE {BY_NUMBER} AND e.seq > %s ORDER BY e.seq DESC LIMIT %s",
             [next(iter(known), None), self.last_number() - LOOKED_THROUGH, limit],
         )
         return [stored(row, known) for row in rows]

@@ -14,7 +14,7 @@ from ropewalk.core.pushed import content_digest, key_number, names_account
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
 from ropewalk.store.events.base import NO_FILTERS, Place, Removed, StoredEvent
-from ropewalk.store.events.reading import LATEST, Readable
+from ropewalk.store.events.reading import BY_NUMBER, LATEST, Readable
 from ropewalk.store.events.tables import LISTED, MINUTE, EventRow, keys_column, keys_from, stored
 
 
@@ -33,8 +33,10 @@ class Removable(Readable, Appendable):
     def erase_event(self, organization_id: UUID, connector_id: UUID, external_id: str) -> Removed:
         with self.changing(organization_id):
             no = self.number(organization_id, connector_id)
-            self.run("DELETE FROM expired WHERE connector = %s AND external_id = %s", [no, external_id])
-            found = self._events(f"WHERE {self.LATEST}", no, external_id)
+            if no is None:
+                return Removed(0)
+            found = [EventRow(*row) for row in self.latest_of(no, external_id)]
+            self.forget([(no, external_id)])
             return self._remove(organization_id, found)
 
     def erase_account(
@@ -52,6 +54,7 @@ class Removable(Readable, Appendable):
                     if row.connector in own and names_account(keys_from(row.keys), keys, exact_id=exact_id)
                 }
                 if named or len(found) < limit:
+                    self.forget([(row.connector, row.external_id) for row in named.values()])
                     return self._remove(organization_id, [*named.values()])
                 place = Place(found[-1].at, found[-1].seq)
 
@@ -78,7 +81,7 @@ class Removable(Readable, Appendable):
         with self.changing(organization_id):
             known = self.numbers(organization_id, [connector_id])
             rows = self._events(
-                "WHERE e.seq > %s AND e.connector = %s ORDER BY e.seq LIMIT %s",
+                f"WHERE e.seq > %s AND {BY_NUMBER} ORDER BY e.seq LIMIT %s",
                 after, next(iter(known), None), limit,
             )  # fmt: skip
             read_anew = [(row, _reread(row, read(stored(row, known)))) for row in rows]

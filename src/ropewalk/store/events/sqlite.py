@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,15 +17,19 @@ from weakref import WeakSet
 
 import msgspec
 
-from ropewalk.store.events.appending import Current, Identity
-from ropewalk.store.events.base import Busy
-from ropewalk.store.events.sections import SECTION, TABLES, Sections
-from ropewalk.store.events.tables import COLUMNS, EventRow, Row
+from ropewalk.store.database import batches as slices
+from ropewalk.store.events import identities, sections
+from ropewalk.store.events.appending import Current, Identity, identity_of
+from ropewalk.store.events.base import Batch, Busy, Outcome, Refusal
+from ropewalk.store.events.identities import Identities, hashes_of
+from ropewalk.store.events.sections import SECTION, Sections
+from ropewalk.store.events.tables import COLUMNS, LISTED, EventRow, Row
 
 FILE: Final = "events.sqlite"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _CACHE_KIB: Final = 32_768
 _CHECKPOINT_PAGES: Final = 4_000
+_LOOKED_FOR_AT_ONCE: Final = 500
 _AT_ONCE: Final = tuple(2**power for power in range(9, -1, -1))
 """Rows of one statement. Python's lock changes hands once for each, and the web server waits for it, too."""
 
@@ -39,13 +44,12 @@ CREATE TABLE connector (no INTEGER PRIMARY KEY, organization BLOB NOT NULL, id B
 CREATE TABLE counter (last INTEGER NOT NULL, expired INTEGER NOT NULL);
 INSERT INTO counter VALUES (0, 0);
 CREATE TABLE event ({_event});
-CREATE UNIQUE INDEX event_identity ON event (connector, external_id);
 CREATE INDEX event_time ON event (connector, at);
 CREATE INDEX event_upload ON event (upload) WHERE upload IS NOT NULL;
 CREATE TABLE version ({_event});
 CREATE UNIQUE INDEX version_identity ON version (connector, external_id, version);
 CREATE INDEX version_upload ON version (upload) WHERE upload IS NOT NULL;
-{TABLES}CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
+{sections.TABLES}{identities.TABLES}CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
     digest BLOB NOT NULL, PRIMARY KEY (connector, external_id)) WITHOUT ROWID;
 CREATE TABLE tally (connector INTEGER NOT NULL, minute INTEGER NOT NULL, events INTEGER NOT NULL,
     PRIMARY KEY (connector, minute)) WITHOUT ROWID;
@@ -55,6 +59,7 @@ CREATE TABLE rejection (seq INTEGER PRIMARY KEY AUTOINCREMENT, connector INTEGER
 CREATE INDEX rejection_connector ON rejection (connector, seq);
 PRAGMA user_version = {_VERSION};
 """
+_SINCE_1: Final = f"{identities.TABLES}DROP INDEX event_identity; PRAGMA user_version = {_VERSION};"
 _BUSY: Final = frozenset(
     (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
      sqlite3.SQLITE_READONLY)
@@ -68,10 +73,9 @@ class _Connection(sqlite3.Connection):
 class SqliteEvents(Sections):
     """A connection a thread. `wait` is how many seconds a writer waits for another."""
 
-    LATEST = "e.connector = %s AND e.external_id = %s"
-
     def __init__(self, file: Path, *, wait: float = 30, section: int = SECTION) -> None:
         super().__init__(section)
+        self._identities = Identities(self, section)
         self._file = file
         self._wait = wait
         self._own = threading.local()
@@ -85,6 +89,11 @@ class SqliteEvents(Sections):
         if opened is None:
             opened = self._own.connection = self._open()
             self._opened.add(opened)
+            try:
+                self._make()
+            except BaseException:
+                self.close()
+                raise
         return opened
 
     def _open(self) -> _Connection:
@@ -100,13 +109,22 @@ class SqliteEvents(Sections):
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
             f"PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES};"
         )
-        if opened.execute("PRAGMA user_version").fetchone() == (0,):
-            opened.execute("BEGIN IMMEDIATE")
-            if opened.execute("PRAGMA user_version").fetchone() == (0,):
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    opened.execute(statement)
-            opened.execute("COMMIT")
         return opened
+
+    def _make(self) -> None:
+        """The tables, where they aren't there or are those of an earlier version."""
+        if self._version() == _VERSION:
+            return
+        with self.writing():
+            version = self._version()
+            statements = _SCHEMA if version == 0 else _SINCE_1 if version == 1 else ""
+            for statement in filter(str.strip, statements.split(";")):
+                self.run(statement)
+            if version == 1:
+                self._identities.carry_over()
+
+    def _version(self) -> int:
+        return int(self.rows("PRAGMA user_version")[0][0])
 
     def close(self) -> None:
         opened: _Connection | None = self._own.__dict__.pop("connection", None)
@@ -152,6 +170,13 @@ class SqliteEvents(Sections):
         finally:
             connection.execute("ROLLBACK")
 
+    def append(self, batches: Sequence[Batch], refusals: Sequence[Refusal] = ()) -> list[list[Outcome]]:
+        self._own.last = None
+        outcomes = super().append(batches, refusals)
+        if self._own.last is not None:
+            self._identities.reached(self._own.last)
+        return outcomes
+
     # ---- statements ----
 
     def rows(self, sql: str, parameters: Row = ()) -> list[Row]:
@@ -176,23 +201,78 @@ class SqliteEvents(Sections):
 
     def reserve(self, count: int) -> tuple[Sequence[int], bool]:
         last, expired = self.rows("UPDATE counter SET last = last + %s RETURNING last, expired", [count])[0]
+        self._identities.follow(last - count)
+        self._own.last = last
         return range(last - count + 1, last + 1), bool(expired)
 
     def claim(self, rows: Sequence[Row]) -> set[int]:
-        if not rows:
+        hashes = hashes_of(map(identity_of, rows))
+        taken = self._taken(rows, hashes)
+        entries = [(hash_, row[0]) for hash_, row in zip(hashes, rows, strict=True) if row[0] not in taken]
+        self.insert("event", COLUMNS, [row for row in rows if row[0] not in taken] if taken else rows)
+        self._identities.add(entries)
+        self._identities.put_in_order(self._own.last)
+        return taken
+
+    def _taken(self, rows: Sequence[Row], hashes: Sequence[int]) -> set[int]:
+        places = self._identities.suspects(hashes)
+        if not places:
             return set()
-        if self.insert("event", COLUMNS, rows, "ON CONFLICT (connector, external_id) DO NOTHING") == len(
-            rows
-        ):
-            return set()
-        written = {seq for (seq,) in self.rows("SELECT seq FROM event WHERE seq >= %s", [rows[0][0]])}
-        return {row[0] for row in rows} - written
+        there = {
+            identity
+            for few in slices((identity_of(rows[place]) for place in places), _LOOKED_FOR_AT_ONCE)
+            for identity in self._found(few, "e.seq")
+        }
+        taken = set()
+        for place in places:
+            identity = identity_of(rows[place])
+            if identity in there:
+                taken.add(rows[place][0])
+            there.add(identity)
+        return taken
+
+    def suspects(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return [rows[place] for place in self._identities.suspects(hashes_of(map(identity_of, rows)))]
+
+    def forget(self, identities: Sequence[Identity]) -> None:
+        gone = [(row[0], row[1]) for row in self.among("expired", identities, "connector, external_id")]
+        super().forget(identities)
+        wanted = set(identities)
+        expired = Counter(hashes_of(gone))
+        entries = self._identities.entries(hashes_of(wanted))
+        condition, listed = self.one_of("seq", [number for _, number in entries])
+        found = self.rows(f"SELECT seq, connector, external_id FROM event WHERE {condition}", [listed])
+        whose = {seq: (no, external_id) for seq, no, external_id in found}
+        dropped = []
+        for hash_, number in entries:
+            if number in whose:
+                if whose[number] in wanted:
+                    dropped.append((hash_, number))
+            elif expired[hash_]:
+                # It leads to no event any more, and so it doesn't matter whose it is among those that are alike.
+                expired[hash_] -= 1
+                dropped.append((hash_, number))
+        self._identities.drop(dropped)
+
+    def latest_of(self, connector: int | None, external_id: str) -> list[Row]:
+        if connector is None:
+            return []
+        with self.snapshot():
+            return [*self._found([(connector, external_id)], LISTED).values()]
 
     def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
-        found = self.among(
-            "event", identities, "t.connector, t.external_id, t.seq, t.at, t.version, t.keys, t.content"
+        found = self._found(identities, "e.seq, e.at, e.version, e.keys, e.content")
+        return {identity: Current(*row) for identity, row in found.items()}
+
+    def _found(self, identities: Sequence[Identity], columns: str) -> dict[Identity, Row]:
+        """Of their events, by the hashes that lead there."""
+        wanted = set(identities)
+        numbers = [number for _, number in self._identities.entries(hashes_of(wanted))]
+        condition, listed = self.one_of("e.seq", numbers)
+        found = self.rows(
+            f"SELECT e.connector, e.external_id, {columns} FROM event e WHERE {condition}", [listed]
         )
-        return {(no, external_id): Current(*rest) for no, external_id, *rest in found}
+        return {(row[0], row[1]): row[2:] for row in found if (row[0], row[1]) in wanted}
 
     def replace(self, old: Sequence[int], rows: Sequence[Row]) -> None:
         condition, listed = self.one_of("seq", old)
@@ -200,6 +280,9 @@ class SqliteEvents(Sections):
         self.run(f"INSERT INTO version ({names}) SELECT {names} FROM event WHERE {condition}", [listed])
         self.run(f"DELETE FROM event WHERE {condition}", [listed])
         self.insert("event", COLUMNS, rows)
+        hashes = hashes_of(map(identity_of, rows))
+        self._identities.drop([*zip(hashes, old, strict=True)])
+        self._identities.add([*zip(hashes, (row[0] for row in rows), strict=True)])
 
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
         # The list leads, so that each identity is looked up.

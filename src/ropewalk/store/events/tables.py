@@ -10,6 +10,7 @@ Tables, the same on both:
     tally       how many events arrived in each minute of the last day
     rejection   the last refused items of each connector
     counter     the largest `seq` that was given out
+    identity    which event has an identity; on SQLite by its hash (`identities`)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -58,9 +59,6 @@ _keys = msgspec.json.Decoder(tuple[str, ...]).decode
 class Tables(ABC):
     """Parameters are `%s` on either database."""
 
-    LATEST: ClassVar[str]
-    """The condition by which an event `e` is found: its connector and external id."""
-
     @abstractmethod
     def writing(self) -> AbstractContextManager[None]:
         """A transaction that is durable at its end; `Busy` where it can't be had."""
@@ -82,6 +80,10 @@ class Tables(ABC):
     @abstractmethod
     def uuid(self, value: UUID) -> Any:
         """As a column holds it."""
+
+    @abstractmethod
+    def latest_of(self, connector: int | None, external_id: str) -> list[Row]:
+        """The event with this identity, if there is one."""
 
     def numbers(self, organization_id: UUID, connectors: Sequence[UUID] | None = None) -> dict[int, UUID]:
         """The connectors of an organization that have sent something, by their numbers here."""
