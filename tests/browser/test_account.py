@@ -44,6 +44,20 @@ def test_its_events_come_after_it_and_are_filtered(site: Any, visit: Callable[..
         assert (fits, visitor.wrongs, visitor.elsewhere()) == ([], [], [])
 
 
+def test_on_paper_there_is_what_can_be_read(site: Any, visit: Callable[..., Visit]) -> None:
+    with visit(scheme="dark") as visitor:
+        page = visitor.page
+        visitor.go(f"/app/accounts/{site.ids['account_id']}/")
+        page.emulate_media(media="print")
+        expect(
+            page.locator(".side, .tabs, .head-actions, .values-name svg").locator("visible=true")
+        ).to_have_count(0)
+        expect(page.get_by_text("https://www.seilwerke.example/ueber-uns")).to_be_visible()
+        ground = page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
+
+        assert (ground, visitor.unfit()) == ("rgb(255, 255, 255)", [])
+
+
 def test_edited_with_a_wrong_value_first_deleted_and_restored(visit: Callable[..., Visit]) -> None:
     with visit() as visitor:
         page = visitor.page

@@ -18,7 +18,7 @@ from ropewalk.core.mapping import BUILT_IN
 from ropewalk.store import byhand, fields, people
 from ropewalk.store.models import Account, TrackedField
 from ropewalk.web import fieldtexts
-from ropewalk.web.forms import Choice, Field, Form, Kind
+from ropewalk.web.forms import NOT_YET, Choice, Field, Form, Kind
 
 NEW_NAME: Final = "new.name"
 NEW_VALUE: Final = "new.value"
@@ -123,9 +123,11 @@ class AccountForm(Form):
     def refuse_account(self, error: MustFix | Conflict) -> None:
         """With what is about a new field at the field that names it."""
         problems = [Problem(self._place(each.path), each.message) for each in getattr(error, "problems", ())]
+        message = error.message
         if error.code == "external_id_conflict":
             problems.append(Problem("externalCustomerId", error.message))
-        self.refuse(RopewalkError(error.code, error.message), problems)
+            message = NOT_YET
+        self.refuse(RopewalkError(error.code, message), problems)
 
     def _place(self, path: str) -> str:
         new = self.text(NEW_NAME)

@@ -21,7 +21,7 @@ from ropewalk.web import confirming, pages
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.account import around, opened
 from ropewalk.web.confirming import Confirmation
-from ropewalk.web.forms import Field, Form
+from ropewalk.web.forms import NOT_YET, Field, Form
 from ropewalk.web.lists import Address
 
 _TEMPLATE = "ropewalk/contact_form.html"
@@ -160,4 +160,7 @@ def _around(account: Account) -> dict[str, Any]:
 
 def _refuse(form: Form, error: RopewalkError) -> None:
     """What the email is in the way of stands there."""
-    form.refuse(error, [Problem("email", error.message)] if isinstance(error, Conflict) else ())
+    if isinstance(error, Conflict):
+        form.refuse(RopewalkError(error.code, NOT_YET), [Problem("email", error.message)])
+    else:
+        form.refuse(error)

@@ -50,7 +50,10 @@ _SECTIONS_TOGETHER: Final = 16
 """Whose entries of one bucket are one row."""
 _APPENDING: Final = "DO UPDATE SET entries = CAST(entries || excluded.entries AS BLOB)"
 
+_NO_SPAN: Final = 1 << _PLACE_SHIFT
 _ROWS_AT_ONCE: Final = 500
+_FEW: Final = 16
+"""Hashes that are looked for one by one."""
 
 Entry = tuple[int, int]
 """A hash and a number."""
@@ -167,22 +170,45 @@ class Identities:
         self._tables.insert("identity", ("place", "entries"), rows, f"ON CONFLICT (place) {_APPENDING}")
         return ordered
 
-    def entries(self, hashes: Iterable[int]) -> list[Entry]:
+    def entries(self, hashes: Sequence[int]) -> list[Entry]:
         """All with these hashes."""
+        return [entry for look in (self.new, self.late, self.early) for entry in look(hashes)]
+
+    def new(self, hashes: Iterable[int]) -> list[Entry]:
+        """Those that are in no bucket yet."""
         wanted = set(hashes)
         found: list[Entry] = []
         for part, entries in self._tables.rows("SELECT part, entries FROM new_identity"):
             first = part * self._part // self._span * self._span
-            found += _matching(wanted, entries, first)
+            if len(wanted) > _FEW:
+                there = array("q", entries)
+                found += [(each & _HASH, first + (each & ~_HASH)) for each in there if each & _HASH in wanted]
+            else:
+                found += _matching(wanted, entries, first)
+        return found
+
+    def late(self, hashes: Iterable[int]) -> list[Entry]:
+        """What is sent again was mostly sent not long ago."""
+        return self._in_buckets(hashes, self._late(), _NO_SPAN)
+
+    def early(self, hashes: Iterable[int]) -> list[Entry]:
+        return self._in_buckets(hashes, 0, self._late())
+
+    def _late(self) -> int:
+        return max(0, self._tables.last_number() // self._span - 1)
+
+    def _in_buckets(self, hashes: Iterable[int], begin: int, end: int) -> list[Entry]:
+        """In the rows of some spans."""
         by_bucket = defaultdict(list)
-        for hash_ in sorted(wanted):
+        for hash_ in sorted(set(hashes)):
             by_bucket[hash_ >> _BUCKET_SHIFT].append(hash_)
+        found: list[Entry] = []
         for few in slices(by_bucket, _BUCKETS_AT_ONCE):
             # The list leads, so that only these buckets are read.
             rows = self._tables.rows(
                 "SELECT i.place, i.entries FROM json_each(%s) AS wanted CROSS JOIN identity AS i "
-                "WHERE i.place >= wanted.value << 32 AND i.place < wanted.value + 1 << 32",
-                [json.dumps(few)],
+                "WHERE i.place >= (wanted.value << 32) + %s AND i.place < (wanted.value << 32) + %s",
+                [json.dumps(few), begin, end],
             )
             for place, entries in rows:
                 span = place & (1 << _PLACE_SHIFT) - 1

@@ -172,6 +172,7 @@ class SqliteEvents(Sections):
 
     def append(self, batches: Sequence[Batch], refusals: Sequence[Refusal] = ()) -> list[list[Outcome]]:
         self._own.last = None
+        self._own.there = {}
         outcomes = super().append(batches, refusals)
         if self._own.last is not None:
             self._identities.reached(self._own.last)
@@ -218,17 +219,15 @@ class SqliteEvents(Sections):
         places = self._identities.suspects(hashes)
         if not places:
             return set()
-        there = {
-            identity
-            for few in slices((identity_of(rows[place]) for place in places), _LOOKED_FOR_AT_ONCE)
-            for identity in self._found(few, "e.seq")
-        }
+        there: dict[Identity, int] = {}
+        for few in slices((identity_of(rows[place]) for place in places), _LOOKED_FOR_AT_ONCE):
+            there |= {identity: number for identity, (number,) in self._found(few, "e.seq").items()}
         taken = set()
         for place in places:
-            identity = identity_of(rows[place])
-            if identity in there:
-                taken.add(rows[place][0])
-            there.add(identity)
+            identity, number = identity_of(rows[place]), rows[place][0]
+            if there.setdefault(identity, number) != number:
+                taken.add(number)
+        self._own.there = there
         return taken
 
     def suspects(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -261,18 +260,30 @@ class SqliteEvents(Sections):
             return [*self._found([(connector, external_id)], LISTED).values()]
 
     def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
-        found = self._found(identities, "e.seq, e.at, e.version, e.keys, e.content")
-        return {identity: Current(*row) for identity, row in found.items()}
+        columns = "e.seq, e.at, e.version, e.keys, e.content"
+        found = self._at([self._own.there[each] for each in identities if each in self._own.there], columns)
+        # Those that have got a new version within this transaction.
+        found |= self._found([each for each in identities if each not in found], columns)
+        return {identity: Current(*found[identity]) for identity in identities}
 
     def _found(self, identities: Sequence[Identity], columns: str) -> dict[Identity, Row]:
         """Of their events, by the hashes that lead there."""
         wanted = set(identities)
-        numbers = [number for _, number in self._identities.entries(hashes_of(wanted))]
+        found: dict[Identity, Row] = {}
+        for look in (self._identities.new, self._identities.late, self._identities.early):
+            if missing := wanted - found.keys():
+                there = self._at([number for _, number in look(hashes_of(missing))], columns)
+                found |= {identity: row for identity, row in there.items() if identity in wanted}
+        return found
+
+    def _at(self, numbers: Sequence[int], columns: str) -> dict[Identity, Row]:
+        if not numbers:
+            return {}
         condition, listed = self.one_of("e.seq", numbers)
-        found = self.rows(
+        rows = self.rows(
             f"SELECT e.connector, e.external_id, {columns} FROM event e WHERE {condition}", [listed]
         )
-        return {(row[0], row[1]): row[2:] for row in found if (row[0], row[1]) in wanted}
+        return {(row[0], row[1]): row[2:] for row in rows}
 
     def replace(self, old: Sequence[int], rows: Sequence[Row]) -> None:
         condition, listed = self.one_of("seq", old)
