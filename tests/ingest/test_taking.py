@@ -202,6 +202,33 @@ def test_many_at_once_are_all_answered(push: Caller) -> None:
     assert push.total == 90
 
 
+def test_large_ones_are_answered_each_for_itself(push: Caller) -> None:
+    from ropewalk.store.events.installed import events
+
+    text = "x" * 100_000
+    wrong = {"items": [{"external_id": "w", "data": text}, {"external_id": "v", "date": 1}]}
+
+    async def together() -> list[Any]:
+        good = {"items": [{"external_id": "a", "data": text}]}
+        asked = [
+            push.ask("", good),
+            push.ask("", wrong),
+            push.ask("", {"items": [{"external_id": "b", "data": 1}]}),
+        ]
+        asked += [push.ask("", wrong, query="partial=true"), push.ask("", good, query="validate=true")]
+        return await asyncio.gather(*asked, push.ask("", b"[" * 100_000))
+
+    answers = push.runner.run(together())
+
+    assert [answer.status for answer in answers] == [202, 422, 202, 202, 200, 400]
+    assert answers[0].body == accepted(("a", "created"))
+    assert [each["path"] for each in answers[1].body["details"]["errors"]] == ["items.1.date", "items.1.data"]
+    assert answers[3].body["external_ids"] == ["w"]
+    assert answers[4].body == {"status": "valid", "events": 1}
+    assert push.total == 3
+    assert {each.external_id for each in events().rejections(push.organization, push.connector)} == {"v"}
+
+
 def form(
     *parts: tuple[str, bytes], file: bytes | None = b"%PDF", name: str = "a.pdf", end: str = "--"
 ) -> bytes:

@@ -59,11 +59,8 @@ class Entry:
     refusals: Sequence[Refusal] = ()
     size: int = 0
     read: Callable[[], Brought] | None = None
-    events: int = field(init=False)
+    events: int = 0
     done: asyncio.Future[Answer] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        self.events = len(self.drafts)
 
 
 class Committer:
@@ -85,6 +82,7 @@ class Committer:
     def durable(self, entry: Entry) -> asyncio.Future[Answer]:
         """Called in the loop, which alone counts what waits."""
         entry.done = self.loop.create_future()
+        entry.events = len(entry.drafts)
         self._waiting_events += entry.events
         self._waiting_bytes += entry.size
         self._queue.put(entry)

@@ -202,7 +202,10 @@ class Door:
         if call.is_upload:
             return await self._uploaded(key, connector, terms, call, body)
         if body.data is None:
-            body.data = await self._unpacked(call, await self._whole(body))
+            data = await self._whole(body)
+            if call.encoding not in ("", "identity"):
+                data = await self._in_thread(partial(batch.unpacked, data, call.encoding))
+            body.data = data
         arrived = times.micros(self._around.clock.now())
         read = partial(batch.prepare, call, body.data, terms, arrived)
         return await self._taken(key, connector, call, read, len(body.data))
@@ -263,11 +266,6 @@ class Door:
         if self._committer is None or self._committer.loop is not loop:
             self._committer = self._around.committer(loop)
         return self._committer
-
-    async def _unpacked(self, call: Call, body: bytes) -> bytes:
-        if call.encoding in ("", "identity"):
-            return body
-        return await self._in_thread(lambda: batch.unpacked(body, call.encoding))
 
     async def _whole(self, body: _Body) -> bytes:
         limit = limits.PUSH_BYTES
