@@ -11,7 +11,7 @@ from ropewalk.engine.clock import Clock
 from ropewalk.store import connectors
 from ropewalk.store.transactions import own_connection
 
-TOGETHER_SECONDS = 0.1
+TOGETHER_SECONDS = 0.5
 """Moments that lie within this are reserved at once: asking the database costs more than a quick request."""
 
 
