@@ -3,41 +3,35 @@ be looked at."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import expect
 
-from ropewalk.demo.companies import Book
-from ropewalk.demo.vendor import Vendor
 from tests.browser.test_setup import SHOWN, Hand, ends
 from tests.browser.test_stripe_and_posthog import customers, events
 from tests.browser.visit import Visit
 from tests.engine.warehouses import opened
 from tests.fakes import posthog, serve, stripe, warehouses
+from tests.fakes.sample import sample_vendor
 
 TOKEN = "rope-and-tar"
 CONNECTORS = "/app/settings/connectors"
 Scene = Callable[[Visit, Any], Iterator[str]]
 
 
-@contextmanager
-def _vendor() -> Iterator[Vendor]:
-    with Vendor(0, Book(120), TOKEN) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
-
-
 def custom_api(visitor: Visit, site: Any) -> Iterator[str]:
     page, hand = visitor.page, Hand(visitor.page)
     passed = page.get_by_text("Found, proved by page 2").first
     refused = page.get_by_role("alert")
-    with _vendor() as vendor:
+
+    def test(kind: str) -> None:
+        page.goto(stream.replace("/accounts/", f"/{kind}/"))
+        hand.fill("URL", f"{vendor.url}/v1/{kind}")
+        hand.click("Test & Discover Fields")
+        expect(passed).to_be_visible(timeout=SHOWN)
+
+    with sample_vendor(120, TOKEN) as vendor:
         visitor.go(f"{CONNECTORS}/gallery")
         hand.click("Custom API Sync", "link")
         hand.click("Test & Discover Fields")
@@ -83,17 +77,11 @@ def custom_api(visitor: Visit, site: Any) -> Iterator[str]:
         hand.click("Save Endpoint")
         expect(refused).to_be_visible()
         yield "custom-api-reset"
-        page.goto(stream.replace("/accounts/", "/contacts/"))
-        hand.fill("URL", f"{vendor.url}/v1/contacts")
-        hand.click("Test & Discover Fields")
-        expect(passed).to_be_visible(timeout=SHOWN)
+        test("contacts")
         hand.click("Save Endpoint")
         expect(refused).to_contain_text("Map externalCustomerId and email")
         yield "contacts-unmapped"
-        page.goto(stream.replace("/accounts/", "/events/"))
-        hand.fill("URL", f"{vendor.url}/v1/events")
-        hand.click("Test & Discover Fields")
-        expect(passed).to_be_visible(timeout=SHOWN)
+        test("events")
         hand.click("Use all suggestions")
         hand.click("Show how events will look")
         expect(page.get_by_text("records could be read as events")).to_be_visible(timeout=SHOWN)

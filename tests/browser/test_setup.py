@@ -3,16 +3,15 @@ few moves, by keyboard alone, and with something wrong at first."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from ropewalk.demo.companies import Book
 from ropewalk.demo.vendor import Vendor
 from tests.browser.visit import NARROW, Visit
+from tests.fakes.sample import sample_vendor
 
 TOKEN = "rope-and-tar"
 MOST_MOVES = 12
@@ -22,12 +21,8 @@ SHOWN = 60_000
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Vendor]:
-    with Vendor(0, Book(120), TOKEN) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with sample_vendor(120, TOKEN) as vendor:
+        yield vendor
 
 
 @pytest.fixture(scope="module")

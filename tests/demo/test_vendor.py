@@ -18,18 +18,15 @@ import pytest
 from ropewalk.demo.companies import TIERS, Book
 from ropewalk.demo.vendor import TOKEN, Vendor
 from tests.fakes.process import ROOT
+from tests.fakes.sample import sample_vendor
 
 LATER = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with Vendor(0, Book(230), TOKEN) as vendor:
-        thread = threading.Thread(target=vendor.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with sample_vendor(230, TOKEN) as vendor:
         yield vendor.url
-        vendor.shutdown()
-        thread.join()
 
 
 def ask(url: str, *, token: str = TOKEN, method: str = "GET") -> tuple[int, Any]:

@@ -35,6 +35,7 @@ import psycopg
 import yaml
 
 from tests.cli.conftest import Loaded
+from tests.migrated import Migrated
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 240.0
@@ -55,7 +56,12 @@ def until(ask: Callable[[], T | None], what: str, *, seconds: float = DEADLINE) 
 
 class Installation:
     def __init__(
-        self, folder: Path, *, like: Installation | None = None, loaded: Loaded | None = None, **environ: str
+        self,
+        folder: Path,
+        *,
+        like: Installation | Migrated | None = None,
+        loaded: Loaded | None = None,
+        **environ: str,
     ) -> None:
         """`like`: one that no process has open; the new one begins as its copy. `loaded` runs its commands, which are
         otherwise processes from the beginning."""
@@ -65,11 +71,11 @@ class Installation:
             shutil.copytree(like.folder, folder)
         self.folder = folder
         self.data = folder / "data"
-        self.loaded = like.loaded if like else loaded
+        self.loaded = like.loaded if isinstance(like, Installation) else loaded
         self.said: list[bytes] = []
         """Everything that a process of this installation has printed, once it has ended."""
         self._server = os.environ.get("ROPEWALK_DATABASE_URL")
-        self._database = f"e2e_{uuid.uuid4().hex}"
+        self.database = f"e2e_{uuid.uuid4().hex}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ROPEWALK_")}
         kept.pop("DJANGO_SETTINGS_MODULE", None)
         self.environ = kept | {
@@ -81,15 +87,15 @@ class Installation:
         }
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as connection:
-                template = f" TEMPLATE {like._database}" if like else ""
-                connection.execute(f"CREATE DATABASE {self._database}{template}")
+                template = f" TEMPLATE {like.database}" if like else ""
+                connection.execute(f"CREATE DATABASE {self.database}{template}")
             parts = urlsplit(self._server)
-            self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self._database}").geturl()
+            self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self.database}").geturl()
 
     def drop(self) -> None:
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE {self._database} WITH (FORCE)")
+                connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
 
     # ---- commands ----
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ropewalk.demo.companies import Book
-from ropewalk.demo.vendor import Vendor
 from tests.doors.conftest import World
+from tests.fakes.sample import sample_vendor
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
 
@@ -23,12 +21,8 @@ BEARER = "secrets.token:settings.auth:bearer"
 
 @pytest.fixture(scope="module")
 def vendor() -> Iterator[str]:
-    with Vendor(0, Book(120), TOKEN) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with sample_vendor(120, TOKEN) as serving:
         yield serving.url
-        serving.shutdown()
-        thread.join()
 
 
 def token(value: str = TOKEN) -> dict[str, str]:

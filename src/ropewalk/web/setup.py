@@ -36,9 +36,8 @@ def connect(request: Signed) -> HttpResponseBase:
     source = REGISTRY.get(request.GET.get("source", next(iter(REGISTRY))))
     if source is None:
         raise NotFound("source")
-    return _SetUp(
-        request, source, _kind(source, request.GET.get("kind") or next(iter(source.kinds)))
-    ).answer()
+    kind = _kind(source, request.GET.get("kind") or next(iter(source.kinds)))
+    return _SetUp(request, source, kind).answer()
 
 
 @open_to("admin", "GET", "POST")
