@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import psutil
 import psycopg
 import yaml
@@ -160,15 +161,20 @@ class Installation:
         with closing(sqlite3.connect(self.data / "ropewalk.sqlite", timeout=30)) as file, file:
             return file.execute(statement).fetchall()
 
-    def events(self, query: str) -> list[tuple[Any, ...]]:
-        """What the event store says."""
+    def events(self) -> tuple[list[tuple[str, bytes]], list[str]]:
+        """What the event store has: ids and contents of events, and the ids of earlier versions."""
+        earlier = "SELECT external_id FROM version"
         if url := self.environ.get("ROPEWALK_DATABASE_URL"):
-            with psycopg.connect(
-                url, autocommit=True, options="-c search_path=ropewalk_events"
-            ) as connection:
-                return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            with psycopg.connect(url, options="-c search_path=ropewalk_events") as connection:
+                rows = connection.execute("SELECT external_id, content FROM event").fetchall()
+                return [(name, bytes(content)) for name, content in rows], [
+                    name for (name,) in connection.execute(earlier)
+                ]
         with closing(sqlite3.connect(self.data / "events.sqlite", timeout=30)) as file, file:
-            return file.execute(query).fetchall()
+            packs = [msgspec.msgpack.decode(events) for (events,) in file.execute("SELECT events FROM pack")]
+            return [(event[2], event[11]) for _, _, events in packs for event in events], [
+                name for (name,) in file.execute(earlier)
+            ]
 
     def half_a_minute_passes(self) -> None:
         """For every heartbeat there is: that of a worker which is gone is then too old to count."""
