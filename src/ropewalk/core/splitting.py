@@ -62,10 +62,9 @@ def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) 
         return None
     opened = _Opened(body.removeprefix(BOM))
     try:
-        array = opened.at(records_path)
-        if isinstance(array, Missing):
+        records = opened.array(records_path)
+        if records is None:
             return None
-        records = _raw_list(array)
         found = {name: _plain(opened.at(path)) for name, path in wanted.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RowRefused):
         return None
@@ -94,6 +93,11 @@ class _Opened:
                 value = inside[place]
         return value
 
+    def array(self, path: Path) -> list[msgspec.Raw] | None:
+        value = self.at(path)
+        inside = None if isinstance(value, Missing) else self._open(path, value)
+        return inside if isinstance(inside, list) else None
+
     def _open(self, path: Path, value: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | list[msgspec.Raw]:
         if path not in self._inside:
             first = bytes(memoryview(value)[:64]).lstrip()[:1]
@@ -102,7 +106,7 @@ class _Opened:
             elif first == b"[":
                 self._inside[path] = _raw_list(value)
             else:
-                self._inside[path] = []
+                self._inside[path] = {}
         return self._inside[path]
 
 
