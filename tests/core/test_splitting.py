@@ -509,7 +509,7 @@ class Endless:
     ("head", "piece", "tail", "path", "size"),
     [
         (b'{"rows":[', b'{"id":1,"name":"Acme","in":{"x":[1,2]}},', b'{}],"next":"n"}', "rows", 1 * MB),
-        (b'{"rows":[', b"1,", b'{}],"next":"n"}', "rows", 256 * KB),
+        (b'{"rows":[', b"1,", b'{}],"next":"n"}', "rows", 1 * MB),
         (b'{"rows":[{}],"more":"', b"a\\nb", b'","next":"n"}', "rows", 1 * MB),
         (b'{"rows":[{}],"more":', b"[", b"", "rows", 128 * KB),
         (b"", b'{"id":1,"name":"Acme"}\n', b"", "", 512 * KB),
