@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Loaded
-from tests.e2e.installation import ROOT, Api, Installation, Started, until
+from tests.e2e.installation import DEADLINE, ROOT, Api, Installation, Started, until
 from tests.fakes import Answer, Asked, customers, serve
 from tests.fakes.shapes import Pages
 from tests.fakes.warehouses.listening import free_port
@@ -225,7 +225,7 @@ def test_a_rotation_killed_at_any_of_its_steps_leaves_every_secret_readable(acme
         env=acme.environ
         | {"PYTHONPATH": f"{ROOT}/src:{ROOT}", "DJANGO_SETTINGS_MODULE": "ropewalk.settings"},
         capture_output=True,
-        timeout=120,
+        timeout=DEADLINE * 4,
         check=False,
     )
     assert killing.returncode == 0, killing.stderr.decode()
