@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.cli.output import Output
 from ropewalk.core.actors import Actor
@@ -36,8 +37,7 @@ def run_id(text: str) -> UUID:
         raise WrongUsage(f"{text} is not the id of a run; `ropewalk runs` lists them.") from None
 
 
-@dataclass(slots=True)
-class Called:
+class Called(Struct):
     """How `ropewalk` was called: the options before the command. A command gets it as `context.obj`."""
 
     data: Path | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from typing import BinaryIO, Final
@@ -31,8 +30,7 @@ _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _raw_dict = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """`records` can be read more than once, and costs no more memory than one record where the body is a file.
     `found` has what stands at each wanted path. The fingerprint is of the records alone."""
 
@@ -213,8 +211,7 @@ def _is_below(path: Path, above: Path) -> bool:
     return len(path) > len(above) and _is_within(path, above)
 
 
-@dataclass(frozen=True, slots=True)
-class _Elements:
+class _Elements(msgspec.Struct, frozen=True):
     """The records of an array that begins at a place in a file, read anew each time."""
 
     file: BinaryIO
@@ -243,8 +240,7 @@ def _split_lines(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[
     return Split(_Lines(file), count, hashed.digest(), dict.fromkeys(wanted, MISSING))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
+class _Lines(msgspec.Struct, frozen=True):
     file: BinaryIO
 
     def __iter__(self) -> Iterator[bytes]:

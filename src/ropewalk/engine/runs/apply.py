@@ -4,7 +4,6 @@ progress; live in one transaction that holds only while the run's lease does (pr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
@@ -62,8 +61,7 @@ class Subject(Protocol):
         """What was decided since `load`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hashes:
+class Hashes(msgspec.Struct, frozen=True):
     """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2). Those of raw
     records also hold for one version of the source's derivation only."""
 
@@ -98,16 +96,15 @@ class Row(msgspec.Struct):
     """Of a record that was refused: a draft of nothing but what it is matched by."""
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
     those of the rows that were taken."""
 
-    decisions: list[Decision] = field(default_factory=list)
-    remembered: dict[UUID, Remembered] = field(default_factory=dict)
-    outdated: set[int] = field(default_factory=set)
-    visited: list[int] = field(default_factory=list)
-    entries: list[ledger.Entry] = field(default_factory=list)
+    decisions: list[Decision] = msgspec.field(default_factory=list)
+    remembered: dict[UUID, Remembered] = msgspec.field(default_factory=dict)
+    outdated: set[int] = msgspec.field(default_factory=set)
+    visited: list[int] = msgspec.field(default_factory=list)
+    entries: list[ledger.Entry] = msgspec.field(default_factory=list)
 
 
 Commit = Callable[[Progress], None]
