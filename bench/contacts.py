@@ -9,15 +9,13 @@ SQLite. The API is a process of its own.
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from bench import measure
+from bench import door, measure
 from bench.product import SYNC, environment
 from bench.records import MAPPING, record
 
@@ -53,9 +51,7 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
-class Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class Customers(door.Door):
     makers: ClassVar[dict[str, Any]] = {"/customers": record, "/few": record, "/people": person}
     counts: ClassVar[dict[str, int]] = {}
 
@@ -65,20 +61,12 @@ class Door(BaseHTTPRequestHandler):
         start = (int(parse_qs(url.query)["page"][0]) - 1) * PAGE
         rows = [make(number) for number in range(start, min(start + PAGE, count))]
         body = json.dumps({"data": rows, "total": count}, separators=(",", ":")).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.say(body)
 
 
-def serve(rows: int) -> None:
-    """The API, in its process, until standard input closes."""
-    Door.counts.update({"/customers": rows, "/few": ACCOUNTS, "/people": rows})
-    measure.serve(Door)
+def serve(rows: int) -> type[door.Door]:
+    Customers.counts.update({"/customers": rows, "/few": ACCOUNTS, "/people": rows})
+    return Customers
 
 
 def connector(url: str, accounts: str) -> dict[str, Any]:
@@ -120,8 +108,8 @@ def measured(url: str, accounts: str, kind: str) -> list[measure.Measured]:
         return [measure.run([*ropewalk, "Bench", kind], environ) for _ in range(2)]
 
 
-def text(rows: int = 100_000) -> str:
-    with measure.beside("bench.contacts", rows) as url:
+def text(rows: int = door.ROWS) -> str:
+    with door.beside("bench.contacts", rows) as url:
         by_kind = {
             "accounts": measured(url, "/customers", "accounts"),
             "contacts": measured(url, "/few", "contacts"),
@@ -137,5 +125,4 @@ def text(rows: int = 100_000) -> str:
 
 
 if __name__ == "__main__":
-    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    serve(asked) if sys.argv[2:] == ["serve"] else print(text(asked))
+    door.main(serve, text)

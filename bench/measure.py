@@ -13,9 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,27 +86,6 @@ def serving(
             yield process
         finally:
             process.terminate()
-
-
-@contextmanager
-def beside(module: str, rows: int) -> Iterator[str]:
-    """An API in a process of its own, `python -m MODULE ROWS serve`, that prints its URL and ends with its standard input."""
-    command = [sys.executable, "-m", module, str(rows), "serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
-
-
-def serve(door: type[BaseHTTPRequestHandler]) -> None:
-    """Until standard input closes."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), door) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        sys.stdin.read()
 
 
 def _answers(port: int) -> bool:

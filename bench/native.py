@@ -10,15 +10,13 @@ from its search, as a filtered run does. CPU time, from the command line on SQLi
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from bench import measure
+from bench import door, measure
 from bench.product import SYNC, environment
 
 _BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -54,9 +52,7 @@ def company(number: int) -> bytes:
     return json.dumps(shown, separators=(",", ":")).encode()
 
 
-class Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class Companies(door.Door):
     companies: ClassVar[list[bytes]] = []
 
     def do_GET(self) -> None:
@@ -82,20 +78,12 @@ class Door(BaseHTTPRequestHandler):
         body = b'{"results":[' + b",".join(rows) + b"]"
         body += b"" if total is None else b',"total":%d' % total
         body += (b',"paging":{"next":{"after":"%s"}}' % after if after else b"") + b"}"
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.say(body)
 
 
-def serve(rows: int) -> None:
-    """The API, in its process, until standard input closes."""
-    Door.companies.extend(company(number) for number in range(rows))
-    measure.serve(Door)
+def serve(rows: int) -> type[door.Door]:
+    Companies.companies.extend(company(number) for number in range(rows))
+    return Companies
 
 
 def connectors(url: str) -> dict[str, dict[str, Any]]:
@@ -139,8 +127,8 @@ def measured(url: str, connector: dict[str, Any]) -> list[measure.Measured]:
     return [first, again]
 
 
-def text(rows: int = 100_000) -> str:
-    with measure.beside("bench.native", rows) as url:
+def text(rows: int = door.ROWS) -> str:
+    with door.beside("bench.native", rows) as url:
         found = {name: measured(url, connector) for name, connector in connectors(url).items()}
     lines = [f"a source of its own beside the Custom API, {rows:,} companies, pages of 100 (search: 200):"]
     for number, what in enumerate(("first load", "everything said again")):
@@ -154,5 +142,4 @@ def text(rows: int = 100_000) -> str:
 
 
 if __name__ == "__main__":
-    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    serve(asked) if sys.argv[2:] == ["serve"] else print(text(asked))
+    door.main(serve, text)

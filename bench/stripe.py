@@ -9,14 +9,12 @@ third customer has a subscription, whose revenue Stripe's source works out. The 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from bench import measure
+from bench import door, measure
 from bench.product import SYNC, environment
 
 PAGE = 100
@@ -88,33 +86,22 @@ def _subscription(number: int) -> dict[str, Any]:
     }
 
 
-class Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class Customers(door.Door):
     pages: ClassVar[dict[str, bytes]] = {}
 
     def do_GET(self) -> None:
         after = parse_qs(urlsplit(self.path).query).get("starting_after", [""])[0]
-        body = self.pages[after]
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.say(self.pages[after])
 
 
-def serve(rows: int) -> None:
-    """The API, in its process, until standard input closes."""
+def serve(rows: int) -> type[door.Door]:
     after = ""
     for start in range(0, rows, PAGE):
         data = [customer(number) for number in range(start, min(start + PAGE, rows))]
         said = {"object": "list", "url": "/v1/customers", "has_more": start + PAGE < rows, "data": data}
-        Door.pages[after] = json.dumps(said, separators=(",", ":")).encode()
+        Customers.pages[after] = json.dumps(said, separators=(",", ":")).encode()
         after = data[-1]["id"]
-    measure.serve(Door)
+    return Customers
 
 
 def connectors(url: str) -> dict[str, dict[str, Any]]:
@@ -150,8 +137,8 @@ def measured(source: str, connector: dict[str, Any]) -> list[measure.Measured]:
         return [measure.run([*SYNC], environ) for _ in range(2)]
 
 
-def text(rows: int = 100_000) -> str:
-    with measure.beside("bench.stripe", rows) as url:
+def text(rows: int = door.ROWS) -> str:
+    with door.beside("bench.stripe", rows) as url:
         by_source = {source: measured(source, each) for source, each in connectors(url).items()}
     lines = [f"Stripe beside the Custom API, {rows:,} customers in pages of {PAGE}:"]
     for number, what in enumerate(("first load", "nothing changed")):
@@ -164,5 +151,4 @@ def text(rows: int = 100_000) -> str:
 
 
 if __name__ == "__main__":
-    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    serve(asked) if sys.argv[2:] == ["serve"] else print(text(asked))
+    door.main(serve, text)

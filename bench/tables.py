@@ -24,7 +24,8 @@ def opened(url: str) -> Iterator[Tables]:
         with closing(sqlite3.connect(urlsplit(url).path, isolation_level=None)) as db:
             yield Sqlite(db)
     else:
-        with psycopg.connect(url, autocommit=True) as connection:
+        # Prepared, a list of keys would be looked through for each row, as its plan knows no keys.
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
             yield Postgres(connection)
 
 

@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench import measure
+from bench.door import Door
 from bench.product import SYNC, environment
 
 LOOKS = 5
@@ -57,12 +58,10 @@ def events(count: int, accounts: int) -> bytes:
     ).encode()
 
 
-def door(end: Event) -> type[BaseHTTPRequestHandler]:
+def streams(end: Event) -> type[Door]:
     few, everybody = events(20, 1), events(EVERYBODY, 1_000)
 
-    class Door(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Streams(Door):
         def do_GET(self) -> None:
             match urlsplit(self.path).path:
                 case "/slow":
@@ -72,31 +71,21 @@ def door(end: Event) -> type[BaseHTTPRequestHandler]:
                 case "/fails":
                     return self.send_error(500)
                 case "/everybody":
-                    return self._answer(everybody)
-            self._answer(few)
-
-        def _answer(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
+                    return self.say(everybody)
+            self.say(few)
 
         def handle(self) -> None:
             # Whoever hangs is left by the other side.
             with suppress(ConnectionError):
                 super().handle()
 
-    return Door
+    return Streams
 
 
 @contextmanager
 def api() -> Iterator[str]:
     end = Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), door(end)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), streams(end)) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -12,21 +12,19 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Any, BinaryIO, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bench import measure
+from bench import door, measure
 from bench.product import SYNC, environment
 from bench.records import MAPPING, record
 
+ROWS = 1_000_000
 PAGE = 1_000
 _TYPES = {str: "STRING", int: "INTEGER", float: "FLOAT", bool: "BOOLEAN"}
 _KIND = "bigquery#"
@@ -47,9 +45,7 @@ def _cell(value: Any) -> dict[str, Any]:
     return {"v": str(value).lower() if isinstance(value, bool) else str(value)}
 
 
-class Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
+class Queries(door.Door):
     rows: ClassVar[int]
     file: ClassVar[BinaryIO]
     places: ClassVar[list[tuple[int, int]]]
@@ -100,39 +96,15 @@ class Door(BaseHTTPRequestHandler):
                 body["pageToken"] = str(end)
         return body
 
-    def say(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-def serve(rows: int) -> None:
-    with tempfile.TemporaryFile() as file:
-        Door.rows, Door.file, Door.places = rows, file, []
-        for start in range(0, rows, PAGE):
-            page = json.dumps(Door.result(start), separators=(",", ":")).encode()
-            Door.places.append((file.tell(), len(page)))
-            file.write(page)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
-        server.serve_forever()
-
-
-@contextmanager
-def warehouse(rows: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.warehouse", str(rows), "serve"]
-    with Popen(command, cwd=measure.ROOT, stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
+def serve(rows: int) -> type[door.Door]:
+    Queries.rows, Queries.places = rows, []
+    Queries.file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
+    for start in range(0, rows, PAGE):
+        page = json.dumps(Queries.result(start), separators=(",", ":")).encode()
+        Queries.places.append((Queries.file.tell(), len(page)))
+        Queries.file.write(page)
+    return Queries
 
 
 def floor(database_url: str, url: str) -> None:
@@ -186,10 +158,13 @@ def _installed(folder: Path, url: str) -> dict[str, str]:
     return environ
 
 
-def text(rows: int = 1_000_000) -> str:
+def text(rows: int = ROWS) -> str:
     """A first load of either, told as soon as it is there: a million rows take a quarter of an hour."""
     found: dict[str, measure.Measured] = {}
-    with warehouse(rows) as url, tempfile.TemporaryDirectory(prefix="ropewalk-bench-") as folder:
+    with (
+        door.beside("bench.warehouse", rows) as url,
+        tempfile.TemporaryDirectory(prefix="ropewalk-bench-") as folder,
+    ):
         for name in ("floor", "ropewalk"):
             environ = _installed(Path(folder, name), url)
             database = f"sqlite://{Path(folder, name, 'data', 'ropewalk.sqlite')}"
@@ -210,11 +185,7 @@ def text(rows: int = 1_000_000) -> str:
 
 
 if __name__ == "__main__":
-    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    match sys.argv[2:]:
-        case ["serve"]:
-            serve(asked)
-        case ["floor", database, url]:
-            floor(database, url)
-        case _:
-            print(text(asked))
+    if sys.argv[2:3] == ["floor"]:
+        floor(*sys.argv[3:5])
+    else:
+        door.main(serve, text, ROWS)

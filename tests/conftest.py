@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.migrated import TOGETHER, drop, migrated
+
 _KEY = "only-for-tests-only-for-tests-only-for-tests"
 
 
@@ -32,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("ROPEWALK_")]:
         if name != "ROPEWALK_TEST_DATABASE_URL":
             del os.environ[name]
+    # What the first process of a run of tests sets, its workers find.
+    first = os.environ.setdefault(TOGETHER, str(folder)) == str(folder)
     os.environ["ROPEWALK_DATA_DIR"] = str(folder / "data")
     os.environ["ROPEWALK_SECRET_KEY"] = _KEY
     os.environ["DJANGO_SETTINGS_MODULE"] = "ropewalk.settings"
@@ -40,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     if config.getoption("--db") == "postgres":
         os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
+        if first:
+            config.add_cleanup(drop)
 
     import django
     from django.conf import settings
@@ -57,6 +63,26 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django.setup()
     sys.addaudithook(_stay_here)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    pytestconfig: pytest.Config, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """The database of tests begins as a copy: it has run all migrations before."""
+    from django.conf import settings
+
+    test = settings.DATABASES["default"]["TEST"]
+    if pytestconfig.getoption("--db") == "postgres":
+        test["TEMPLATE"] = migrated().database
+    else:
+        shutil.copy(migrated().data / "ropewalk.sqlite", test["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(pytestconfig: pytest.Config) -> bool:
+    """A file that is there is taken; it goes with its folder."""
+    return bool(pytestconfig.getoption("--db") == "sqlite")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.e2e.installation import ROOT, Api, Installation, until
 from tests.fakes import Asked, serve
 from tests.fakes.hubspot import HubSpot
 from tests.fakes.warehouses.listening import free_port
+from tests.migrated import migrated
 
 pytest.importorskip("playwright", reason="needs Playwright: make setup")
 
@@ -105,7 +106,7 @@ def site(
         "ROPEWALK_HUBSPOT_CLIENT_ID": "app-id",
         "ROPEWALK_HUBSPOT_CLIENT_SECRET": "app-secret",
     }
-    installation = Installation(tmp_path_factory.mktemp("site") / "northwind", **environ)
+    installation = Installation(tmp_path_factory.mktemp("site") / "northwind", like=migrated(), **environ)
     with serve(what_people_did) as url:
         ids = json.loads(installation.python("tests.browser.prepared", url))
         with installation.started("serve", "--port", str(port)):

@@ -14,6 +14,7 @@ from tests.e2e.installation import Api, Installation, Started, until
 from tests.fakes import Answer, Asked, serve
 from tests.fakes.shapes import Pages
 from tests.fakes.warehouses.listening import free_port
+from tests.migrated import migrated
 
 PAGE = 5_000
 """As many rows as one transaction takes: what came before the page that is held is committed."""
@@ -119,7 +120,7 @@ def companies(count: int, prefix: str, **more: Any) -> list[Any]:
 @contextmanager
 def working(folder: Path) -> Iterator[Working]:
     vendor = Vendor()
-    installation = Installation(folder)
+    installation = Installation(folder, like=migrated())
     try:
         with ExitStack() as stack:
             url = stack.enter_context(serve(vendor))

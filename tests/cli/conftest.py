@@ -19,6 +19,7 @@ import pytest
 
 from tests.fakes import customers, serve
 from tests.fakes.shapes import Pages
+from tests.migrated import migrated
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "planted-token-for-the-command-line"
@@ -138,10 +139,18 @@ def shell(tmp_path: Path, loaded: Loaded) -> Shell:
     return Shell(tmp_path, loaded)
 
 
+@pytest.fixture
+def nobodys(shell: Shell) -> Shell:
+    """With nobody in it yet."""
+    shutil.copytree(migrated().folder, shell.folder, dirs_exist_ok=True)
+    return shell
+
+
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> Path:
     """Only copies of it are used. Making an installation takes longer than most tests do."""
     shell = Shell(tmp_path_factory.mktemp("fresh"), loaded)
+    shutil.copytree(migrated().folder, shell.folder, dirs_exist_ok=True)
     made = shell("init", "--organization", "Acme", "--owner", "ada@acme.example")
     assert made.returncode == 0, made.stderr
     return shell.folder

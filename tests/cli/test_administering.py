@@ -30,8 +30,8 @@ def test_init_prints_a_password_and_a_key_once(shell: Shell) -> None:
     assert lines["Password"].strip().encode() not in (shell.data / "ropewalk.sqlite").read_bytes()
 
 
-def test_init_for_scripts(shell: Shell) -> None:
-    made = shell.json("init", "--organization", "Acme", "--owner", "ada@acme.example", "--api-key")
+def test_init_for_scripts(nobodys: Shell) -> None:
+    made = nobodys.json("init", "--organization", "Acme", "--owner", "ada@acme.example", "--api-key")
 
     assert sorted(made) == ["api_key", "organization", "owner"]
     assert (made["organization"]["name"], made["owner"]["role"]) == ("Acme", "owner")
@@ -40,15 +40,15 @@ def test_init_for_scripts(shell: Shell) -> None:
     assert len(made["owner"]["password"]) >= 12
 
 
-def test_a_password_comes_from_the_environment_a_file_or_the_keyboard(shell: Shell) -> None:
-    shell.environ["ROPEWALK_PASSWORD"] = "planted-by-environment"
-    by_environment = shell("init", "--organization", "Acme", "--owner", "ada@acme.example")
-    del shell.environ["ROPEWALK_PASSWORD"]
-    shell.environ["ROPEWALK_PASSWORD_FILE"] = shell.write("password", "planted-by-file\n")
-    by_file = shell("users", "add", "bo@acme.example", "--role", "admin")
-    del shell.environ["ROPEWALK_PASSWORD_FILE"]
-    typed = shell("users", "password", "bo@acme.example", "--prompt", given="planted-by-hand\n")
-    weak = shell("users", "password", "bo@acme.example", "--prompt", given="short\n")
+def test_a_password_comes_from_the_environment_a_file_or_the_keyboard(nobodys: Shell) -> None:
+    nobodys.environ["ROPEWALK_PASSWORD"] = "planted-by-environment"
+    by_environment = nobodys("init", "--organization", "Acme", "--owner", "ada@acme.example")
+    del nobodys.environ["ROPEWALK_PASSWORD"]
+    nobodys.environ["ROPEWALK_PASSWORD_FILE"] = nobodys.write("password", "planted-by-file\n")
+    by_file = nobodys("users", "add", "bo@acme.example", "--role", "admin")
+    del nobodys.environ["ROPEWALK_PASSWORD_FILE"]
+    typed = nobodys("users", "password", "bo@acme.example", "--prompt", given="planted-by-hand\n")
+    weak = nobodys("users", "password", "bo@acme.example", "--prompt", given="short\n")
 
     assert [one.returncode for one in (by_environment, by_file, typed, weak)] == [0, 0, 0, 1]
     for one in (by_environment, by_file, typed):

@@ -163,6 +163,13 @@ def sizes(*parts: Message, **more: Any) -> tuple[int, Any]:
     return status, json.loads(body)
 
 
+def test_a_page_tells_people_how_much_may_be_sent() -> None:
+    status, _, body = ask(bounded(), scope("/app/profile", "POST", content_length="11"))
+
+    assert status == 413
+    assert "What was sent is too large: at most 10\xa0bytes at once." in body.decode()
+
+
 def test_a_file_is_handed_on_as_it_comes() -> None:
     """However large a body may be otherwise."""
     assert sizes(part(b"0" * 20), part(b"1" * 30), part(b"", more=False)) == (200, [20, 30, 0])

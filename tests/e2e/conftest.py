@@ -8,17 +8,9 @@ import pytest
 
 from tests.cli.conftest import Loaded, loaded
 from tests.e2e.installation import Installation
+from tests.migrated import migrated
 
 __all__ = ["loaded"]
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> Iterator[Installation]:
-    """Only copies of it are used: to run all migrations takes longer than most of what is done then."""
-    made = Installation(tmp_path_factory.mktemp("migrated") / "empty", loaded=loaded)
-    made.cli("accounts", status=1)
-    yield made
-    made.drop()
 
 
 @pytest.fixture
@@ -36,6 +28,6 @@ def install(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
 
 
 @pytest.fixture
-def acme(install: Callable[..., Installation], migrated: Installation) -> Installation:
+def acme(install: Callable[..., Installation], loaded: Loaded) -> Installation:
     """With nobody in it, and commands that don't wait for Python to load them (tests.cli.forked)."""
-    return install(like=migrated)
+    return install(like=migrated(), loaded=loaded)

@@ -29,11 +29,13 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import psutil
 import psycopg
 import yaml
 
 from tests.cli.conftest import Loaded
+from tests.migrated import Migrated
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 240.0
@@ -54,7 +56,12 @@ def until(ask: Callable[[], T | None], what: str, *, seconds: float = DEADLINE) 
 
 class Installation:
     def __init__(
-        self, folder: Path, *, like: Installation | None = None, loaded: Loaded | None = None, **environ: str
+        self,
+        folder: Path,
+        *,
+        like: Installation | Migrated | None = None,
+        loaded: Loaded | None = None,
+        **environ: str,
     ) -> None:
         """`like`: one that no process has open; the new one begins as its copy. `loaded` runs its commands, which are
         otherwise processes from the beginning."""
@@ -64,11 +71,11 @@ class Installation:
             shutil.copytree(like.folder, folder)
         self.folder = folder
         self.data = folder / "data"
-        self.loaded = like.loaded if like else loaded
+        self.loaded = like.loaded if isinstance(like, Installation) else loaded
         self.said: list[bytes] = []
         """Everything that a process of this installation has printed, once it has ended."""
         self._server = os.environ.get("ROPEWALK_DATABASE_URL")
-        self._database = f"e2e_{uuid.uuid4().hex}"
+        self.database = f"e2e_{uuid.uuid4().hex}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ROPEWALK_")}
         kept.pop("DJANGO_SETTINGS_MODULE", None)
         self.environ = kept | {
@@ -80,15 +87,15 @@ class Installation:
         }
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as connection:
-                template = f" TEMPLATE {like._database}" if like else ""
-                connection.execute(f"CREATE DATABASE {self._database}{template}")
+                template = f" TEMPLATE {like.database}" if like else ""
+                connection.execute(f"CREATE DATABASE {self.database}{template}")
             parts = urlsplit(self._server)
-            self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self._database}").geturl()
+            self.environ["ROPEWALK_DATABASE_URL"] = parts._replace(path=f"/{self.database}").geturl()
 
     def drop(self) -> None:
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE {self._database} WITH (FORCE)")
+                connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
 
     # ---- commands ----
 
@@ -154,15 +161,20 @@ class Installation:
         with closing(sqlite3.connect(self.data / "ropewalk.sqlite", timeout=30)) as file, file:
             return file.execute(statement).fetchall()
 
-    def events(self, query: str) -> list[tuple[Any, ...]]:
-        """What the event store says."""
+    def events(self) -> tuple[list[tuple[str, bytes]], list[str]]:
+        """What the event store has: ids and contents of events, and the ids of earlier versions."""
+        earlier = "SELECT external_id FROM version"
         if url := self.environ.get("ROPEWALK_DATABASE_URL"):
-            with psycopg.connect(
-                url, autocommit=True, options="-c search_path=ropewalk_events"
-            ) as connection:
-                return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            with psycopg.connect(url, options="-c search_path=ropewalk_events") as connection:
+                rows = connection.execute("SELECT external_id, content FROM event").fetchall()
+                return [(name, bytes(content)) for name, content in rows], [
+                    name for (name,) in connection.execute(earlier)
+                ]
         with closing(sqlite3.connect(self.data / "events.sqlite", timeout=30)) as file, file:
-            return file.execute(query).fetchall()
+            packs = [msgspec.msgpack.decode(events) for (events,) in file.execute("SELECT events FROM pack")]
+            return [(event[2], event[11]) for _, _, events in packs for event in events], [
+                name for (name,) in file.execute(earlier)
+            ]
 
     def half_a_minute_passes(self) -> None:
         """For every heartbeat there is: that of a worker which is gone is then too old to count."""

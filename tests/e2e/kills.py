@@ -27,6 +27,7 @@ from tests.e2e.left_behind import differences, state
 from tests.e2e.vendor import Size, Vendor
 from tests.fakes import serve
 from tests.fakes.warehouses.listening import free_port
+from tests.migrated import migrated
 
 MODULE = "tests.e2e.killed"
 
@@ -158,7 +159,7 @@ class Trial:
 def trial(folder: Path, size: Size, seed: int, what: str = "sync") -> Iterator[Trial]:
     """`what`: sync, dry_run or undo."""
     vendor = Vendor(size, seed)
-    template = Installation(folder / "template")
+    template = Installation(folder / "template", like=migrated())
     try:
         with serve(vendor) as url:
             said = template.python("tests.e2e.prepared", what, url, json.dumps(vendor.connector(url)))

@@ -145,15 +145,12 @@ def _answers(clients: list[Client]) -> int:
 
 
 def _looked_at(installation: Installation, clients: list[Client], kills: int) -> Survived:
-    stored = [
-        (external_id, json.loads(bytes(content))["data"])
-        for external_id, content in installation.events("SELECT external_id, content FROM event")
-    ]
-    earlier = installation.events("SELECT external_id FROM version")
+    events, earlier = installation.events()
+    stored = [(external_id, json.loads(content)["data"]) for external_id, content in events]
     found = dict(stored)
     kept = {name: n for each in clients for name, n in each.told.kept.items()}
     made = [name for each in clients for name in each.told.made]
-    names = [name for name, _ in stored] + [name for (name,) in earlier]
+    names = [name for name, _ in stored] + earlier
     return Survived(
         kills=kills,
         answered=len(kept) + len(made),

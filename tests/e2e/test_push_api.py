@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from ropewalk.client import Client, Refused
+from tests.cli.conftest import Loaded
 from tests.e2e.installation import Api, Installation, Started, until
 from tests.fakes.warehouses.listening import free_port
+from tests.migrated import migrated
 
 
 @dataclass
@@ -64,9 +66,9 @@ class Curl:
 
 @pytest.fixture(scope="module")
 def served(
-    tmp_path_factory: pytest.TempPathFactory, migrated: Installation
+    tmp_path_factory: pytest.TempPathFactory, loaded: Loaded
 ) -> Iterator[tuple[Installation, Curl, Started]]:
-    installation = Installation(tmp_path_factory.mktemp("push") / "acme", like=migrated)
+    installation = Installation(tmp_path_factory.mktemp("push") / "acme", like=migrated(), loaded=loaded)
     key, port = installation.init(), free_port()
     url = f"http://127.0.0.1:{port}"
     with installation.started("serve", "--port", str(port)) as process:

@@ -43,6 +43,10 @@ def models(source: Source) -> list[type[BaseModel]]:
     return [source.settings, *(kind.settings for kind in source.kinds.values())]
 
 
+def test_each_is_there_once() -> None:
+    assert len(REGISTRY) == len({id(each) for each in REGISTRY.values()})
+
+
 @of_each_source
 def test_it_says_what_it_is(source: Source) -> None:
     assert REGISTRY[source.slug] is source

@@ -291,6 +291,7 @@ def test_without_a_list_the_datasets_of_its_own_project_may_be_read(path: tuple[
         "SELECT * FROM (SELECT * FROM crm.t) AS c, c.tags",
         "SELECT * FROM crm.t AS c, UNNEST(c.days) AS day, day.tags",
         "SELECT (SELECT COUNT(*) FROM c.tags) FROM crm.t AS c",
+        "SELECT (SELECT COUNT(*) FROM crm.t AS c, c.tags)",
         "SELECT * FROM crm.t AS c, UNNEST(ARRAY(SELECT x FROM c.tags AS u))",
         "SELECT id FROM crm.t AS c WHERE EXISTS (SELECT 1 FROM c.tags AS u, u.names WHERE u.x = 1)",
         "WITH c AS (SELECT * FROM crm.t) SELECT * FROM c, c.tags",

@@ -157,34 +157,6 @@ def test_what_is_erased_leaves_nothing(tmp_path: Path) -> None:
     assert b"".join(left) == b""
 
 
-def test_a_file_of_the_first_version_is_carried_over(tmp_path: Path) -> None:
-    file = tmp_path / "events.sqlite"
-    names = [f"e{number}" for number in range(103)]
-    store = opened(file)
-    push(store, WHOSE, *map(draft, names))
-    store.expire(WHOSE[0], NOW + timedelta(hours=1), limit=30)
-    store.close_all()
-    with closing(sqlite3.connect(file)) as there:
-        there.executescript(
-            "DROP TABLE identity; DROP TABLE new_identity; PRAGMA user_version = 1;"
-            "CREATE UNIQUE INDEX event_identity ON event (connector, external_id);"
-        )
-
-    store = opened(file)
-
-    assert push(store, WHOSE, *map(draft, names), draft("new")) == ["duplicate"] * 103 + ["created"]
-    store.close_all()
-
-
-def test_what_came_last_is_read_by_number(tmp_path: Path) -> None:
-    from ropewalk.store.events.reading import BY_NUMBER
-
-    store = opened(tmp_path / "events.sqlite")
-    plan = store.rows(f"EXPLAIN QUERY PLAN SELECT * FROM event e WHERE {BY_NUMBER} ORDER BY e.seq", [1])
-    store.close_all()
-    assert [row[3] for row in plan] == ["SCAN e"]
-
-
 CHILD = """
 import sys
 from pathlib import Path

@@ -6,6 +6,7 @@ from math import ceil
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 
 from ropewalk.core.errors import Conflict, GiveUp, MustFix, NotFound, Refused, RetryLater, RopewalkError
@@ -42,7 +43,7 @@ def unavailable(seconds: float | None = None) -> HttpResponse:
 
 
 def too_large(limit: int) -> HttpResponse:
-    return answer(413, f"What was sent is too large: at most {limit:,} bytes are taken at once.")
+    return answer(413, f"What was sent is too large: at most {filesizeformat(limit)} at once.")
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001

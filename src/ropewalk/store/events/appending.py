@@ -83,10 +83,12 @@ class Appendable(Tables):
         """Moves events to `version` and writes others in their places."""
 
     @abstractmethod
-    def add_keys(self, rows: Sequence[KeyRow]) -> None: ...
+    def add_keys(self, rows: Sequence[KeyRow]) -> None:
+        """Of events that have just come, by their numbers."""
 
     @abstractmethod
-    def drop_keys(self, rows: Sequence[KeyRow]) -> None: ...
+    def change_keys(self, gone: Sequence[KeyRow], come: Sequence[KeyRow] = ()) -> None:
+        """Of events that were there."""
 
     @abstractmethod
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
@@ -170,6 +172,8 @@ class _Appending:
         self._spans: list[tuple[int, int]] = []
         self._other: dict[int, Outcome] = {}
         """By their numbers, the outcomes that are not `created`."""
+        self._current: set[int] = set()
+        """Where there are others: the numbers of what is stored as the latest version."""
         numbered, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
         known = {
             (id(each.organization_id), id(each.connector_id)): numbers[
@@ -198,11 +202,10 @@ class _Appending:
     def outcomes(self) -> list[list[Outcome]]:
         rows = self._revived() if self._any_expired else self._rows
         taken = self._tables.claim(rows)
-        if taken:
+        if taken or self._other:
+            self._current = {row[_SEQ] for row in rows} - taken
             self._settle([row for row in rows if row[_SEQ] in taken])
-        if self._other:
-            held = {row[_SEQ] for row in rows} - taken
-            self._keys = [row for row in self._keys if row[2] in held]
+            self._keys = [row for row in self._keys if row[2] in self._current]
         self._tables.add_keys(self._keys)
         if created := self._created():
             self._tables.count(created)
@@ -242,10 +245,18 @@ class _Appending:
                 self._other[row[_SEQ]] = "updated"
                 updated.append((there, _as_version(row, there.version + 1)))
         if updated:
-            self._tables.drop_keys([key for there, row in updated for key in self._keys_of(there, row)])
+            # Those of what this transaction has brought itself are not written yet.
+            self._tables.change_keys(
+                [
+                    key
+                    for there, row in updated
+                    if there.seq not in self._current
+                    for key in self._keys_of(there, row)
+                ]
+            )
             self._tables.replace([there.seq for there, _ in updated], [row for _, row in updated])
-            brought = {row[_SEQ] for _, row in updated}
-            self._tables.add_keys([row for row in self._keys if row[2] in brought])
+            self._current -= {there.seq for there, _ in updated}
+            self._current |= {row[_SEQ] for _, row in updated}
 
     def _keys_of(self, there: Current, row: Row) -> Iterable[KeyRow]:
         named = keys_from(there.keys)

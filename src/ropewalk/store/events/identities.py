@@ -31,7 +31,7 @@ from ropewalk.store.database import batches as slices
 
 if TYPE_CHECKING:
     from ropewalk.store.events.appending import Identity
-    from ropewalk.store.events.sections import Sections
+    from ropewalk.store.events.sqlite import SqliteEvents
 
 TABLES: Final = """
 CREATE TABLE new_identity (part INTEGER PRIMARY KEY, entries BLOB NOT NULL);
@@ -62,7 +62,7 @@ Entry = tuple[int, int]
 class Identities:
     """Whatever changes them is called within a transaction that writes."""
 
-    def __init__(self, tables: Sections, section: int) -> None:
+    def __init__(self, tables: SqliteEvents, section: int) -> None:
         self._tables = tables
         self._section = section
         self._part = max(1, section // _PARTS)

@@ -55,6 +55,8 @@ _TYPES: Final = {
     "event_key": ("int8", "int8", "int8"),
 }
 _KEY_COLUMNS: Final = ("key", "at", "seq")
+_ORDERS_AT_ONCE: Final = 200
+"""Lists merged in one statement."""
 
 _event = """
     seq bigint NOT NULL, connector integer NOT NULL, external_id text NOT NULL, version integer NOT NULL,
@@ -90,6 +92,8 @@ CREATE INDEX rejection_connector ON rejection (connector, seq);
 
 class PostgresEvents(Removable):
     """A connection a thread; `parameters` are psycopg's."""
+
+    uploaded = ("event", "version")
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         super().__init__()
@@ -259,16 +263,56 @@ class PostgresEvents(Removable):
     def add_keys(self, rows: Sequence[KeyRow]) -> None:
         self._copy("event_key", _KEY_COLUMNS, rows)
 
-    def drop_keys(self, rows: Sequence[KeyRow]) -> None:
+    def change_keys(self, gone: Sequence[KeyRow], come: Sequence[KeyRow] = ()) -> None:
         self.run(
             "DELETE FROM event_key k USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (key, at, seq) "
             "WHERE k.key = w.key AND k.at = w.at AND k.seq = w.seq",
-            [[row[place] for row in rows] for place in range(3)],
+            [[row[place] for row in gone] for place in range(3)],
         )
+        self.add_keys(come)
 
     def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
-        return self.in_order(
-            [("event_key WHERE key = %s", number) for number in numbers], filters, place, size
+        return self._in_order("event_key WHERE key = %s", numbers, filters, place, size)
+
+    def of_connectors(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        return self._in_order("event WHERE connector = %s", numbers, filters, place, size)
+
+    def of_connector(self, no: int, after: int, limit: int, *, latest: bool = False) -> list[Row]:
+        # The sign keeps the index of its times out, whose events would all be sorted.
+        return self.rows(
+            f"SELECT {LISTED} FROM event e WHERE e.seq > %s AND +e.connector = %s "
+            f"ORDER BY e.seq {'DESC' if latest else 'ASC'} LIMIT %s",
+            [after, no, limit],
+        )
+
+    def _in_order(
+        self, order: str, numbers: Sequence[int], filters: Filters, place: Place, size: int
+    ) -> list[Row]:
+        rows: list[Row] = []
+        for few in range(0, len(numbers), _ORDERS_AT_ONCE):
+            rows += self._merged(order, numbers[few : few + _ORDERS_AT_ONCE], filters, place, size)
+        if len(numbers) > _ORDERS_AT_ONCE:
+            rows.sort(key=lambda row: (row[4], row[0]), reverse=True)
+        return rows[:size]
+
+    def _merged(
+        self, order: str, numbers: Sequence[int], filters: Filters, place: Place, size: int
+    ) -> list[Row]:
+        """Each list stops by itself, so that none is read further than the page needs."""
+        parameters: list[Any] = []
+        pieces = []
+        for position, number in enumerate(numbers):
+            condition, given = _within(filters, place)
+            pieces.append(
+                f"SELECT * FROM (SELECT at, seq FROM {order} AND {condition} "
+                f"ORDER BY at DESC, seq DESC LIMIT %s) AS o{position}"
+            )
+            parameters += [number, *given, size]
+        return self.rows(
+            f"SELECT {LISTED} FROM (SELECT at, seq FROM ({' UNION '.join(pieces)}) AS merged "
+            "ORDER BY at DESC, seq DESC LIMIT %s) AS p JOIN event e ON e.at = p.at AND e.seq = p.seq "
+            "ORDER BY e.at DESC, e.seq DESC",
+            [*parameters, size],
         )
 
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
@@ -314,6 +358,18 @@ class PostgresEvents(Removable):
             copy.set_types(_TYPES[table])
             for row in rows:
                 copy.write_row(row)
+
+
+def _within(filters: Filters, place: Place) -> tuple[str, list[Any]]:
+    condition = "at <= %s AND (at < %s OR seq < %s)"
+    given = [place.at, place.at, place.number]
+    if filters.start is not None:
+        condition += " AND at >= %s"
+        given.append(micros(filters.start))
+    if filters.end is not None:
+        condition += " AND at < %s"
+        given.append(micros(filters.end))
+    return condition, given
 
 
 def _low(organization_id: UUID) -> int:

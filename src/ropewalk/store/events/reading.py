@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from ropewalk.core.pushed import key_number, names_account
@@ -26,14 +26,13 @@ from ropewalk.store.events.tables import LISTED, MINUTE, Row, Tables, stored
 LOOKED_THROUGH: Final = 20_000
 """Events that one page is looked for in."""
 _CHUNK: Final = 1_000
-_ORDERS_AT_ONCE: Final = 200
-"""Lists merged in one statement: SQLite takes 500."""
-BY_NUMBER: Final = "+e.connector = %s"
-"""A connector's, in the order of numbers: the sign keeps the index of its times out, whose events would all be sorted."""
 LATEST: Final = Place(2**63 - 1, 2**63 - 1)
 
 
 class Readable(Tables):
+    uploaded: tuple[str, ...]
+    """The tables that say which events have files."""
+
     def newest(
         self,
         organization_id: UUID,
@@ -74,43 +73,17 @@ class Readable(Tables):
                 return Found(found, place)
         return Found(found, None)
 
+    @abstractmethod
     def of_connectors(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
         """The first events after a place, newest first; fewer than `size` at the end of the list."""
-        return self.in_order([("event WHERE connector = %s", no) for no in numbers], filters, place, size)
 
     @abstractmethod
     def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
         """The same of keys (`core.pushed.key_number`)."""
 
-    def in_order(
-        self, orders: Sequence[tuple[str, int]], filters: Filters, place: Place, size: int
-    ) -> list[Row]:
-        rows: list[Row] = []
-        for few in range(0, len(orders), _ORDERS_AT_ONCE):
-            rows += self._merged(orders[few : few + _ORDERS_AT_ONCE], filters, place, size)
-        if len(orders) > _ORDERS_AT_ONCE:
-            rows.sort(key=lambda row: (row[4], row[0]), reverse=True)
-        return rows[:size]
-
-    def _merged(
-        self, orders: Sequence[tuple[str, int]], filters: Filters, place: Place, size: int
-    ) -> list[Row]:
-        """Each list stops by itself, so that none is read further than the page needs."""
-        parameters: list[Any] = []
-        pieces = []
-        for position, (order, whose) in enumerate(orders):
-            condition, given = within(filters, place)
-            pieces.append(
-                f"SELECT * FROM (SELECT at, seq FROM {order} AND {condition} "
-                f"ORDER BY at DESC, seq DESC LIMIT %s) AS o{position}"
-            )
-            parameters += [whose, *given, size]
-        return self.rows(
-            f"SELECT {LISTED} FROM (SELECT at, seq FROM ({' UNION '.join(pieces)}) AS merged "
-            "ORDER BY at DESC, seq DESC LIMIT %s) AS p JOIN event e ON e.at = p.at AND e.seq = p.seq "
-            "ORDER BY e.at DESC, e.seq DESC",
-            [*parameters, size],
-        )
+    @abstractmethod
+    def of_connector(self, no: int, after: int, limit: int, *, latest: bool = False) -> list[Row]:
+        """Its events with larger numbers than `after`: the first of them, or the last, the latest first."""
 
     def get(
         self, organization_id: UUID, connector_id: UUID, external_id: str, version: int | None = None
@@ -148,9 +121,9 @@ class Readable(Tables):
             [minute - 60, no, minute - 24 * 60],
         )
         (total,) = self.rows("SELECT events FROM connector WHERE no = %s", [no])[0]
-        (last,) = self.rows("SELECT max(at) FROM event WHERE connector = %s", [no])[0]
+        newest = self.of_connectors([no], NO_FILTERS, LATEST, 1)
         hour, day = counted[0]
-        return Statistics(int(hour), int(day), total, None if last is None else from_micros(last))
+        return Statistics(int(hour), int(day), total, from_micros(newest[0][4]) if newest else None)
 
     def last_number(self) -> int:
         return int(self.rows("SELECT last FROM counter")[0][0])
@@ -160,20 +133,15 @@ class Readable(Tables):
         known = self.numbers(organization_id, [connector_id])
         found = []
         for no in known:
-            rows = self.rows(
-                f"SELECT {LISTED} FROM event e WHERE e.seq > %s AND {BY_NUMBER} ORDER BY e.seq LIMIT %s",
-                [after, no, limit],
-            )
-            found = [stored(row, known) for row in rows]
+            found = [stored(row, known) for row in self.of_connector(no, after, limit)]
         return Arrivals(found, found[-1].number if len(found) == limit else max(after, last))
 
     def latest(self, organization_id: UUID, connector_id: UUID, limit: int = 20) -> list[StoredEvent]:
         known = self.numbers(organization_id, [connector_id])
-        rows = self.rows(
-            f"SELECT {LISTED} FROM event e WHERE {BY_NUMBER} AND e.seq > %s ORDER BY e.seq DESC LIMIT %s",
-            [next(iter(known), None), self.last_number() - LOOKED_THROUGH, limit],
-        )
-        return [stored(row, known) for row in rows]
+        after = self.last_number() - LOOKED_THROUGH
+        return [
+            stored(row, known) for no in known for row in self.of_connector(no, after, limit, latest=True)
+        ]
 
     def rejections(
         self, organization_id: UUID, connector_id: UUID, after: int = 0, limit: int = 100
@@ -196,24 +164,12 @@ class Readable(Tables):
         among, listed = self.one_of("upload", uploads)
         found = [
             row
-            for table in ("event", "version")
+            for table in self.uploaded
             for row in self.rows(
                 f"SELECT upload FROM {table} WHERE upload IS NOT NULL AND {mine} AND {among}", [known, listed]
             )
         ]
         return {upload for (upload,) in found}
-
-
-def within(filters: Filters, place: Place) -> tuple[str, list[Any]]:
-    condition = "at <= %s AND (at < %s OR seq < %s)"
-    given = [place.at, place.at, place.number]
-    if filters.start is not None:
-        condition += " AND at >= %s"
-        given.append(micros(filters.start))
-    if filters.end is not None:
-        condition += " AND at < %s"
-        given.append(micros(filters.end))
-    return condition, given
 
 
 def _fits(event: StoredEvent, keys: Sequence[str] | None, exact_id: bool, filters: Filters) -> bool:

@@ -14,8 +14,8 @@ from ropewalk.core.pushed import content_digest, key_number, names_account
 from ropewalk.core.times import micros
 from ropewalk.store.events.appending import Appendable, KeyRow, key_rows
 from ropewalk.store.events.base import NO_FILTERS, Place, Removed, StoredEvent
-from ropewalk.store.events.reading import BY_NUMBER, LATEST, Readable
-from ropewalk.store.events.tables import LISTED, MINUTE, EventRow, keys_column, keys_from, stored
+from ropewalk.store.events.reading import LATEST, Readable
+from ropewalk.store.events.tables import MINUTE, EventRow, keys_column, keys_from, stored
 
 
 class Removable(Readable, Appendable):
@@ -60,8 +60,9 @@ class Removable(Readable, Appendable):
 
     def expire(self, organization_id: UUID, before: datetime, limit: int = 500) -> Removed:
         with self.changing(organization_id):
-            condition, listed = self.one_of("e.connector", [*self.numbers(organization_id)])
-            found = self._events(f"WHERE {condition} AND e.at < %s LIMIT %s", listed, micros(before), limit)
+            numbers = [*self.numbers(organization_id)]
+            rows = self.of_connectors(numbers, NO_FILTERS, Place(micros(before), 0), limit) if numbers else []
+            found = [EventRow(*row) for row in rows]
             self.many(
                 "INSERT INTO expired (connector, external_id, version, digest) VALUES (%s, %s, %s, %s)",
                 [(row.connector, row.external_id, row.version, content_digest(row.content)) for row in found],
@@ -80,15 +81,14 @@ class Removable(Readable, Appendable):
     ) -> int | None:
         with self.changing(organization_id):
             known = self.numbers(organization_id, [connector_id])
-            rows = self._events(
-                f"WHERE e.seq > %s AND {BY_NUMBER} ORDER BY e.seq LIMIT %s",
-                after, next(iter(known), None), limit,
-            )  # fmt: skip
+            rows = [EventRow(*row) for no in known for row in self.of_connector(no, after, limit)]
             read_anew = [(row, _reread(row, read(stored(row, known)))) for row in rows]
             changed = [(row, now) for row, now in read_anew if row != now]
-            self.drop_keys([key for row, _ in changed for key in _keys(organization_id, row)])
             self.reread(changed)
-            self.add_keys([key for _, row in changed for key in _keys(organization_id, row)])
+            self.change_keys(
+                [key for row, _ in changed for key in _keys(organization_id, row)],
+                [key for _, row in changed for key in _keys(organization_id, row)],
+            )
         return rows[-1].seq if len(rows) == limit else None
 
     def discard(
@@ -97,10 +97,6 @@ class Removable(Readable, Appendable):
         if uploads:
             with self.changing(organization_id):
                 delete(organization_id, sorted({*uploads} - self.kept_uploads(organization_id, uploads)))
-
-    def _events(self, condition: str, *parameters: object) -> list[EventRow]:
-        found = self.rows(f"SELECT {LISTED} FROM event e {condition}", parameters)
-        return [EventRow(*row) for row in found]
 
     def _remove(self, organization_id: UUID, rows: Sequence[EventRow]) -> Removed:
         if not rows:
@@ -116,7 +112,7 @@ class Removable(Readable, Appendable):
                 *((row[0], row[3]) for row in earlier if row[2] == 1),
             ]
         )
-        self.drop_keys([key for row in rows for key in _keys(organization_id, row)])
+        self.change_keys([key for row in rows for key in _keys(organization_id, row)])
         self.many("DELETE FROM version WHERE connector = %s AND external_id = %s", identities)
         self.drop(rows)
         kept = self.kept_uploads(organization_id, sorted(uploads))

@@ -18,15 +18,17 @@ from weakref import WeakSet
 import msgspec
 
 from ropewalk.store.database import batches as slices
-from ropewalk.store.events import identities, sections
-from ropewalk.store.events.appending import Current, Identity, identity_of
-from ropewalk.store.events.base import Batch, Busy, Outcome, Refusal
+from ropewalk.store.events import earlier, identities, packs, sections
+from ropewalk.store.events.appending import Current, Identity, KeyRow, identity_of
+from ropewalk.store.events.base import Batch, Busy, Filters, Outcome, Place, Refusal
 from ropewalk.store.events.identities import Identities, hashes_of
+from ropewalk.store.events.packs import Packs
+from ropewalk.store.events.removing import Removable
 from ropewalk.store.events.sections import SECTION, Sections
-from ropewalk.store.events.tables import COLUMNS, LISTED, EventRow, Row
+from ropewalk.store.events.tables import COLUMNS, EventRow, Row
 
 FILE: Final = "events.sqlite"
-_VERSION: Final = 2
+_VERSION: Final = 3
 _CACHE_KIB: Final = 32_768
 _CHECKPOINT_PAGES: Final = 4_000
 _LOOKED_FOR_AT_ONCE: Final = 500
@@ -38,18 +40,19 @@ _event = """
     at INTEGER NOT NULL, arrived INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, who TEXT,
     keys TEXT NOT NULL, metadata TEXT, content BLOB NOT NULL, upload TEXT
 """
+_PACKED: Final = f"""{packs.TABLES}{sections.tables("account")}{sections.tables("connector")}
+CREATE TABLE event_file (upload TEXT NOT NULL, connector INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (upload, connector, seq)) WITHOUT ROWID;
+"""
 _SCHEMA: Final = f"""
 CREATE TABLE connector (no INTEGER PRIMARY KEY, organization BLOB NOT NULL, id BLOB NOT NULL,
     events INTEGER NOT NULL, UNIQUE (organization, id));
 CREATE TABLE counter (last INTEGER NOT NULL, expired INTEGER NOT NULL);
 INSERT INTO counter VALUES (0, 0);
-CREATE TABLE event ({_event});
-CREATE INDEX event_time ON event (connector, at);
-CREATE INDEX event_upload ON event (upload) WHERE upload IS NOT NULL;
-CREATE TABLE version ({_event});
+{_PACKED}CREATE TABLE version ({_event});
 CREATE UNIQUE INDEX version_identity ON version (connector, external_id, version);
 CREATE INDEX version_upload ON version (upload) WHERE upload IS NOT NULL;
-{sections.TABLES}{identities.TABLES}CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
+{identities.TABLES}CREATE TABLE expired (connector INTEGER NOT NULL, external_id TEXT NOT NULL, version INTEGER NOT NULL,
     digest BLOB NOT NULL, PRIMARY KEY (connector, external_id)) WITHOUT ROWID;
 CREATE TABLE tally (connector INTEGER NOT NULL, minute INTEGER NOT NULL, events INTEGER NOT NULL,
     PRIMARY KEY (connector, minute)) WITHOUT ROWID;
@@ -57,9 +60,7 @@ CREATE INDEX tally_minute ON tally (minute);
 CREATE TABLE rejection (seq INTEGER PRIMARY KEY AUTOINCREMENT, connector INTEGER NOT NULL, at INTEGER NOT NULL,
     external_id TEXT, errors TEXT NOT NULL);
 CREATE INDEX rejection_connector ON rejection (connector, seq);
-PRAGMA user_version = {_VERSION};
 """
-_SINCE_1: Final = f"{identities.TABLES}DROP INDEX event_identity; PRAGMA user_version = {_VERSION};"
 _BUSY: Final = frozenset(
     (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
      sqlite3.SQLITE_READONLY)
@@ -70,12 +71,17 @@ class _Connection(sqlite3.Connection):
     """One that can be referred to weakly."""
 
 
-class SqliteEvents(Sections):
+class SqliteEvents(Removable):
     """A connection a thread. `wait` is how many seconds a writer waits for another."""
 
+    uploaded = ("event_file", "version")
+
     def __init__(self, file: Path, *, wait: float = 30, section: int = SECTION) -> None:
-        super().__init__(section)
+        super().__init__()
+        self._packs = Packs(self)
         self._identities = Identities(self, section)
+        self._accounts = Sections(self, "account", section)
+        self._connectors = Sections(self, "connector", section)
         self._file = file
         self._wait = wait
         self._own = threading.local()
@@ -106,7 +112,8 @@ class SqliteEvents(Sections):
             factory=_Connection,
         )
         opened.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+            # What is erased is overwritten, however SQLite was built.
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; "
             f"PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES};"
         )
         return opened
@@ -117,11 +124,20 @@ class SqliteEvents(Sections):
             return
         with self.writing():
             version = self._version()
-            statements = _SCHEMA if version == 0 else _SINCE_1 if version == 1 else ""
-            for statement in filter(str.strip, statements.split(";")):
-                self.run(statement)
+            if version == 0:
+                self._script(_SCHEMA)
             if version == 1:
+                self._script(identities.TABLES + "DROP INDEX event_identity")
                 self._identities.carry_over()
+            if version in (1, 2):
+                self._script(_PACKED)
+                earlier.carry_over(self)
+            self.run(f"PRAGMA user_version = {_VERSION}")
+
+    def _script(self, statements: str) -> None:
+        """Within a transaction, which `executescript` would end."""
+        for statement in filter(str.strip, statements.split(";")):
+            self.run(statement)
 
     def _version(self) -> int:
         return int(self.rows("PRAGMA user_version")[0][0])
@@ -160,6 +176,7 @@ class SqliteEvents(Sections):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
+        """What is read within it is of one moment."""
         connection = self._connection
         if connection.in_transaction:
             yield
@@ -210,10 +227,16 @@ class SqliteEvents(Sections):
         hashes = hashes_of(map(identity_of, rows))
         taken = self._taken(rows, hashes)
         entries = [(hash_, row[0]) for hash_, row in zip(hashes, rows, strict=True) if row[0] not in taken]
-        self.insert("event", COLUMNS, [row for row in rows if row[0] not in taken] if taken else rows)
+        self.write([row for row in rows if row[0] not in taken] if taken else rows)
         self._identities.add(entries)
         self._identities.put_in_order(self._own.last)
         return taken
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """By their numbers, and after all that are there."""
+        self._packs.write(rows)
+        self._connectors.add(_places(rows))
+        self._upload(rows)
 
     def _taken(self, rows: Sequence[Row], hashes: Sequence[int]) -> set[int]:
         places = self._identities.suspects(hashes)
@@ -221,7 +244,7 @@ class SqliteEvents(Sections):
             return set()
         there: dict[Identity, int] = {}
         for few in slices((identity_of(rows[place]) for place in places), _LOOKED_FOR_AT_ONCE):
-            there |= {identity: number for identity, (number,) in self._found(few, "e.seq").items()}
+            there |= {identity: row.seq for identity, row in self._found(few).items()}
         taken = set()
         for place in places:
             identity, number = identity_of(rows[place]), rows[place][0]
@@ -239,9 +262,7 @@ class SqliteEvents(Sections):
         wanted = set(identities)
         expired = Counter(hashes_of(gone))
         entries = self._identities.entries(hashes_of(wanted))
-        condition, listed = self.one_of("seq", [number for _, number in entries])
-        found = self.rows(f"SELECT seq, connector, external_id FROM event WHERE {condition}", [listed])
-        whose = {seq: (no, external_id) for seq, no, external_id in found}
+        whose = {row[0]: identity_of(row) for row in self._packs.at(number for _, number in entries)}
         dropped = []
         for hash_, number in entries:
             if number in whose:
@@ -257,43 +278,64 @@ class SqliteEvents(Sections):
         if connector is None:
             return []
         with self.snapshot():
-            return [*self._found([(connector, external_id)], LISTED).values()]
+            return [*self._found([(connector, external_id)]).values()]
 
     def current(self, identities: Sequence[Identity]) -> dict[Identity, Current]:
-        columns = "e.seq, e.at, e.version, e.keys, e.content"
-        found = self._at([self._own.there[each] for each in identities if each in self._own.there], columns)
+        found = self._at(self._own.there[each] for each in identities if each in self._own.there)
         # Those that have got a new version within this transaction.
-        found |= self._found([each for each in identities if each not in found], columns)
-        return {identity: Current(*found[identity]) for identity in identities}
+        found |= self._found([each for each in identities if each not in found])
+        rows = ((identity, found[identity]) for identity in identities)
+        return {
+            identity: Current(row.seq, row.at, row.version, row.keys, row.content) for identity, row in rows
+        }
 
-    def _found(self, identities: Sequence[Identity], columns: str) -> dict[Identity, Row]:
+    def _found(self, identities: Sequence[Identity]) -> dict[Identity, EventRow]:
         """Of their events, by the hashes that lead there."""
         wanted = set(identities)
-        found: dict[Identity, Row] = {}
+        found: dict[Identity, EventRow] = {}
         for look in (self._identities.new, self._identities.late, self._identities.early):
             if missing := wanted - found.keys():
-                there = self._at([number for _, number in look(hashes_of(missing))], columns)
+                there = self._at(number for _, number in look(hashes_of(missing)))
                 found |= {identity: row for identity, row in there.items() if identity in wanted}
         return found
 
-    def _at(self, numbers: Sequence[int], columns: str) -> dict[Identity, Row]:
-        if not numbers:
-            return {}
-        condition, listed = self.one_of("e.seq", numbers)
-        rows = self.rows(
-            f"SELECT e.connector, e.external_id, {columns} FROM event e WHERE {condition}", [listed]
-        )
-        return {(row[0], row[1]): row[2:] for row in rows}
+    def _at(self, numbers: Iterable[int]) -> dict[Identity, EventRow]:
+        return {identity_of(row): EventRow(*row) for row in self._packs.at(numbers)}
 
     def replace(self, old: Sequence[int], rows: Sequence[Row]) -> None:
-        condition, listed = self.one_of("seq", old)
-        names = ", ".join(COLUMNS)
-        self.run(f"INSERT INTO version ({names}) SELECT {names} FROM event WHERE {condition}", [listed])
-        self.run(f"DELETE FROM event WHERE {condition}", [listed])
-        self.insert("event", COLUMNS, rows)
+        earlier = self._packs.at(old)
+        self.insert("version", COLUMNS, earlier)
+        self._packs.change({*old}, rows)
+        self._connectors.change(_places(earlier), _places(rows))
+        self._discard_uploads(earlier)
+        self._upload(rows)
         hashes = hashes_of(map(identity_of, rows))
         self._identities.drop([*zip(hashes, old, strict=True)])
         self._identities.add([*zip(hashes, (row[0] for row in rows), strict=True)])
+
+    def add_keys(self, rows: Sequence[KeyRow]) -> None:
+        self._accounts.add(rows)
+
+    def change_keys(self, gone: Sequence[KeyRow], come: Sequence[KeyRow] = ()) -> None:
+        self._accounts.change(gone, come)
+
+    def of_keys(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        return self._listed(self._accounts, numbers, filters, place, size)
+
+    def of_connectors(self, numbers: Sequence[int], filters: Filters, place: Place, size: int) -> list[Row]:
+        return self._listed(self._connectors, numbers, filters, place, size)
+
+    def _listed(
+        self, lists: Sections, numbers: Sequence[int], filters: Filters, place: Place, size: int
+    ) -> list[Row]:
+        with self.snapshot():
+            places = lists.newest(numbers, filters, place, size)
+            rows = {row[0]: row for row in self._packs.at(place.number for place in places)}
+        return [rows[place.number] for place in places]
+
+    def of_connector(self, no: int, after: int, limit: int, *, latest: bool = False) -> list[Row]:
+        with self.snapshot():
+            return self._packs.of_connector(no, after, limit, latest=latest)
 
     def among(self, table: str, identities: Sequence[Identity], columns: str) -> list[Row]:
         # The list leads, so that each identity is looked up.
@@ -304,13 +346,20 @@ class SqliteEvents(Sections):
         )
 
     def drop(self, rows: Sequence[EventRow]) -> None:
-        self.many("DELETE FROM event WHERE seq = %s", [(row.seq,) for row in rows])
+        self._packs.change({row.seq for row in rows})
+        self._connectors.change(_places(rows))
+        self._discard_uploads(rows)
 
     def reread(self, rows: Sequence[tuple[EventRow, EventRow]]) -> None:
-        self.many(
-            "UPDATE event SET at = %s, name = %s, who = %s, keys = %s WHERE seq = %s",
-            [(now.at, now.name, now.who, now.keys, now.seq) for _, now in rows],
-        )
+        self._packs.change({was.seq for was, _ in rows}, [now for _, now in rows])
+        moved = [(was, now) for was, now in rows if was.at != now.at]
+        self._connectors.change(_places(was for was, _ in moved), _places(now for _, now in moved))
+
+    def _upload(self, rows: Sequence[Row]) -> None:
+        self.insert("event_file", ("upload", "connector", "seq"), _files(rows))
+
+    def _discard_uploads(self, rows: Sequence[Row]) -> None:
+        self.many("DELETE FROM event_file WHERE upload = %s AND connector = %s AND seq = %s", _files(rows))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row], conflict: str = "") -> int:
         written = begin = 0
@@ -321,6 +370,15 @@ class SqliteEvents(Sections):
                 written += self._connection.execute(sql, values).rowcount
                 begin += size
         return written
+
+
+def _places(rows: Iterable[Row]) -> list[KeyRow]:
+    """In their connectors' lists."""
+    return [(row[1], row[4], row[0]) for row in rows]
+
+
+def _files(rows: Iterable[Row]) -> list[Row]:
+    return [(row[12], row[1], row[0]) for row in rows if row[12] is not None]
 
 
 @lru_cache(1_024)

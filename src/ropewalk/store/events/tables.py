@@ -1,9 +1,9 @@
 """The event store on any SQL database: what both kinds need of a connection, and how their rows read.
 
-Tables, the same on both:
+Tables:
 
     connector   a small number for each connector that has sent something, and how many events it has
-    event       the latest version of each event; `seq` grows with every arrival
+    event       the latest version of each event; `seq` grows with every arrival; on SQLite packed (`packs`)
     version     the earlier ones
     event_key   (key number, time, seq): an account's events, in order; on SQLite in sections (`sections`)
     expired     identities of events that the retention setting has removed
