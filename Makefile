@@ -68,12 +68,13 @@ test: .venv/.ready-dev $(counterparts)
 	    $(bin)/python -m pytest -n 2 $(at_once) -m "not any_database" --db postgres -o cache_dir=.pytest_cache/postgres \
 	        $(rooms_with_a_database) $(ARGS) >"$$said" 2>&1 & second=$$!; \
 	fi; \
-	$(bin)/python -m pytest -n 4 $(at_once) $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 3 $(at_once) $(ARGS) || status=$$?; \
 	if [ -n "$$second" ]; then wait $$second || status=$$?; cat "$$said"; second=; fi; \
 	exit $$status
 
 # Apart from `make test`: to be watched, these tests take twice as long. Always the same examples, so that what has been
 # found to be tried stays so.
+coverage: export TRY_CASES = 100
 coverage: .venv/.ready-dev
 	@$(bin)/python -m pytest -n 2 --dist loadscope --hypothesis-seed=0 tests/core tests/sources \
 	    --cov=ropewalk.core --cov=ropewalk.sources --cov-branch --cov-report=term-missing:skip-covered \

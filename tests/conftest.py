@@ -52,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     from hypothesis import settings as hypothesis_settings
 
     # How long an example takes says more about the machine's other work than about the code.
-    hypothesis_settings.register_profile("ropewalk", deadline=None)
+    examples = int(os.environ.get("TRY_CASES", "50"))
+    hypothesis_settings.register_profile("ropewalk", deadline=None, max_examples=examples)
     hypothesis_settings.load_profile("ropewalk")
 
     if config.getoption("--db") == "sqlite":

@@ -26,13 +26,13 @@ def until(condition: Callable[[], Any], seconds: float = 240) -> Any:
     return found
 
 
-def get(url: str, key: str = "") -> Any:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+def read(url: str) -> str:
+    """Nothing where nobody answers yet."""
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return str(answer.read().decode())
     except (urllib.error.URLError, ConnectionError):
-        return None
+        return ""
 
 
 @contextmanager
@@ -64,13 +64,15 @@ def test_serve_starts_a_web_process_and_a_worker_and_ends_both(crm: Shell) -> No
     """And the worker carries out what others ask for."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     with staying(crm, "serve", "--port", str(port)) as process:
-        ready = until(lambda: get(f"{url}/readyz"))
-        until(lambda: crm("doctor").returncode == 0)
+        ready = json.loads(until(lambda: read(f"{url}/readyz")))
+        until(lambda: "ropewalk_workers 1.0" in read(f"{url}/metrics"))
+        well = crm("doctor")
         taken = crm("serve", "--port", str(port))
         second = crm("serve", "--port", str(free_port()))
         run = crm.json("sync", "CRM", "accounts")
         status, out, error = ends(process, signal.SIGTERM)
 
+    assert well.returncode == 0, well.stdout
     assert (second.returncode, second.stderr) == (
         1,
         f"Error: A web process of {crm.data} is running already; on SQLite there is exactly one.\n",

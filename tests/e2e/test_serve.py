@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Loaded
 from tests.e2e.installation import DEADLINE, ROOT, Api, Installation, Started, until
 from tests.fakes import Answer, Asked, customers, serve
 from tests.fakes.shapes import Pages
@@ -179,8 +180,10 @@ def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:
     assert [(each[0], each[3:]) for each in kept] == [(each["id"], (1, 1)) for each in RECORDS]
 
 
-def test_several_servers_may_start_at_once_on_an_empty_database(install: Callable[..., Installation]) -> None:
-    acme = install()
+def test_several_servers_may_start_at_once_on_an_empty_database(
+    install: Callable[..., Installation], loaded: Loaded
+) -> None:
+    acme = install(loaded=loaded)
     if "ROPEWALK_DATABASE_URL" not in acme.environ:
         pytest.skip("a matter of PostgreSQL: on SQLite there is one web process")
     ports = [free_port() for _ in range(2)]

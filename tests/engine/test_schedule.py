@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from ropewalk.engine import schedule
+from ropewalk.engine.connectors.budgets import Budget
 from tests.engine.conftest import Serving
 from tests.engine.world import START, Refused, World, brief, complete, failed, iso
 from tests.fakes import Answer, Asked, Fake, customers
@@ -299,3 +301,17 @@ def test_requests_per_minute(world: World, serving: Serving) -> None:
 
     assert (brief(run), len(fake.lines)) == (complete(created=4), 5)
     assert world.clock.waited == pytest.approx(8.0, abs=0.01)
+
+
+def test_a_quick_budget_is_waited_for_once_for_several_requests(world: World, serving: Serving) -> None:
+    """100 a second, each request answered in 1 ms."""
+    budget = Budget(UUID(world.connect(serving(shop()))), {"": 6_000}, world.clock)
+    early = []
+    for number in range(300):
+        if wait := budget(""):
+            world.clock.sleep(wait)
+        early.append(round(number / 100 - world.clock.monotonic(), 3))
+        world.clock.advance(milliseconds=1)
+
+    assert (min(early), max(early)) == (0.0, 0.045)
+    assert len(world.clock.waits) <= 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,22 @@ from ropewalk.core.timeline import Filter
 from ropewalk.engine.events import timeline
 from ropewalk.engine.events.answers import answers
 from tests.engine.warehouses import EVENTS, connect, mapping
-from tests.engine.world import START, World
+from tests.engine.world import START, Clock, World
 
 pytestmark = pytest.mark.any_database
+
+
+class Patient(Clock):
+    """Warehouses take real time. With a clock that jumps, the eight seconds of a timeline would pass while one of these is
+    asked a dozen times whether it is done."""
+
+    def sleep(self, seconds: float) -> None:
+        threading.Event().wait(min(seconds, 0.02))
+
+
+@pytest.fixture(autouse=True)
+def patient(settings: Any, loopback: Any) -> None:
+    settings.CLOCK = Patient()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -110,7 +110,7 @@ def encoded(answer: Answer) -> bytes:
         case "deflate":
             return zlib.compress(body)
         case "br":
-            return brotli.compress(body)
+            return brotli.compress(body, quality=5)
         case other:
             raise ValueError(f"no such encoding here: {other}")
 

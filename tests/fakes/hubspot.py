@@ -8,6 +8,7 @@ import bisect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -36,6 +37,7 @@ CONTRACT = Contract(
 )
 
 
+@cache
 def iso(milliseconds: int) -> str:
     moment = EPOCH + timedelta(milliseconds=milliseconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
@@ -86,19 +88,19 @@ class Shelf:
                 found.append(thing)
         return found, False
 
-    def searched(self, groups: list[list[dict[str, Any]]], sort: str) -> list[Thing]:
+    def searched(self, groups: list[list[dict[str, Any]]], sort: str) -> list[int]:
+        """Their ids."""
         self._sort()
         order = [number for _, number in self._ranged(groups)]
         if sort == "hs_object_id":
             order.sort()
         if len(groups) == 1 and all(rule["propertyName"] == self.changed_by for rule in groups[0]):
             groups = []
-        things = [self.by_id[number] for number in order]
-        return [
-            thing
-            for thing in things
-            if not groups or any(all(self._fits(thing, rule) for rule in group) for group in groups)
-        ]
+        return order if not groups else [number for number in order if self._found(number, groups)]
+
+    def _found(self, number: int, groups: list[list[dict[str, Any]]]) -> bool:
+        thing = self.by_id[number]
+        return any(all(self._fits(thing, rule) for rule in group) for group in groups)
 
     def _ranged(self, groups: list[list[dict[str, Any]]]) -> list[tuple[int, int]]:
         """Where there is one group, what its bounds of the change leave; by bisection, for 25,000 objects are many."""
@@ -313,8 +315,9 @@ class HubSpot(Fake):
         sorts = body.get("sorts") or [{"propertyName": "createdate", "direction": "ASCENDING"}]
         if len(sorts) > 1:
             raise Refusal(400, "One sort at most.", "VALIDATION_ERROR")
-        found = self.shelves[name].searched(groups, sorts[0]["propertyName"])
-        page = found[after : after + limit]
+        shelf = self.shelves[name]
+        found = shelf.searched(groups, sorts[0]["propertyName"])
+        page = [shelf.by_id[number] for number in found[after : after + limit]]
         wanted = body.get("properties", [])
         answer: dict[str, Any] = {
             "total": len(found),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from ropewalk.sources import REGISTRY
 from tests.engine.conftest import Serving
 from tests.engine.world import World, brief, complete
 from tests.fakes import Asked, Fake
-from tests.sources import toy
+from tests.sources import test_conformance, toy
 from tests.web.conftest import Browser
 from tests.web.sent import Sent
 
@@ -28,13 +29,20 @@ ROOT = Path(__file__).parents[2]
 def test_a_source_is_one_file_and_one_line_of_the_registry() -> None:
     pytest_of_toy = [sys.executable, "-m", "pytest", "-q", "-p", "tests.sources.with_toy", "-k", "toy"]
     where = ["tests/sources/test_conformance.py", "tests/house/test_docs.py"]
-    command = [*pytest_of_toy, "-p", "no:cacheprovider", *where]
+    command = [*pytest_of_toy, "-rpfE", "-p", "no:cacheprovider", *where]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    told = [line.partition(" - ")[0].split(" ", 1) for line in ran.stdout.splitlines()]
+    passed = {each[1].partition("[")[0] for each in told if each[0] == "PASSED"}
+    of_each = [
+        f"tests/sources/test_conformance.py::{name}"
+        for name, test in vars(test_conformance).items()
+        if name.startswith("test_") and "source" in signature(test).parameters
+    ]
 
+    assert passed == set(of_each), ran.stdout[-3_000:]
     # Everything but the page that nobody has written about it.
-    assert [line.partition(" - ")[0] for line in failed] == [
-        "FAILED tests/house/test_docs.py::test_every_source_has_its_page[toy]"
+    assert [each for each in told if each[0] in ("FAILED", "ERROR")] == [
+        ["FAILED", "tests/house/test_docs.py::test_every_source_has_its_page[toy]"]
     ], ran.stdout[-3_000:]
 
 

@@ -13,6 +13,7 @@ PORTS: Final = {"http": 80, "https": 443}
 HOST_CHARS: Final = 253
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
+_SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f]")
 
 
 def origin(url: str) -> str:
@@ -29,7 +30,7 @@ def spell(scheme: str, host: str, port: int | None) -> str:
 
 def split(url: str) -> SplitResult:
     """The parts of a URL that may be configured, its scheme in lower case."""
-    if any(char <= " " or char == "\x7f" for char in url):
+    if _SPACES_AND_CONTROLS.search(url):
         raise ValueError("a URL holds no spaces and no control characters")
     return read(url)
 

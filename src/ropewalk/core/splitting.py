@@ -62,10 +62,9 @@ def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) 
         return None
     opened = _Opened(body.removeprefix(BOM), records_path, paths)
     try:
-        array = opened.at(records_path)
-        if isinstance(array, Missing):
+        records = opened.array(records_path)
+        if records is None:
             return None
-        records = array if isinstance(array, list) else _raw_list(array)
         found = {name: _plain(opened.at(path)) for name, path in wanted.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RowRefused):
         return None
@@ -101,6 +100,11 @@ class _Opened:
                 value = inside[place]
         return value
 
+    def array(self, path: Path) -> list[msgspec.Raw] | None:
+        value = self.at(path)
+        inside = None if isinstance(value, Missing) else self._open(path, value)
+        return inside if isinstance(inside, list) else None
+
     def _open(self, path: Path, value: Any) -> dict[str, Any] | list[msgspec.Raw]:
         if isinstance(value, list):
             return value
@@ -111,7 +115,7 @@ class _Opened:
             elif first == b"[":
                 self._inside[path] = _raw_list(value)
             else:
-                self._inside[path] = []
+                self._inside[path] = {}
         return self._inside[path]
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ropewalk.core import limits
-from ropewalk.core.errors import MustFix
+from ropewalk.core.errors import MustFix, RopewalkError
 from ropewalk.core.exchange import Request
 from ropewalk.core.redact import Redactor
 from ropewalk.net import failures, retry
@@ -83,16 +83,15 @@ def attempt(
             )
         if hop.trusted:
             credentials.require(hop.target)
-        url = failures.shown(hop.target, redactor)
         line.reserve()
         seconds = min(request.timeout_ms / 1_000 - spent, line.remaining())
         if seconds <= 0:
-            raise failures.broken(Broken("timeout"), url, redactor, spent)
+            raise _broken(hop, Broken("timeout"), redactor, spent)
         exchange = _exchange(hop, request, credentials, token, addresses)
         try:
             answer = line.wire.send(exchange, seconds, line.cancelled)
         except Broken as error:
-            raise failures.broken(error, url, redactor, spent + seconds) from None
+            raise _broken(hop, error, redactor, spent + seconds) from None
         spent += answer.seconds
         if answer.status not in _REDIRECTS or "location" not in answer.headers:
             return _usable(hop, answer, int(spent * 1_000), line, redactor)
@@ -159,11 +158,16 @@ def _wait(answer: Answer, line: Line) -> float | None:
     return told
 
 
+def _broken(hop: _Hop, error: Broken, redactor: Redactor, seconds: float) -> RopewalkError:
+    return failures.broken(error, failures.shown(hop.target, redactor), redactor, seconds)
+
+
 def _usable(hop: _Hop, answer: Answer, milliseconds: int, line: Line, redactor: Redactor) -> Reached:
+    succeeded = 200 <= answer.status < 300
+    if succeeded and answer.size:
+        return Reached(hop.target, answer, milliseconds)
     url = failures.shown(hop.target, redactor)
-    if 200 <= answer.status < 300:
-        if answer.size:
-            return Reached(hop.target, answer, milliseconds)
+    if succeeded:
         raise failures.empty(answer.status, url)
     hint = ""
     if hop.left_behind is not None:

@@ -91,7 +91,7 @@ class Asking:
         self._fixed = endpoint.parameters(window)
 
     def request(self, ask: Ask) -> Request:
-        url = self._endpoint.url
+        url, trusted = self._endpoint.url, True
         query: dict[str, JSON] = {}
         body: JSON = self._endpoint.body
         if self._paging.params_in == "body":
@@ -102,8 +102,7 @@ class Asking:
         if ask.url is None:
             url = without(url, query)
         else:
-            url = ask.url
-            self._admit(url)
+            url, trusted = ask.url, self._admit(ask.url)
         return Request(
             method=self._endpoint.method,
             url=url,
@@ -111,11 +110,12 @@ class Asking:
             headers=self._headers,
             body=body,
             timeout_ms=self._endpoint.timeout_ms,
-            credentials=origin(url) == self._origin,
+            credentials=trusted,
             lane=self._endpoint.lane,
         )
 
-    def _admit(self, url: str) -> None:
+    def _admit(self, url: str) -> bool:
+        """Whether the credential goes along."""
         target = origin(url)
         if target != self._origin and target not in self._paging.allowed_origins:
             message = (
@@ -123,6 +123,7 @@ class Asking:
                 "If pages may be read from there, without the credential, list it in allowed_origins."
             )
             raise MustFix("next_page_elsewhere", message, [Problem("pagination.allowed_origins", message)])
+        return target == self._origin
 
     def hear(self, request: Request, response: Response, number: int) -> tuple[Facts, Iterable[RawRecord]]:
         endpoint = self._endpoint
@@ -131,15 +132,15 @@ class Asking:
 
     def _facts(self, request: Request, response: Response, found: Split) -> Facts:
         cursor = found.found.get("cursor", MISSING)
-        asked = _with_params(request)
+        asked = _with_params(request) if self._paging.NEXT == "url" else None
         return Facts(
             count=found.count,
             fingerprint=found.fingerprint,
             cursor=None if isinstance(cursor, Missing) else cursor,
-            next_url=self._next_url(response, found, asked),
+            next_url=None if asked is None else self._next_url(response, found, asked),
             total=total_of(found.found.get("total", MISSING)),
             has_more=has_more_of(found.found.get("has_more", MISSING)),
-            asked=self._same_spelling(asked) if self._paging.NEXT == "url" else None,
+            asked=None if asked is None else self._same_spelling(asked),
         )
 
     def _next_url(self, response: Response, found: Split, asked: str) -> str | None:

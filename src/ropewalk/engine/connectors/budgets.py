@@ -13,10 +13,12 @@ from ropewalk.store.transactions import own_connection
 
 TOGETHER_SECONDS = 0.5
 """Moments that lie within this are reserved at once: asking the database costs more than a quick request."""
+EARLY_SECONDS = 0.05
+"""So long before its moment a request may go out: one wait for several costs less than to wake up for each."""
 
 
 class Budget:
-    """Called with a lane: answers the seconds until its next moment. A lane's requests count for all's as well."""
+    """Called with a lane: answers the seconds to wait for its next moment. A lane's requests count for all's as well."""
 
     def __init__(self, connector_id: UUID, per_minute: Mapping[str, float], clock: Clock) -> None:
         self._connector_id = connector_id
@@ -29,7 +31,8 @@ class Budget:
         with self._lock:
             now = self._clock.now().timestamp()
             lanes = {"", lane} & self._per_minute.keys()
-            return max((self._next(each, now) - now for each in lanes), default=0.0)
+            wait = max((self._next(each, now) - now for each in lanes), default=0.0)
+            return wait if wait > EARLY_SECONDS else 0.0
 
     def _next(self, lane: str, now: float) -> float:
         """What has gone by unused may be used at once."""
