@@ -43,8 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if config.getoption("--db") == "postgres":
+        stays = "ROPEWALK_TEST_DATABASE_URL" in os.environ
         os.environ["ROPEWALK_DATABASE_URL"] = _postgres(config, folder)
-        if first:
+        if first and stays:
             config.add_cleanup(drop)
 
     import django

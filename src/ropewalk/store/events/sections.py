@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SECTION: Final = 16_384
 """Numbers of events."""
-_PARTS: Final = 64
+_PARTS: Final = 256
 """Rows of a section that is not in order yet."""
 _ENTRIES: Final = 40
 """Of a row: what SQLite keeps in one page of an index."""
