@@ -2,7 +2,8 @@
 requests through as are made. They are counted all the same."""
 
 import os
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 if at := os.environ.get("HUBSPOT_AT"):
     from ropewalk.sources import REGISTRY, hubspot

@@ -14,7 +14,6 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -26,6 +25,7 @@ from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.urls import resolve
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from msgspec import Struct
 
 from ropewalk import operating, refusing
 from ropewalk.api.refusals import BODY_BYTES
@@ -60,8 +60,7 @@ AROUND_A_FILE: Final = 64 * 1024
 """What a form may have beside its file."""
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """Threads, and the requests that they work on or that wait for them."""
 
     app: App

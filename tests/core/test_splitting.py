@@ -113,7 +113,7 @@ def test_both_ways_agree(data: st.DataObject) -> None:
     rows = data.draw(st.lists(values, max_size=6))
     meta = data.draw(values)
     body = json.dumps(
-        {"meta": meta, "data": {"rows": rows}},
+        {"meta": meta, "data": {"more": meta, "rows": rows}},
         ensure_ascii=data.draw(st.booleans()),
         indent=data.draw(st.sampled_from([None, 1])),
     ).encode()
@@ -125,6 +125,8 @@ def test_both_ways_agree(data: st.DataObject) -> None:
             row="data.rows.1",
             last="data.rows.-1",
             deep="meta.-1.-1",
+            beside="data.more",
+            under="data.more.-1",
         )
         for held in (body, BytesIO(body))
     )
@@ -133,7 +135,7 @@ def test_both_ways_agree(data: st.DataObject) -> None:
     assert in_memory.fingerprint == in_file.fingerprint
     assert in_memory.count == in_file.count == len(rows)
     assert in_memory.found == in_file.found
-    assert set(in_memory.found) == {"meta", "row", "last", "deep"}
+    assert set(in_memory.found) == {"meta", "row", "last", "deep", "beside", "under"}
     # As in a record: integers beyond 64 bits are text.
     last = decode(b'{"last":%s}' % raws(in_memory)[-1])["last"] if rows else MISSING
     assert in_memory.found["last"] == last
@@ -168,6 +170,14 @@ def test_wanted_values(hold: Hold) -> None:
         "none": MISSING, "past": MISSING, "no": MISSING, "last": 6, "far": MISSING, "end": "b", "neg": MISSING,
         "away": MISSING,
     }  # fmt: skip
+
+
+def test_the_records_are_no_value_beside_themselves(hold: Hold) -> None:
+    body = hold(b'{"data":{"rows":[{"id":7}],"more":true}}')
+    assert taken(body, "data.rows", rows="data.rows", more="data.more").found == {
+        "rows": MISSING,
+        "more": True,
+    }
 
 
 def test_wanted_beside_an_array_at_the_top(hold: Hold) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import Any
 
 import django
 from granian.constants import Interfaces
 from granian.server.mp import MPServer
+from msgspec.structs import replace
 
 SECONDS = 0.5
 

@@ -34,6 +34,11 @@ SOCKETS = "only net opens sockets, not urllib.request: take a `fetch`, or add wh
 WORDS = "'helpers' says nothing: name it after its one job, with a word of docs/reference/glossary.md"
 TEXT = "no decision reads an error's text: ask for its class, its `code`, or a number it carries"
 
+STRUCT = (
+    "a value is a msgspec.Struct, which every command defines forty times faster than a dataclass;"
+    " a dataclass is for fields that repr() hides"
+)
+
 
 @pytest.mark.parametrize(
     ("path", "source", "found"),
@@ -78,6 +83,9 @@ TEXT = "no decision reads an error's text: ask for its class, its `code`, or a n
             [f"net/retry.py:4: {TEXT}"],
         ),
         ("net/retry.py", "try:\n    x()\nexcept E as error:\n    log(str(error), error.code == 'x')", []),
+        ("core/counts.py", "@dataclass(slots=True)\nclass A:\n    a: int", [f"core/counts.py:2: {STRUCT}"]),
+        ("core/counts.py", "@dataclass(slots=True)\nclass A:\n    a: int = field(default=0, repr=False)", []),
+        ("core/counts.py", "class A(Struct, frozen=True):\n    a: int", []),
     ],
 )
 def test_each_rule_bites_and_names_the_right_way(path: str, source: str, found: list[str]) -> None:

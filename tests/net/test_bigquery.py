@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ropewalk.core.errors import Cancelled, MustFix, Refused, RetryLater, RopewalkError
 from ropewalk.core.query import Parameter, Query

@@ -6,12 +6,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec.structs import replace
 
 from ropewalk.core.errors import Cancelled, MustFix, Refused, RetryLater, RopewalkError
 from ropewalk.core.query import Query

@@ -6,13 +6,13 @@ import base64
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from ropewalk.engine.connectors import connection, export, oauthapps

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
+from msgspec import Struct
 from ninja.security.base import AuthBase
 
 from ropewalk.api.refusals import MissingScopes, TooManyCalls, Unauthenticated
@@ -21,8 +21,7 @@ Scope = Literal["read", "write", "ingest", "admin"]
 calls = rate.Counter()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     organization_id: UUID
     actor: Actor
     scopes: frozenset[str]

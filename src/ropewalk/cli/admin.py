@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
+from msgspec.structs import asdict
 
 from ropewalk.cli import exits
 from ropewalk.cli.opening import Called

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,16 +24,14 @@ _REJECTED_SHOWN: Final = 20
 _REJECTED_KEPT: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     partial: bool = False
     as_data: bool = False
     batch: int = 1_000
     restart: bool = False
 
 
-@dataclass(slots=True)
-class Line:
+class Line(msgspec.Struct):
     """`number` counts from 1, blank ones too; `end` is the byte after it."""
 
     number: int
@@ -43,11 +40,10 @@ class Line:
     call: Call
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     line: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    rejected: list[tuple[int, Result]] = field(default_factory=list)
+    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
+    rejected: list[tuple[int, Result]] = msgspec.field(default_factory=list)
 
     def add(self, lines: list[Line], accepted: Accepted) -> None:
         self.line = lines[-1].number

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from ropewalk.cli.opening import Called, WrongUsage, listed
 from ropewalk.client import Accepted, Call, Client, Refused, Result, Unreachable
@@ -31,8 +32,7 @@ class Target(Protocol):
 # ---- over HTTP ----
 
 
-@dataclass(slots=True)
-class OverHttp:
+class OverHttp(Struct):
     client: Client
     connector_id: str
     name: str
@@ -102,8 +102,7 @@ _TRIES: Final = 6
 _PAUSE_SECONDS: Final = 0.5
 
 
-@dataclass(slots=True)
-class Direct:
+class Direct(Struct):
     """On the terms of the ingest door, without the door: whoever has the installation's shell needs no key."""
 
     called: Called

@@ -10,10 +10,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ropewalk.cli import exits
 from ropewalk.cli.data import show_accounts

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ropewalk.core.values import JSON
 
 ActorType = Literal["user", "api_key", "cli", "system"]
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """`label` is what a person reads: an email, a key's name, the user name of the shell."""
 
     type: ActorType

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ropewalk.core.mapping import MATCH_FIELDS
 
@@ -10,8 +10,7 @@ ENOUGH = 0.8
 _WORDS = {"companyDomain": "a company domain", "externalCustomerId": "an external customer id"}
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """Of `accounts`, so many have the match field; `mapped`: an account stream maps it."""
 
     accounts: int

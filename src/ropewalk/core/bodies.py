@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import msgspec
@@ -314,8 +313,7 @@ def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """What a body holds, for the one who has to find the records in it: top-level keys, and path -> length."""
 
     kind: str

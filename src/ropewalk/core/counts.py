@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from ropewalk.core.verdict import Tally
 
@@ -14,8 +15,7 @@ _TAKEN: Final = ("created", "updated", "unchanged")
 _COUNTERS: Final = ("counts", "reasons", "notices", "contacts", "filtered")
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """`counts` by outcome; `contacts` made or changed by an account run; `filtered` rows are not processed."""
 
     counts: Counter[str] = field(default_factory=Counter)

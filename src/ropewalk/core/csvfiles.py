@@ -11,9 +11,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Final, Literal, NamedTuple, get_args
+
+from msgspec import Struct
 
 from ropewalk.core import limits, times
 from ropewalk.core.errors import MustFix, Problem
@@ -48,8 +49,7 @@ _BOOLEANS: Final = {"true": True, "false": False}
 _VALUE_LIKE: Final = re.compile(r"[-+]?[0-9][0-9.,:/ -]*|\S+@\S+|https?://\S+|true|false", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """`header`: the first row holds the names of the columns."""
 
     encoding: Encoding
@@ -64,8 +64,7 @@ class Row(NamedTuple):
     values: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`type` is what all of its values can be read as, `filled` how many rows have one; None: none has."""
 
     name: str
@@ -73,8 +72,7 @@ class Column:
     filled: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     columns: tuple[Column, ...]
     rows: int
 

@@ -7,7 +7,6 @@ decided speaks for all its fields, so it is compared with what the account holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -47,8 +46,7 @@ Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected"]
 CANDIDATES_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What a run decides by. `fields` learns the types of what is written. `held` says what accounts have where a
     row's match value is nobody's."""
 
@@ -56,19 +54,18 @@ class Policy:
     create_missing: bool
     connector_id: UUID
     new_id: Callable[[], UUID]
-    fields: FieldTypes = field(default_factory=FieldTypes)
+    fields: FieldTypes = msgspec.field(default_factory=FieldTypes)
     held: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ContactChange:
+class ContactChange(msgspec.Struct, frozen=True):
     """A contact made or changed; without `values` (name -> old and new) one that lost its mark as the primary."""
 
     contact_id: UUID
     email: str
     created: bool
     is_primary: bool
-    values: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    values: Mapping[str, tuple[str | None, str | None]] = msgspec.field(default_factory=dict)
 
     def logged(self) -> Mapping[str, tuple[JSON, JSON]]:
         """What the change log says of it."""
@@ -103,8 +100,6 @@ class Matched(Protocol):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    # A struct: one is made for every row, and a frozen dataclass takes 2 µs to make.
-
     outcome: Outcome
     reason: str = ""
     message: str = ""

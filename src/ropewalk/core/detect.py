@@ -6,9 +6,10 @@ Nothing is asked here and nothing is certain: whoever can fetch proves one of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from msgspec import Struct
 
 from ropewalk.core import links, names, paths
 from ropewalk.core.envelope import Answer, around, key_of, squeezed, words
@@ -16,8 +17,7 @@ from ropewalk.core.paths import Path
 from ropewalk.core.values import JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
+class Paging(Struct, frozen=True):
     """`settings` are those of core.pagination, but for the size. `shown`: the answer itself gives where the next page
     is; otherwise the parameter's name is made up from what is usual. `echo` is where it says which page it is."""
 
@@ -27,8 +27,7 @@ class Paging:
     echo: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """`sure`: by its name it is nothing else."""
 
     path: str

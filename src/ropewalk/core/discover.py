@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Final, Protocol, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from ropewalk.core.fieldtypes import FieldType, infer
 from ropewalk.core.paths import flatten
@@ -17,8 +17,7 @@ EXAMPLES: Final = 3
 EXAMPLE_CHARS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """`fill_rate` is the share of records in which the path holds something: no null, empty text, list or object.
     `type` is None where nothing did."""
 

@@ -7,7 +7,6 @@ what makes a row unusable. What a draft holds is exactly what its digest covers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,12 +35,11 @@ class MatchKeys(NamedTuple):
         return digest(canonical(["domain", self.domain, self.external_id]))
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(msgspec.Struct, frozen=True):
     """The members of the organization. Emails are lower case."""
 
     ids: frozenset[str] = frozenset()
-    by_email: Mapping[str, str] = field(default_factory=dict)
+    by_email: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class AccountDraft(msgspec.Struct):

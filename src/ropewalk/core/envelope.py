@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct, field
 
 from ropewalk.core import discover, suggest
 from ropewalk.core.paths import Path, get
@@ -37,8 +38,7 @@ _BESIDE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`url` is the one asked, with its parameters; `posted` the body that went there; header names are lower case."""
 
     value: JSON
@@ -56,8 +56,7 @@ class Answer:
         return query
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Struct, frozen=True):
     """A place where the records may be."""
 
     path: Path

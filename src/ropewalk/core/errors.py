@@ -16,7 +16,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class RopewalkError(Exception):
@@ -48,8 +49,7 @@ class RowRefused(RopewalkError):
     """`code` is a reason code of product.md §5.2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing to mend: `path` is dotted into the form or the body it was found in, empty for the whole."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ropewalk.core import limits, times
 from ropewalk.core.events import MatchBy, Tally
@@ -15,8 +16,7 @@ _WORDS = {"domain": "company domain", "external_id": "external customer id"}
 _TARGETS = {"record": "record", "time": "eventTime", "name": "eventName", "account": "accountKey"}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A stream's settings, as far as they explain what came."""
 
     match_by: MatchBy
@@ -27,8 +27,7 @@ class Asked:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class Came(Struct, frozen=True):
     """`of_account`: events of the account; `found`: those of the time that was asked for; `outside`: those of any account
     that are not. `cut`: why reading ended before the end. `order_proven`: the source gives its newest first; `oldest` is
     how far back that led."""

@@ -49,23 +49,21 @@ class Event:
         return _OVERHEAD_BYTES + len(self.properties) + sum(_TEXT_BYTES + len(text) for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A record that makes no event, for want of what `about` names; `example` is what stood there."""
 
     about: About
     example: str
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """What a reading came upon."""
 
     records: int = 0
-    unreadable: Counter[About] = field(default_factory=Counter)
-    examples: dict[About, str] = field(default_factory=dict)
-    spellings: Counter[Spelling] = field(default_factory=Counter)
-    keys: dict[str, None] = field(default_factory=dict)
+    unreadable: Counter[About] = msgspec.field(default_factory=Counter)
+    examples: dict[About, str] = msgspec.field(default_factory=dict)
+    spellings: Counter[Spelling] = msgspec.field(default_factory=Counter)
+    keys: dict[str, None] = msgspec.field(default_factory=dict)
 
     def add(self, found: Event | Unreadable) -> None:
         self.records += 1

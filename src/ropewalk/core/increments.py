@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ropewalk.core import names, paths, times
 from ropewalk.core.envelope import Answer, squeezed, words
@@ -37,8 +38,7 @@ _SINCE_NAMES: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Stamps:
+class Stamps(Struct, frozen=True):
     """A field of the records that says when each changed. `format` is how its values are written."""
 
     path: str
@@ -46,8 +46,7 @@ class Stamps:
     values: tuple[datetime | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """An instant with records on both sides. `created`: a record that was made before it and changed after."""
 
     at: datetime

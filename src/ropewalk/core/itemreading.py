@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
 
 from ropewalk.core import limits, paths, payloads, times
 from ropewalk.core.events import MatchBy, account_keys
@@ -22,8 +23,7 @@ _PLAIN_TIMES: Final = frozenset(
 _moment = datetime.fromisoformat
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Struct, frozen=True):
     """A connector's event schema, its paths parsed."""
 
     time: paths.Path | None = None
@@ -44,8 +44,7 @@ class Schema:
         return cls(**parsed, match_by=settings.get("match_by") or "external_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """On which a connector takes items. `kinds`: empty, all of them. `own_domains`: the organization's."""
 
     kinds: Collection[str] = ()

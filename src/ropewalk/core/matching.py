@@ -7,7 +7,6 @@ so that a row sees what the rows before it did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -18,19 +17,17 @@ from ropewalk.core.mapping import Mode
 from ropewalk.core.values import JSON
 
 
-@dataclass(slots=True)
-class ContactState:
+class ContactState(msgspec.Struct):
     """`values`: name, phone and role, as far as they are set."""
 
     contact_id: UUID
     email: str
     source: str
     is_primary: bool
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Candidate:
+class Candidate(msgspec.Struct):
     """An account as it stands. `values` holds its set fields, built-in ones too, `accountOwnerId` as text.
 
     `external_id_connector` is who set the external id; None where it was set by hand, or there is none.
@@ -40,9 +37,9 @@ class Candidate:
     external_id: str | None = None
     domain: str | None = None
     external_id_connector: UUID | None = None
-    values: dict[str, JSON] = field(default_factory=dict)
+    values: dict[str, JSON] = msgspec.field(default_factory=dict)
     deleted: bool = False
-    contacts: dict[str, ContactState] = field(default_factory=dict)
+    contacts: dict[str, ContactState] = msgspec.field(default_factory=dict)
 
     def summary(self) -> dict[str, JSON]:
         """What a ledger row shows of a candidate."""
@@ -57,12 +54,11 @@ class Candidate:
 Accounts = dict[UUID, Candidate]
 
 
-@dataclass(slots=True)
-class _Domain:
+class _Domain(msgspec.Struct):
     """The accounts of one domain, by who set their external id: a reseller's domain may have thousands."""
 
-    live: dict[UUID | None, Accounts] = field(default_factory=dict)
-    dead: dict[UUID | None, Accounts] = field(default_factory=dict)
+    live: dict[UUID | None, Accounts] = msgspec.field(default_factory=dict)
+    dead: dict[UUID | None, Accounts] = msgspec.field(default_factory=dict)
 
 
 class Index:

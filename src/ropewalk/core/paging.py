@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
+
+from msgspec import Struct, field
 
 from ropewalk.core.pagination import CursorPages, NumberedPages, OffsetPages, PagingSettings, SinglePage
 from ropewalk.core.values import JSON, canonical, digest
@@ -27,16 +28,14 @@ _PRINT_BYTES: Final = 8
 """Enough to tell the pages of one chain apart, and small in a checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """`url` is where the last answer said that the next page is; None: the stream's own."""
 
     params: Mapping[str, JSON] = field(default_factory=dict)
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What one answer said. `fingerprint` is of its records; `asked` the URL it came from, where URLs lead on."""
 
     count: int
@@ -48,16 +47,14 @@ class Facts:
     asked: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """Of this page's records, leave out the first `skip` and take `count`."""
 
     skip: int
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     notices: Mapping[str, int] = field(default_factory=dict)

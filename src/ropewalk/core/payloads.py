@@ -6,8 +6,9 @@ Whatever else a payload holds is kept. Of what is named here a null counts as ab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from ropewalk.core import normalise, times
 from ropewalk.core.errors import Problem
@@ -18,8 +19,7 @@ Part = Literal["text", "time", "person", "people"]
 Payload = Mapping[str, JSON]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """`one_of`: at least one of these is there."""
 
     parts: Mapping[str, Part]

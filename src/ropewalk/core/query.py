@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
+from msgspec import Struct
+
 ParameterType = Literal["timestamp", "datetime", "date", "text", "integer"]
 
 
@@ -19,8 +21,7 @@ class Parameter:
     value: str | int | date | datetime = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One SELECT. `max_bytes`: more than that is refused before anything is read; None where nobody counts them. `live`: it is
     asked again and again, for one account after another, so that what was told of the statement lately still holds."""
 
@@ -31,24 +32,21 @@ class Query:
     live: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`type` is the warehouse's own word for it."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """What a query would give, told without running it. `bytes`: what it would read, where the warehouse says."""
 
     columns: tuple[Column, ...]
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """`path`: project or database, dataset or schema, name; each as it is, unquoted."""
 
     path: tuple[str, str, str]

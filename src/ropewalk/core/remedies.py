@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ropewalk.core import limits
 from ropewalk.core.mapping import MATCH_FIELDS
@@ -14,8 +15,7 @@ UNWRITTEN = "It was a dry run: nothing was written."
 AGAIN = "The watermark has not moved: the next run reads the same window again."
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """A run that has ended. `settings` are those of its stream, as it knew them."""
 
     status: str

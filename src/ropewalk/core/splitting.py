@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from io import BytesIO
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypedDict
 
 import msgspec
 
@@ -31,8 +31,7 @@ _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _raw_dict = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """`records` can be read more than once, and costs no more memory than one record where the body is a file.
     `found` has what stands at each wanted path. The fingerprint is of the records alone."""
 
@@ -58,9 +57,10 @@ def split(body: bytes | BinaryIO, content_type: str, records_path: Path, wanted:
 
 def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) -> Split | None:
     """None: there is something odd, and the slow way has to say what."""
-    if len(body) > RECORD_BYTES and body.count(b",") > _QUICK_COMMAS:
+    paths = wanted.values()
+    if records_path in paths or (len(body) > RECORD_BYTES and body.count(b",") > _QUICK_COMMAS):
         return None
-    opened = _Opened(body.removeprefix(BOM))
+    opened = _Opened(body.removeprefix(BOM), records_path, paths)
     try:
         records = opened.array(records_path)
         if records is None:
@@ -72,14 +72,21 @@ def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) 
 
 
 class _Opened:
-    """Looks up paths in a body and opens each object and array on the way once."""
+    """Looks up paths in a body and opens each object and array on the way once. An object that holds the records comes
+    with them cut: to find them first would be to read them twice."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, records_path: Path, wanted: Iterable[Path]) -> None:
         self._body = body
-        self._inside: dict[Path, dict[str, msgspec.Raw] | list[msgspec.Raw]] = {}
+        self._inside: dict[Path, dict[str, Any] | list[msgspec.Raw]] = {}
+        self._holder = records_path[:-1] if records_path else None
+        if records_path:
+            depth = len(records_path) - 1
+            beside = (path[depth] for path in wanted if _is_below(path, records_path[:-1]))
+            self._cut = _holding(records_path[-1], frozenset(beside))
 
-    def at(self, path: Path) -> bytes | msgspec.Raw | Missing:
-        value: bytes | msgspec.Raw = self._body
+    def at(self, path: Path) -> Any:
+        """The value as it stands, or `MISSING`; the records as a list."""
+        value: Any = self._body
         for depth, segment in enumerate(path):
             inside = self._open(path[:depth], value)
             if isinstance(inside, dict):
@@ -98,16 +105,25 @@ class _Opened:
         inside = None if isinstance(value, Missing) else self._open(path, value)
         return inside if isinstance(inside, list) else None
 
-    def _open(self, path: Path, value: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | list[msgspec.Raw]:
+    def _open(self, path: Path, value: Any) -> dict[str, Any] | list[msgspec.Raw]:
+        if isinstance(value, list):
+            return value
         if path not in self._inside:
             first = bytes(memoryview(value)[:64]).lstrip()[:1]
             if first == b"{":
-                self._inside[path] = _raw_dict(value)
+                self._inside[path] = self._cut(value) if path == self._holder else _raw_dict(value)
             elif first == b"[":
                 self._inside[path] = _raw_list(value)
             else:
                 self._inside[path] = {}
         return self._inside[path]
+
+
+@lru_cache
+def _holding(array: str, beside: Collection[str]) -> Callable[[bytes | msgspec.Raw], Any]:
+    """Reads an object: the array under one key as its elements, what is beside it as it stands, and nothing else."""
+    members = {**dict.fromkeys(beside, msgspec.Raw), array: list[msgspec.Raw]}
+    return msgspec.json.Decoder(TypedDict("Holder", members, total=False)).decode  # type: ignore[operator]
 
 
 def _plain(raw: bytes | msgspec.Raw | Missing) -> JSON | Missing:
@@ -217,8 +233,7 @@ def _is_below(path: Path, above: Path) -> bool:
     return len(path) > len(above) and _is_within(path, above)
 
 
-@dataclass(frozen=True, slots=True)
-class _Elements:
+class _Elements(msgspec.Struct, frozen=True):
     """The records of an array that begins at a place in a file, read anew each time."""
 
     file: BinaryIO
@@ -247,8 +262,7 @@ def _split_lines(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[
     return Split(_Lines(file), count, hashed.digest(), dict.fromkeys(wanted, MISSING))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
+class _Lines(msgspec.Struct, frozen=True):
     file: BinaryIO
 
     def __iter__(self) -> Iterator[bytes]:

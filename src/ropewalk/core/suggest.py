@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Protocol
 
+from msgspec import Struct
 from rapidfuzz.distance import OSA
 
 from ropewalk.core import limits, paths, synonyms
@@ -33,16 +33,14 @@ class Found(Protocol):
     def examples(self) -> Sequence[JSON]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     from_: str
     to: str
     score: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     """`needs`: for each group a word that stands for one of its tags. `allows`: what the other words may stand for.
     `values`: shapes that the values may have; `must`: they must be there to have one. `not_values`: nor these."""
 
@@ -234,8 +232,7 @@ def _reason(
 # ---- words ----
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(Struct, frozen=True):
     meant: str
     tags: frozenset[str]
     typo: bool = False

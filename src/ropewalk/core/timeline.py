@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any, TypeAlias
@@ -49,8 +48,7 @@ def _once(events: Iterable[Event]) -> Iterator[Event]:
         last = here
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """The last event of a page, and the moment that the first page was asked at: time ranges count from there on
     all of them."""
 
@@ -80,8 +78,7 @@ class Cursor:
         raise ValueError("no cursor of a timeline")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """What of a timeline is wanted. Times: from `start` on, before `end`. `name`, `user` and `text` ignore case, and how
     a letter with an accent is composed; `text` may be a part of whatever is seen of the event: its name, its user, and
     the names and values of its properties."""
@@ -126,8 +123,7 @@ def _says(value: Any, wanted: str) -> bool:
     return value is not None and wanted in msgspec.json.encode(value).decode().lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     events: list[Event]
     more: bool
 

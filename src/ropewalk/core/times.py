@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from ropewalk.core.values import JSON
 
@@ -44,8 +45,7 @@ _UNITS: tuple[tuple[float, int, Spelling], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """An instant in UTC, and how it was written: `no_zone` and `date` were taken for UTC."""
 
     at: datetime

@@ -7,14 +7,14 @@ that what a run changed and an undo put back counts as if it had never been.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.values import JSON
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedChange:
+class LoggedChange(Struct, frozen=True):
     """A row of the change log. `run_id` None: by hand. `fields`: name -> (old, new)."""
 
     id: int
@@ -28,8 +28,7 @@ class LoggedChange:
 _Set = tuple[int, UUID | None]
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(Struct):
     """What of the log still stands. `undoes`: of the runs in the log that are undos, the run that each undid."""
 
     undoes: Mapping[UUID, UUID]

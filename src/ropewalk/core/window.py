@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -55,8 +54,7 @@ class Chain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.convert(value, cls)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True):
     """Where a run begins. `first_started_at`, `full` and `before` are the chain's; `resume` is the paginator's state."""
 
     first_started_at: datetime
@@ -64,7 +62,7 @@ class Opening:
     full: bool
     scope: str = ""
     resume: dict[str, Any] | None = None
-    before: Tally = field(default_factory=Tally)
+    before: Tally = msgspec.field(default_factory=Tally)
 
 
 def open(
@@ -86,8 +84,7 @@ def open(
     return Opening(now, start, start is None, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True):
     """What a stream keeps of a succeeded run. None: `watermark` and `last_full_rows` stay as they are; no chain."""
 
     watermark: datetime | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
@@ -24,8 +25,7 @@ VALUE_CHARS: Final = 4_000
 _SWITCH: Final = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class AccountList:
+class AccountList(Struct, frozen=True):
     wanted: Wanted
     columns: tuple[str, ...]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Clock(Hashable, Protocol):
@@ -21,8 +22,7 @@ class Clock(Hashable, Protocol):
         """Evenly spread over 0 ≤ x < 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class SystemClock:
+class SystemClock(Struct, frozen=True):
     def now(self) -> datetime:
         return datetime.now(UTC)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix
 from ropewalk.installation import Installation
@@ -15,8 +16,7 @@ ENOUGH_BYTES = 256 * 1024 * 1024
 OTHERS = 0o077
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """`remedy` is what to do where it is not `ok`."""
 
     code: str

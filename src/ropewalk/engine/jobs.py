@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ropewalk.core.errors import RetryLater
 
@@ -25,8 +26,7 @@ POLLING_SECONDS = 0.25
 _OPEN = ["PENDING", "ENQUEUED"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     run_id: str
     executor: str | None
     status: str

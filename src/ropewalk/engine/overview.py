@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.engine.clock import Clock
@@ -35,8 +36,7 @@ State = Literal[
 _WELL = frozenset(("healthy", "live", "running"))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How one stream is doing."""
 
     connector: Connector
@@ -54,8 +54,7 @@ class Standing:
         return self.last_run.counts.get("processed") if self.last_run else None
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """`accounts`: as many as there were at its end. `rows` by outcome."""
 
     date: date
@@ -67,8 +66,7 @@ class Day:
         return sum(self.rows.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     connector: Connector
     stream: Stream
     issue: Issue
@@ -79,16 +77,14 @@ StepKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What to do next; about a stream where `standing` is there."""
 
     kind: StepKind
     standing: Standing | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(Struct, frozen=True):
     accounts: int
     contacts: int
     days: Sequence[Day]

@@ -10,9 +10,10 @@ import os
 import platform
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.errors import RetryLater
 from ropewalk.engine import jobs, schedule, upkeep
@@ -47,8 +48,7 @@ class HandedOver(BaseException):
     """Leaves the job pending, so that another worker's sweep resumes it; the queue engine keeps only Exceptions."""
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Struct):
     """The flags of one run in flight: set by the beat, read by its threads."""
 
     cancelled: threading.Event = field(default_factory=threading.Event)

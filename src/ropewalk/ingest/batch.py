@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -23,12 +22,11 @@ _CORRUPT: Final = "The body isn't what its Content-Encoding says, or it was cut 
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(msgspec.Struct):
     """`wrong`: by their places, the items that aren't taken. `count`: all there are."""
 
     drafts: list[Draft]
-    wrong: dict[int, Wrong] = field(default_factory=dict)
+    wrong: dict[int, Wrong] = msgspec.field(default_factory=dict)
 
     @property
     def count(self) -> int:

@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -58,16 +57,14 @@ class _Gone(Exception):
     """The caller has hung up."""
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     status: int
     body: Mapping[str, Any]
     headers: Headers = ()
     standing: Standing | None = None
 
 
-@dataclass(slots=True)
-class _Body:
+class _Body(msgspec.Struct):
     """What a caller sends, read once, however often it is looked at. `reserved`: bytes of memory."""
 
     receive: Receive
@@ -85,8 +82,7 @@ class _Body:
         return message.get("body", b""), message.get("more_body", False)
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """What the door shares with the rest of the server. `headers` stand on every answer; `request_id` makes an id of the
     one that a caller gave; `observe` is told of each answer: route, status, seconds."""
 

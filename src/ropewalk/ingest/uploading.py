@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final
@@ -26,8 +25,7 @@ _NOT_A_FORM: Final = "The body isn't a form (RFC 7578), or it was cut off."
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
-class Uploaded:
+class Uploaded(msgspec.Struct):
     """`item` is a typed item, the file's name, type, size and digest in it."""
 
     item: bytes
@@ -35,12 +33,11 @@ class Uploaded:
     file: Path
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     name: str = ""
     file_name: str | None = None
     content_type: str = ""
-    value: bytearray = field(default_factory=bytearray)
+    value: bytearray = msgspec.field(default_factory=bytearray)
 
 
 class Uploading:

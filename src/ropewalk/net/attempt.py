@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, RopewalkError
@@ -27,8 +29,7 @@ _OF_THE_CONNECTION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What one try may use: the wire, where a host may lead, when to wait and when to stop."""
 
     wire: Wire
@@ -40,8 +41,7 @@ class Line:
     wait_header: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """`target` is where the last hop led, without the credential that its query carried."""
 
     target: Target
@@ -49,8 +49,7 @@ class Reached:
     milliseconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Hop:
+class _Hop(Struct, frozen=True):
     method: str
     target: Target
     body: bytes | None

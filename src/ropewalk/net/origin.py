@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin
+
+from msgspec import Struct
 
 from ropewalk.core import origins
 from ropewalk.core.errors import MustFix
@@ -14,8 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KEPT = "/:?#[]@!$&'()*+,;=%~-._"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """`host` is canonical; `spelled` is as it was written, for messages. `path` begins with a slash."""
 
     scheme: str

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from ropewalk.net.guard import Address
 
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Pins:
+class Pins(Struct, frozen=True):
     """`addresses` gives the checked ones of a host, and raises for a host that may not be reached."""
 
     addresses: Callable[[str, int], tuple[Address, ...]]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ropewalk.core import paths
 from ropewalk.core.anchors import Anchor, Place, following, in_order
@@ -20,8 +21,7 @@ from ropewalk.sources.reading import split_page, total_of, walk
 _ANCHOR = "anchor"
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """`body(anchor)` is what is sent to read from there on; `place(record)` says where a record stands in the order, None
     where it doesn't say. `more_path`: something stands there while there is more."""
 

@@ -6,7 +6,6 @@ asks which source it is."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -25,8 +24,7 @@ HEADER: Final = "header:"
 """Before the name of a header whose value is kept as a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """`since` is None for a full run, else the instant (overlap already taken off) to read from. A live query also
     has an `until`, and the match value of an `account` where the source can filter by one. `sample`: for a test, whose
     records show every field that there is."""
@@ -39,8 +37,7 @@ class Window:
     sample: bool = False
 
 
-@dataclass(slots=True)
-class Page:
+class Page(msgspec.Struct):
     """`state` resumes the reading after this page. The last page, and only it, has an `ending`. `filtered`: rows that the
     source has left out, by filter; they are neither among the records nor processed."""
 
@@ -50,8 +47,8 @@ class Page:
     state: dict[str, Any]
     total: int | None = None
     ending: Ending | None = None
-    notices: dict[str, int] = field(default_factory=dict)
-    filtered: dict[str, int] = field(default_factory=dict)
+    notices: dict[str, int] = msgspec.field(default_factory=dict)
+    filtered: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 Reader = Callable[[Any, Any, Window, Any, "dict[str, Any] | None"], Iterator[Page]]
@@ -59,12 +56,11 @@ Reader = Callable[[Any, Any, Window, Any, "dict[str, Any] | None"], Iterator[Pag
 the source's `client` gives: a `core.exchange.Fetch`, where it doesn't say otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """What a stream has to be sent with, and the only `origins` it may go to: the secret of its `auth`, the secret
     `headers`, and `secrets` that the source's client takes."""
 
-    auth: Proof = field(default_factory=NoAuth)
+    auth: Proof = msgspec.field(default_factory=NoAuth)
     origins: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     secrets: tuple[str, ...] = ()
@@ -77,8 +73,7 @@ class Needs:
             yield HEADER + name
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """`lines`: it is more than one line, like a key file."""
 
     title: str
@@ -86,8 +81,7 @@ class Secret:
     lines: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KnownField:
+class KnownField(msgspec.Struct, frozen=True):
     """A field that the source itself tells of. `to`: the target that it is made for; `is_text`: its values are texts,
     whatever its type."""
 
@@ -98,8 +92,7 @@ class KnownField:
     is_text: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """`group`: what it stands under; `about` is said beside it, like a column's type."""
 
     value: str
@@ -108,8 +101,7 @@ class Option:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(msgspec.Struct, frozen=True):
     """What a source can be asked for to choose from, once it lets us in: `fetch(connector settings, fetch)`. A setting
     whose `json_schema_extra` says `{"choices": NAME}` is chosen from it; `title` is on the button, like Fetch tables."""
 
@@ -117,16 +109,14 @@ class Choices:
     fetch: Callable[[Any, Any], Sequence[Option]]
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(msgspec.Struct, frozen=True):
     """An optional part of the installation: its name, and a module that is there only with it."""
 
     name: str
     module: str
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthApp:
+class OAuthApp(msgspec.Struct, frozen=True):
     """How a vendor is asked for access tokens (authorization code). `way`: the `type` of the connector's auth by which it
     is chosen. Whoever runs this installation brings the app: its client id and secret stand in the connector, or in
     ROPEWALK_<SLUG>_CLIENT_ID and _SECRET. `parameters` go along when somebody is asked for their yes."""
@@ -136,11 +126,10 @@ class OAuthApp:
     scopes: tuple[str, ...]
     way: str = "oauth"
     pkce: bool = False
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
+class Derivation(msgspec.Struct, frozen=True):
     """What a source makes of a record by itself: of nothing but the record and its stream's settings, without a clock and
     without look-ups. So a record that is what it was last time is recognised before anything is derived (engine.runs.apply).
 
@@ -153,8 +142,7 @@ class Derivation:
     left_out: Callable[[bytes], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StreamKind:
+class StreamKind(msgspec.Struct, frozen=True):
     """One kind of data that a source gives: its settings, and how they are read.
 
     `baseline` is the fingerprint of what the settings say that records are and become. `resets(old, new)`: the next
@@ -200,8 +188,7 @@ def _no_budget(_: Any) -> Mapping[str, float]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """`needs(connector settings, stream settings or None)`. `client` names what readers receive (engine.connectors.connection)."""
 
     slug: str
@@ -211,7 +198,7 @@ class Source:
     kinds: Mapping[Kind, StreamKind]
     needs: Callable[[Any, Any], Needs]
     secrets: Mapping[str, Secret]
-    choices: Mapping[str, Choices] = field(default_factory=dict)
+    choices: Mapping[str, Choices] = msgspec.field(default_factory=dict)
     oauth: OAuthApp | None = None
     budgets: Callable[[Any], Mapping[str, float]] = _no_budget
     """(connector settings) -> requests a minute, by the lane that requests name; under "" those of all."""
@@ -219,5 +206,5 @@ class Source:
     """Of a 429 without Retry-After: the header that says for how many milliseconds to wait."""
     client: str = "http"
     extra: Extra | None = None
-    begins: Mapping[str, Any] = field(default_factory=dict)
+    begins: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """What the form of a new connector begins with, where that isn't the settings' own default."""

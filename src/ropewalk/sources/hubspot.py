@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import Field, field_validator
 
 from ropewalk.core.auth import AuthorizationCode, Bearer
@@ -103,8 +104,7 @@ class People(_Changing, Contacts):
     _fit = field_validator("filters")(fit)
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
+class Objects(Struct, frozen=True):
     """One type of HubSpot's objects. `changed`: the property that says when one changed last; `made_for`: targets, by the
     path that HubSpot has for them; `derived`: what is added to records, and the properties that it takes."""
 
@@ -139,8 +139,7 @@ _DERIVED_FOR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Portal:
+class Portal(Struct, frozen=True):
     """Where HubSpot is: `api`, an origin."""
 
     api: str

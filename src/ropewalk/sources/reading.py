@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from ropewalk.core import limits, links, paths
 from ropewalk.core.auth import ApiKey, AuthSettings
@@ -67,8 +68,7 @@ def first_request(endpoint: Endpoint, auth: AuthSettings, window: Window) -> Req
     return Asking(endpoint, auth, window).request(Pager(endpoint.pagination).ask() or Ask())
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     records: Iterable[RawRecord]
     skip: int
     count: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from ropewalk.core.auth import AuthSettings, Bearer
 from ropewalk.core.errors import MustFix, RowRefused
@@ -127,8 +127,7 @@ def _word(value: bool) -> str:
     return "yes" if value else "no"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
+class _Rest(msgspec.Struct, frozen=True):
     """Lists within a customer hold their first objects only, ten as a rule, and say where all of them are."""
 
     connector: Connector

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -124,8 +123,7 @@ def examples(organization_id: UUID, name: str) -> list[str]:
 # ---- writing ----
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """Who a change is by: a connector's run, or a person or key by hand."""
 
     run_id: UUID | None = None
@@ -133,15 +131,14 @@ class Author:
     actor: JSON = None
 
 
-@dataclass(slots=True)
-class AccountWrites:
+class AccountWrites(msgspec.Struct):
     """What a batch has decided. The accounts are as they are after its last decision."""
 
-    created: dict[UUID, Candidate] = field(default_factory=dict)
-    updated: dict[UUID, Candidate] = field(default_factory=dict)
-    moved: set[UUID] = field(default_factory=set)
-    changes: list[tuple[UUID, bool, Mapping[str, tuple[JSON, JSON]]]] = field(default_factory=list)
-    contacts: ContactWrites = field(default_factory=ContactWrites)
+    created: dict[UUID, Candidate] = msgspec.field(default_factory=dict)
+    updated: dict[UUID, Candidate] = msgspec.field(default_factory=dict)
+    moved: set[UUID] = msgspec.field(default_factory=set)
+    changes: list[tuple[UUID, bool, Mapping[str, tuple[JSON, JSON]]]] = msgspec.field(default_factory=list)
+    contacts: ContactWrites = msgspec.field(default_factory=ContactWrites)
 
     def take(self, decision: Decision, account: Candidate | None) -> None:
         """`account` is what `decide.apply` answered."""

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from msgspec import Struct
 
 from ropewalk.store import keys
 from ropewalk.store.database import any_of, on_postgres, rows_of, uuid_from
 from ropewalk.store.models import ApiKey, Organization, PushConnector
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     id: UUID
     organization_id: UUID
     scopes: frozenset[str]
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Connector:
+class Connector(Struct, frozen=True):
     id: UUID
     organization_id: UUID
     version: int
@@ -66,8 +64,7 @@ def connector(organization_id: UUID, connector_id: UUID) -> Connector | None:
     )
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(Struct):
     """Which keys are live, and the versions of connectors, as the database has them at this moment.
 
     A process asks at every commit. On SQLite it is told by the file itself whether anybody has written to it since the

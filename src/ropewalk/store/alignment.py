@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count, Q
 from django.db.models.functions import Lower
+from msgspec import Struct
 
 from ropewalk.core.alignment import Carried
 from ropewalk.core.events import MatchBy
@@ -53,8 +53,7 @@ def is_spelled_otherwise(account: Account) -> bool:
     return account.external_customer_id is not None and others.exclude(id=account.id).exists()
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     account_id: UUID
     name: str
 

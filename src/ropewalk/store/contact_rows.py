@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.contacts import subject
 from ropewalk.core.decide import ContactChange
@@ -39,8 +40,7 @@ def subjects(organization_id: UUID, account_ids: Sequence[UUID]) -> set[UUID]:
     return {subject(account, email) for account, email in found.values_list("account_id", "email")}
 
 
-@dataclass(slots=True)
-class ContactWrites:
+class ContactWrites(Struct):
     """What a batch has decided, by contact: its account, and how it is after the last decision. `changes` are all."""
 
     created: dict[UUID, tuple[UUID, ContactState]] = field(default_factory=dict)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
+from msgspec import Struct
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix, NotFound, Problem
@@ -22,8 +22,7 @@ from ropewalk.store.transactions import transaction
 SAMPLE = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class FieldState:
+class FieldState(Struct, frozen=True):
     """`fill_rate` is the share of accounts that have a value, None while there are no accounts. `matched_by`: those of
     the connectors that tell accounts by it. `index_is_built`: where it isn't, though it is wanted, a worker is at it."""
 

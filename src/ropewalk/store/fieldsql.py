@@ -4,8 +4,9 @@ Names stand in the SQL as they are: an index is found by its words, and a field'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ropewalk.core.mapping import BUILT_IN, is_field_name
 from ropewalk.store.database import on_postgres
@@ -21,8 +22,7 @@ COLUMNS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
+class Sql(Struct, frozen=True):
     text: str
     parameters: tuple[Any, ...] = ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +10,13 @@ from django.db.models import Count, QuerySet, Sum
 from django.db.models.fields import BigIntegerField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
+from msgspec import Struct, field
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.store.models import Run, Worker
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """`rows` by outcome are those of the runs that are kept; `heartbeats` by worker, in seconds since the last."""
 
     runs: dict[str, int] = field(default_factory=dict)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import BooleanField, Field, FloatField, TextField
 from django.db.models.expressions import RawSQL
+from msgspec import Struct
 
 from ropewalk.core import times
 from ropewalk.core.errors import Problem
@@ -24,8 +24,7 @@ _COMPARISONS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _DAY: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """`field.<name>=value` or `field.<name>.<operator>=value`."""
 
     name: str
@@ -55,8 +54,7 @@ def condition(wanted: Filter, types: Mapping[str, str]) -> RawSQL | Problem:
     return RawSQL(sql.text, sql.parameters, output_field=BooleanField())  # noqa: S611
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """What an index can tell of a filter: every account that passes it fulfils the condition, and few others do.
     `at_once`: they all stand in one place there, in the order in which they were made."""
 

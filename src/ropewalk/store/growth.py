@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ from django.db.models import Sum
 from django.db.models.fields import BigIntegerField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, TruncDate
+from msgspec import Struct
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.store.database import id_column, rows_of
@@ -20,8 +20,7 @@ from ropewalk.store.ids import first_id
 from ropewalk.store.models import Contact, Run
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(Struct, frozen=True):
     """`at` has as many as existed at each of the moments asked for, of those that still do."""
 
     at: list[int]

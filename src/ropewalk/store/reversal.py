@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from ropewalk.core.contacts import subject
 from ropewalk.core.undo import LoggedChange
@@ -97,8 +98,7 @@ def _streams(organization_id: UUID) -> list[UUID]:
     return list(Stream.objects.filter(organization_id=organization_id).values_list("id", flat=True))
 
 
-@dataclass(slots=True)
-class ContactRow:
+class ContactRow(Struct):
     """`values` under the names that the change log has for them."""
 
     id: UUID

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.db import transaction as django_transaction
 from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
+from msgspec import Struct
 
 from ropewalk.core.errors import GiveUp, NotFound
 from ropewalk.core.values import JSON
@@ -35,8 +35,7 @@ class LeaseLost(GiveUp):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Resumable:
+class Resumable(Struct, frozen=True):
     """What a run goes on from: None and b"" at its start."""
 
     checkpoint: Any

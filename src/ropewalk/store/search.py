@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import BooleanField, Expression, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from msgspec import Struct
 
 from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
@@ -29,8 +29,7 @@ FEW = 2_000
 Condition = Q | RawSQL
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A list but for its page."""
 
     q: str = ""

@@ -16,6 +16,7 @@ from uuid import UUID
 from cryptography.fernet import InvalidToken, MultiFernet
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix
 from ropewalk.store import keyring
@@ -33,8 +34,7 @@ class Stored:
     origins: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """Secrets by name, not read yet: one that can't be is the trouble of whoever needs it."""
 
     rows: Mapping[str, Secret]
@@ -44,8 +44,7 @@ class Sealed:
         return {name: Stored(_decrypted(one), tuple(one.origins)) for name, one in self.rows.items()}
 
 
-@dataclass(slots=True)
-class _Loaded:
+class _Loaded(Struct):
     keys: Keyring
     fernet: MultiFernet
     stamp: object

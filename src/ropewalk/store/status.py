@@ -4,12 +4,12 @@ one connector and for a page of them."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
+from msgspec import Struct, field
 
 from ropewalk.core import remedies
 from ropewalk.core.alignment import Carried, match_field, warnings
@@ -22,16 +22,14 @@ ISSUES = 10
 RECENT = timedelta(days=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(Struct, frozen=True):
     run_id: UUID
     at: datetime
     code: str
     message: str
 
 
-@dataclass(slots=True)
-class StreamStatus:
+class StreamStatus(Struct):
     """`secrets` are names; `next_run_at` is when the schedule will run it, as things are."""
 
     secrets: list[str] = field(default_factory=list)
@@ -43,8 +41,7 @@ class StreamStatus:
     """Contacts that wait for their account; None for what isn't a stream of contacts."""
 
 
-@dataclass(slots=True)
-class ConnectorStatus:
+class ConnectorStatus(Struct):
     connector: Connector
     secrets: list[str] = field(default_factory=list)
     streams: list[tuple[Stream, StreamStatus]] = field(default_factory=list)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
+from msgspec import Struct
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import NotFound, Refused
@@ -35,8 +35,7 @@ _REFUSALS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """`memberships`: in all organizations that the user belongs to."""
 
     user: User

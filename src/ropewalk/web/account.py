@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from msgspec import Struct
 
 from ropewalk.core.errors import NotFound
 from ropewalk.core.mapping import BUILT_IN
@@ -33,8 +33,7 @@ _TABS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     name: str
     label: str
     value: SafeString

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix
 from ropewalk.core.mapping import BUILT_IN
@@ -41,16 +41,14 @@ OPERATORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     account: Account
     name: str
     cells: list[Cell]
     is_gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Active:
+class Active(Struct, frozen=True):
     """A filter that is on, and the list's address without it."""
 
     text: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from django.http import HttpResponseBase
 from django.utils import timezone
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.store import audit
@@ -23,8 +23,7 @@ _ACTORS: Final = {"api_key": "API key", "cli": "Command line", "system": "By its
 _FILTERS: Final = ("actor", "action", "from", "to")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     entry: AuditEntry
     what: str
     told: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix, RopewalkError
 from ropewalk.engine.connectors import authorizing, oauthapps
@@ -23,8 +23,7 @@ _PENDING: Final = "authorizing"
 _MOST_PENDING: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """`off`: why the installation's own app can't be used. `is_chosen`: the connector says that this is its way."""
 
     name: str

@@ -4,9 +4,10 @@ same numbers. Shapes stretch with their box; everything to be read is text besid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import floor, log10
 from typing import Final
+
+from msgspec import Struct
 
 HEIGHT: Final = 100
 STEP: Final = 10
@@ -14,16 +15,14 @@ _GAP: Final = 1.5
 _NICE: Final = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """One value for each label."""
 
     name: str
     values: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     x: float
     y: float
     width: float
@@ -31,16 +30,14 @@ class Shape:
     series: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hover:
+class Hover(Struct, frozen=True):
     """What a column says to a pointer that rests on it."""
 
     x: float
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """`parts/chart.html` draws it. `bottom` and `top` are the ends of its scale."""
 
     title: str

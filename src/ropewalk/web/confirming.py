@@ -3,17 +3,16 @@ opener leads to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
+from msgspec import Struct
 
 from ropewalk.web import pages
 from ropewalk.web.forms import Form
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """`name` is a word that no other of the page has; `label` stands on what opens it, `verb` on what does it. `path`
     takes the POST, and shows the page at a GET. `why_not`: why it can't be done, by whoever looks or at all. `about`
     tells apart for a screen reader what many rows of a list have alike."""

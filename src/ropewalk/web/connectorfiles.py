@@ -3,11 +3,11 @@ is typed here, or left as it is saved; the installation's own environment is nob
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix, RopewalkError
 from ropewalk.engine.connectors import documents, export, files
@@ -34,8 +34,7 @@ def shown(request: Signed, connector_id: UUID) -> HttpResponseBase:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     outcome: files.Outcome
     tone: str
     words: str

@@ -4,11 +4,11 @@ is asked, whether it is on, and its end."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from msgspec import Struct
 
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
 from ropewalk.engine import overview
@@ -31,8 +31,7 @@ MEMBERS_MAY_NOT: Final = "Only admins and owners connect sources. Ask one of the
 _FOLDED: Final = ("scope", "requests_per_minute")
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """`to_install`: the command that brings what the source needs, if that is missing."""
 
     source: Source
@@ -40,8 +39,7 @@ class Card:
     to_install: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     kind: str
     label: str
     tone: str
@@ -49,8 +47,7 @@ class Standing:
     of: overview.Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """`open_kinds` are streams that nobody has set up yet."""
 
     connector: Connector

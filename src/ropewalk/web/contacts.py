@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
+from msgspec import Struct
 
 from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
 from ropewalk.engine import accounts
@@ -39,8 +39,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     contact: Contact
     last: Last | None
 

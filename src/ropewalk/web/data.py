@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix
 from ropewalk.core.mapping import BUILT_IN
@@ -31,8 +31,7 @@ _EFFECTS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """`always`: why its Periodic has no switch; `no_index`: why its Indexed has none."""
 
     field: TrackedField

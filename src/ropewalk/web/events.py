@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from math import ceil
@@ -15,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from msgspec import Struct
 
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.timeline import Filter
@@ -47,8 +47,7 @@ _PROPERTIES: Final = 100
 _YEARS: Final = range(1900, 9000)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """`sentences`: what went wrong, or what else there is to know. `fails`: it stands above the list."""
 
     name: str
@@ -62,14 +61,12 @@ class Source:
     facts: str
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     name: str
     value: SafeString
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     item: Item
     properties: Sequence[Property]
     changes: Sequence[tuple[str, SafeString, SafeString]]

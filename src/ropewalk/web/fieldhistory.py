@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
 from django.utils import timezone
+from msgspec.structs import replace
 
 from ropewalk.store.models import Change
 from ropewalk.web import charts

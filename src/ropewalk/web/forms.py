@@ -3,13 +3,12 @@ verb's problems at the fields that they are about: the check is the engine's alo
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, Literal
 
+import msgspec
 from django.http import QueryDict
 
 from ropewalk.core.errors import Problem, RetryLater, RopewalkError
@@ -44,8 +43,7 @@ MOST_HEADERS: Final = 40
 MOST_ROWS: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """`disabled`: why it can't be chosen here."""
 
     value: str
@@ -55,8 +53,7 @@ class Choice:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """`name` is its dotted path in the body, unless `path` says it: inputs of which only one counts need names of their
     own. `when`: the input, and its value, that it belongs to. `is_set`, of a secret: there is one, which an empty input
     keeps. `empty`: what becomes of an input that is left empty."""
@@ -93,13 +90,12 @@ class Field:
         return [(group, list(found)) for group, found in groupby(self.choices, lambda each: each.group)]
 
 
-@dataclass(slots=True)
-class Bound:
+class Bound(msgspec.Struct):
     """A field with its value, and what is wrong with it."""
 
     field: Field
     value: Any = None
-    errors: list[str] = dataclasses.field(default_factory=list)
+    errors: list[str] = msgspec.field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -276,7 +272,7 @@ def _rows(asked: Field, sent: QueryDict) -> list[dict[str, Any]]:
     for place in range(MOST_ROWS):
         row = {}
         for column in asked.columns:
-            value = _value(dataclasses.replace(column, name=f"{asked.name}.{place}.{column.name}"), sent)
+            value = _value(msgspec.structs.replace(column, name=f"{asked.name}.{place}.{column.name}"), sent)
             if value not in (None, False):
                 row[column.name] = value
         if any(value != column.default for column in asked.columns if (value := row.get(column.name))):
@@ -284,8 +280,7 @@ def _rows(asked: Field, sent: QueryDict) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderRow:
+class HeaderRow(msgspec.Struct, frozen=True):
     """`is_set`: there is a value, which is kept as a secret; an empty input leaves it alone."""
 
     name: str = ""

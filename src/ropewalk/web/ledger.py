@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.safestring import SafeString
+from msgspec import Struct
 
 from ropewalk.core import paths
 from ropewalk.engine.runs import report
@@ -24,15 +24,13 @@ _KEYS: Final = ("email", "companyDomain", "externalCustomerId")
 _NAMES: Final = ("companyName", "name", *_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     field: str
     old: SafeString
     new: SafeString
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     position: int
     name: str
     keys: str
@@ -46,8 +44,7 @@ class Row:
     can_be_linked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Heap:
+class Heap(Struct, frozen=True):
     """A group of the ledger, with the address that shows its rows."""
 
     group: Group
@@ -58,8 +55,7 @@ class Heap:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     heaps: Sequence[Heap]
     chosen: Heap | None
     rows: Sequence[Row]

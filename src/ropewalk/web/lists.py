@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """The parameters of a list that mean something; whatever changes one of them starts again at the first page."""
 
     given: tuple[tuple[str, str], ...]
@@ -48,8 +47,7 @@ class Address:
         return ((name, value) for name, value in self.given if name not in left_out)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`kind` decides how it is set: text, number, boolean, date-time, list, object. `why_not`: what would make a column
     sort that doesn't."""
 
@@ -76,8 +74,7 @@ class Column:
         return self.kind == "number"
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """A column's head, with the address that sorts by it."""
 
     column: Column
@@ -92,8 +89,7 @@ def headings(columns: Iterable[Column], sort: str, address: Address) -> list[Hea
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """`value` is what tags draw by the column's kind."""
 
     column: Column

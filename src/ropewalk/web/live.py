@@ -4,11 +4,11 @@ whole page, which then stands still. What it asks is an address like any other, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from django.http import HttpResponse
+from msgspec import Struct
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.core.pace import Pace
@@ -21,8 +21,7 @@ from ropewalk.web.access import Signed
 PARAMETER: Final = "live"
 
 
-@dataclass(frozen=True, slots=True)
-class Going:
+class Going(Struct, frozen=True):
     """A run under way."""
 
     run: Run

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 from django.http import QueryDict
+from msgspec import Struct, field
 
 from ropewalk.core.errors import Problem
 from ropewalk.core.mapping import (
@@ -32,8 +32,7 @@ NEW: Final = "~new"
 _OF_MAPPING: Final = re.compile(r"mapping\.(\d+)\.?(from|to|transforms)?")
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """`is_asked`: it stands there because its target can't be left out."""
 
     source: str = ""
@@ -55,16 +54,14 @@ class Row:
         return made | ({"transforms": _read_changes(self.changes)} if self.changes else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Suggested:
+class Suggested(Struct, frozen=True):
     source: str
     target: str
     reason: str
     changes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """One of `targets` has to be chosen; `suggested` is what looks like one of them."""
 
     targets: tuple[str, ...]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from django.urls import reverse
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """`name` is its URL's; `icon` one of `web.icons`; `for_admins` as its view is open; `also`: where pages of it are besides
     those below its own."""
 
@@ -24,8 +23,7 @@ class Entry:
         return reverse(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     label: str
     entries: tuple[Entry, ...]
 
@@ -52,8 +50,7 @@ GROUPS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """`href` is empty where it isn't open to who looks."""
 
     label: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils import timezone
+from msgspec import Struct
 
 from ropewalk.core.checking import check
 from ropewalk.engine import overview
@@ -30,8 +30,7 @@ PAST_RUNS: Final = 30
 LISTED_RUNS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """One stream. `why` says why it can't be synced now, and `ended` is how its last run came out."""
 
     stream: Stream

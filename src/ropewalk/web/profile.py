@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.http import HttpResponseBase
 from django.urls import reverse
+from msgspec.structs import replace
 
 from ropewalk.core.errors import Conflict, MustFix, RetryLater
 from ropewalk.engine.members import passwords, people, signin

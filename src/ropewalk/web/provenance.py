@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
+from msgspec import Struct
 
 from ropewalk.store import connectors, people
 from ropewalk.store.byhand import DELETED
@@ -29,8 +29,7 @@ _WORDS: Final[Mapping[Way, str]] = {
 _OWNER: Final = "accountOwnerId"
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True):
     """`run_href`: its run's page, where there is one."""
 
     label: str
@@ -43,8 +42,7 @@ class Author:
         return _WORDS[self.way]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One field, from one value to another; `href` leads to its own history."""
 
     name: str
@@ -53,8 +51,7 @@ class Step:
     new: SafeString
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """`is_first`: before it there was nothing."""
 
     title: str

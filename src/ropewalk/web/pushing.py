@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from msgspec import Struct
 
 from ropewalk.core.errors import Conflict, MustFix, Problem, RopewalkError
 from ropewalk.engine.events import arrivals, pushing as verbs
@@ -92,8 +92,7 @@ def tail(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
     return pages.render(request, "ropewalk/parts/push_tail.html", _arrived(connector))
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     tone: str
     words: str
     name: str

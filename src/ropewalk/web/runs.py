@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.urls import reverse
+from msgspec import Struct
 
 from ropewalk.core.counts import OUTCOMES
 from ropewalk.engine.operated import clock
@@ -24,8 +24,7 @@ _ALL_WELL: Final = ["Complete."]
 KINDS: Final = (("", "Any kind"), ("accounts", "Accounts"), ("contacts", "Contacts"))
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What can be asked of a run. `url` is the name of its address; `why`, why it can't be now. One that `confirms` says
     first what it will do."""
 
@@ -36,8 +35,7 @@ class Offer:
     confirms: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A run in a list."""
 
     run: Run

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
 import yaml
 from django.core import signing
+from msgspec import Struct
 
 from ropewalk.sources.base import Kind
 from ropewalk.web import settingtexts
@@ -82,8 +82,7 @@ def unpacked(organization_id: UUID, kind: Kind, text: str) -> dict[str, Any]:
 # ---- what was found by itself ----
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A part of the proposal; `is_used`: the form says so already."""
 
     name: str

@@ -4,10 +4,11 @@ its input and what it may be. A setting that is new in a class is on the page wi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -44,8 +45,7 @@ def drawn(
             yield drawing.secret(name, f"{secrets_at}secrets.{name}", when)
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
+class _Drawing(Struct, frozen=True):
     saved: frozenset[str]
     secrets_at: str
     folded: frozenset[str]
@@ -134,8 +134,7 @@ class _Drawing:
             yield from order[1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     path: str
     name: str
     info: FieldInfo

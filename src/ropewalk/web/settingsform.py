@@ -4,8 +4,10 @@ what is chosen in it. Its fields come from the settings' classes (`settingfields
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ropewalk.core import paths
 from ropewalk.core.values import MISSING
@@ -16,8 +18,7 @@ _BLANK_HEADERS: Final = 2
 _BLANK_ROWS: Final = 2
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Fields that stand together: those of one choice of the input `of`, where that is `value`."""
 
     of: str

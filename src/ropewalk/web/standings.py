@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from django.urls import reverse
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ropewalk.engine.overview import Standing, State, Step, StepKind
 
@@ -25,8 +26,7 @@ BADGES: Final[dict[State, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     title: str
     text: str
     icon: str

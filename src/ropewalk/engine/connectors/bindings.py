@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.errors import Problem
 from ropewalk.sources.base import HEADER, Needs
@@ -13,8 +14,7 @@ from ropewalk.store import secrets
 from ropewalk.store.secrets import Stored
 
 
-@dataclass(slots=True)
-class Bindings:
+class Bindings(Struct):
     """The secrets of a connector and one of its streams; `given` are those that the request enters anew and binds itself.
 
     `confirmed` are origins that somebody has said yes to; `agreed` those secrets of the connector that stand beside the

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Protocol, Self, cast
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core import limits
 from ropewalk.core.errors import MustFix
@@ -37,8 +39,7 @@ def _never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """`connector`: ids of organization and connector; None: of one that isn't there yet. `deadline` is a time of `clock.monotonic`."""
 
     clock: Clock
@@ -160,8 +161,7 @@ def _is_there(module: str) -> bool:
         return False
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(Struct):
     fetch: Bound
     _known: tuple[str, ...] = ()
     _redactor: Redactor = field(default_factory=Redactor)

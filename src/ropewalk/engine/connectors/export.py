@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 import yaml
+from msgspec import Struct
 from pydantic import BaseModel
 
 from ropewalk.core.actors import Actor
@@ -28,16 +28,14 @@ _ALWAYS = frozenset({"type", "auth", "matching"})
 _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """An environment variable that `ropewalk apply` reads, and what it stands for."""
 
     name: str
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Struct, frozen=True):
     connectors: list[dict[str, Any]]
     variables: list[Variable]
 

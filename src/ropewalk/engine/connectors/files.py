@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.actors import Actor
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem
@@ -29,8 +30,7 @@ from ropewalk.store.transactions import transaction
 Action = Literal["created", "changed", "unchanged", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One setting: `path` is dotted from the connector. Values of secrets are never in it."""
 
     path: str
@@ -38,8 +38,7 @@ class Difference:
     new: Any
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What becomes of one connector, and of its `streams` by kind. `resets`: kinds whose next run is a full one."""
 
     name: str
@@ -121,8 +120,7 @@ def _read(files: Iterable[Document], environ: Mapping[str, str], *, keep: bool) 
     return described
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
+class _Compared(Struct, frozen=True):
     """`saving` is None for what is to be deleted; `itself`: the connector differs, not only its streams."""
 
     outcome: Outcome

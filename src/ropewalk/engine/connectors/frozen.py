@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from ropewalk.core.checking import check
@@ -18,8 +18,7 @@ from ropewalk.store.models import Connector, Stream
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(Struct, frozen=True):
     """`resets` counts how often the stream's baseline was: hashes of before an undo or another mapping don't hold."""
 
     source: Source

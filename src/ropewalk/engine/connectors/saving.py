@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import StringConstraints
 
 from ropewalk.core.checking import Settings, check
@@ -43,16 +44,14 @@ class StreamSecrets(Settings):
     secrets: Secrets = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """`stream` is None where it was only to be validated."""
 
     stream: Stream | None
     baseline_reset: bool
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(Struct, frozen=True):
     """What a stream's body is checked against: the stream as it is, the secrets of its connector and its own.
 
     `agreed` are the connector's secrets that are entered together with the stream."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from ropewalk.engine.events import fieldevents
 from ropewalk.engine.events.timeline import Timeline, Told
@@ -13,8 +14,7 @@ DAYS: Final = 28
 """What counts as now: active users have an event in it, and events a week are its average."""
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """`is_partial`: a source has not told everything, so that there may be more."""
 
     last_seen: datetime | None
@@ -23,8 +23,7 @@ class Activity:
     is_partial: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(Struct, frozen=True):
     at: datetime
     name: str
 

@@ -6,10 +6,11 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core import limits
 from ropewalk.engine.clock import Clock
@@ -34,8 +35,7 @@ class Reading(Protocol):
 R = TypeVar("R", bound=Reading)
 
 
-@dataclass(eq=False)
-class Flight(Generic[R]):
+class Flight(Struct, Generic[R], eq=False):
     """A query under way, and afterwards what it brought. `start` and `end`: of the time it asks for, where it does."""
 
     reading: R

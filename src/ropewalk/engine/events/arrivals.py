@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from ropewalk.engine.clock import Clock
 from ropewalk.store.events.base import Rejection, Statistics, StoredEvent
@@ -15,8 +16,7 @@ RECENT_REJECTIONS: Final = 10
 AT_ONCE: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """How far somebody has followed a connector: the last event, and the last rejection."""
 
     event: int
@@ -48,8 +48,7 @@ def now(connector: PushConnector) -> Mark:
     return Mark(store.last_number(), refused[0].number if refused else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """`mark`: where to go on; `more`: there is more already."""
 
     found: list[StoredEvent | Rejection]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, Protocol
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core.events import Event
 from ropewalk.core.redact import Redactor
@@ -18,8 +19,7 @@ from ropewalk.store.models import Account
 Status = Literal["ok", "failed", "timed_out", "not_asked", "disabled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """`asked_at` is when the first page was; of what is found, only what stands after `cursor` is shown. `anew`: whoever
     has failed a moment ago is asked again."""
 
@@ -30,8 +30,7 @@ class Query:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """`about`: which of the settings (url, credential, records_path) it is about."""
 
     code: str
@@ -39,8 +38,7 @@ class Failure:
     about: str
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(Struct):
     """`events` are in the order of a timeline, and those that the filter keeps. `read` is how many records were read for
     them; `since` from when on they were asked for; `truncated`: there may be more. `notes` are for whoever looks;
     `redactor` knows what an event must not show, whoever has put it there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,8 +22,7 @@ KEY = "fields"
 _LAST = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChanges:
+class FieldChanges(msgspec.Struct, frozen=True):
     clock: Clock
     key: str = KEY
     name: str = "Field changes"

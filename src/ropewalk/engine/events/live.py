@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ropewalk.core import eventnotes, limits, remedies
 from ropewalk.core.errors import Cancelled, RopewalkError
@@ -41,7 +44,7 @@ def account_value(account: Account, match_by: MatchBy) -> str | None:
 
 
 def asked(settings: Any) -> Asked:
-    return Asked(**{name: getattr(settings, name) for name in Asked.__dataclass_fields__})
+    return Asked(**{name: getattr(settings, name) for name in Asked.__struct_fields__})
 
 
 def window(settings: Any, now: datetime, account: str | None = None) -> Window:
@@ -61,8 +64,7 @@ def seconds_for(settings: Any) -> float:
     return float(min(settings.timeout_ms / 1_000, limits.LIVE_SECONDS))
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a stream is reached."""
 
     connector: Connector

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -30,8 +29,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _END_OF_DAYS: Final = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """`source`: `custom:` and a source name."""
 
     account_id: UUID | None = None
@@ -116,14 +114,13 @@ def content(event: StoredEvent) -> dict[str, Any]:
 # ---- a timeline's sources ----
 
 
-@dataclass
-class Look:
+class Look(msgspec.Struct):
     """One look at what is stored of an account, for all connectors that a timeline asks."""
 
     account: Account
     clock: Clock
-    asked: dict[UUID, PushConnector] = field(default_factory=dict)
-    answers: dict[UUID, Answered] = field(default_factory=dict)
+    asked: dict[UUID, PushConnector] = msgspec.field(default_factory=dict)
+    answers: dict[UUID, Answered] = msgspec.field(default_factory=dict)
 
     def answer(self, connector: PushConnector, query: Query) -> Answered:
         if not self.answers:
@@ -167,8 +164,7 @@ def _range(query: Query) -> Filters:
     return Filters(start=query.filter.start, end=min(ends, default=None))
 
 
-@dataclass
-class Pushed:
+class Pushed(msgspec.Struct):
     """The events of one push connector."""
 
     connector: PushConnector

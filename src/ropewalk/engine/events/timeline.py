@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,8 +19,7 @@ from ropewalk.engine.events.eventsource import Answered, EventSource, Provider, 
 from ropewalk.store import byhand, pages
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     time: datetime
     name: str
     source: str
@@ -29,16 +27,14 @@ class Item:
     properties: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What one source answered."""
 
     source: EventSource
     answer: Answered
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True):
     """`days` counts all events, not only this page's; None on the pages after the first."""
 
     items: list[Item]

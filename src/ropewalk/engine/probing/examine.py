@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core import discover, remedies, suggest
 from ropewalk.core.errors import RopewalkError, RowRefused
@@ -28,8 +29,7 @@ from ropewalk.store.secrets import Stored
 SAMPLE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The settings that are tested. `unsaid` are those that a draft leaves to be found."""
 
     organization_id: UUID
@@ -166,8 +166,7 @@ class _Seen:
         """A test reads two pages at the most."""
 
 
-@dataclass(slots=True)
-class _Sampled:
+class _Sampled(Struct):
     window: Window
     pages: list[Page] = field(default_factory=list)
     records: list[dict[str, JSON]] = field(default_factory=list)

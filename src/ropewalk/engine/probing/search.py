@@ -7,8 +7,10 @@ records that come next: no record of page 1 again, none left out as far as the b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ropewalk.core import detect, paths
 from ropewalk.core.detect import Paging
@@ -26,14 +28,12 @@ Outcome = Literal[
 _PARENTS = frozenset("pagination paging page pager pageinfo cursor options variables params".split())  # noqa: SIM905
 
 
-@dataclass(slots=True)
-class Size:
+class Size(Struct):
     param: str
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     paging: Paging
     size: Size | None
     tried: Tried

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from msgspec import Struct
 from pydantic import TypeAdapter
 
 from ropewalk.core import limits, paths
@@ -80,8 +81,7 @@ class Once:
         """Every request has to be wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """Pages that some settings led to, and how a sync would judge them where they came to an end."""
 
     pages: tuple[Answer, ...]

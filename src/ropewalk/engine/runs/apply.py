@@ -4,8 +4,8 @@ progress; live in one transaction that holds only while the run's lease does (pr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from ropewalk.core.decide import Decision, refused
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.mapping import Plan
 from ropewalk.core.records import decode
-from ropewalk.core.values import JSON, digest
+from ropewalk.core.values import JSON, digests
 from ropewalk.engine.runs.batches import Batch
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.stage import Stage
@@ -62,8 +62,7 @@ class Subject(Protocol):
         """What was decided since `load`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hashes:
+class Hashes(msgspec.Struct, frozen=True):
     """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2). Those of raw
     records also hold for one version of the source's derivation only."""
 
@@ -98,16 +97,15 @@ class Row(msgspec.Struct):
     """Of a record that was refused: a draft of nothing but what it is matched by."""
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
     those of the rows that were taken."""
 
-    decisions: list[Decision] = field(default_factory=list)
-    remembered: dict[UUID, Remembered] = field(default_factory=dict)
-    outdated: set[int] = field(default_factory=set)
-    visited: list[int] = field(default_factory=list)
-    entries: list[ledger.Entry] = field(default_factory=list)
+    decisions: list[Decision] = msgspec.field(default_factory=list)
+    remembered: dict[UUID, Remembered] = msgspec.field(default_factory=dict)
+    outdated: set[int] = msgspec.field(default_factory=set)
+    visited: list[int] = msgspec.field(default_factory=list)
+    entries: list[ledger.Entry] = msgspec.field(default_factory=list)
 
 
 Commit = Callable[[Progress], None]
@@ -158,12 +156,13 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        salt = self._hashes.raw_salt(self._hashes.own_salt)
-        rows = [Row(position, raw, digest(raw, salt)) for position, raw in enumerate(batch.rows, first)]
-        known = self._known(rows)
-        self._last_known = known.get(rows[-1].raw_hash, self._last_known) if rows else self._last_known
-        for row in rows:
-            row.known = known.get(row.raw_hash)
+        raw_hashes = digests(batch.rows, self._hashes.raw_salt(self._hashes.own_salt))
+        known = self._known(batch.rows, raw_hashes)
+        rows = [
+            Row(position, raw, raw_hash, known.get(raw_hash))
+            for position, raw, raw_hash in zip(count(first), batch.rows, raw_hashes)
+        ]
+        self._last_known = (rows[-1].known if rows else None) or self._last_known
         if self._derivation is not None and self._derivation.left_out is not None:
             rows = self._leave_out(rows, first, self._derivation.left_out, progress)
         for row in rows:
@@ -188,18 +187,16 @@ class Applier:
             kept.append(row)
         return kept
 
-    def _known(self, rows: Sequence[Row]) -> dict[bytes, int]:
-        """The rows whose very record is what the stream said last: their record's number."""
+    def _known(self, raws: Sequence[bytes], raw_hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """Those that are what the stream said last: their record's number."""
         hashes = self._hashes
         if not hashes.heed:
             return {}
-        own = self._stage.known(
-            [row.raw_hash for row in rows], periodic=hashes.periodic, after=self._last_known
-        )
+        own = self._stage.known(raw_hashes, periodic=hashes.periodic, after=self._last_known)
         if not hashes.periodic:
             return own
         salt = hashes.raw_salt(hashes.salt)
-        by_hand = {digest(row.raw, salt): row.raw_hash for row in rows}
+        by_hand = dict(zip(digests(raws, salt), raw_hashes, strict=True))
         found = self._stage.known(list(by_hand), periodic=False, after=self._last_known)
         return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
 
 from ropewalk.core.paging import Ending
 from ropewalk.sources.base import Page
@@ -17,16 +18,14 @@ BATCH_SECONDS = 1.0
 _FEW = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where the reading is: the reader's state after the last whole page, and the rows taken of the next one."""
 
     state: dict[str, Any] | None = None
     row: int = 0
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     rows: list[bytes] = field(default_factory=list)
     place: Place = field(default_factory=Place)
     pages: int = 0

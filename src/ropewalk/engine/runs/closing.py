@@ -4,10 +4,11 @@ its failure."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
+
+from msgspec import Struct
 
 from ropewalk.core import window
 from ropewalk.core.errors import NotFound, RetryLater, RopewalkError
@@ -25,8 +26,7 @@ from ropewalk.store import accounts, records, runs, streams, waiting
 from ropewalk.store.models import Run, Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(Struct, frozen=True):
     """A run that has read to an ending, with what `progress` says of it."""
 
     run: Run

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import msgspec
+from msgspec.structs import replace
 from pyroaring import BitMap
 
 from ropewalk.core.counts import Counts
@@ -14,8 +14,7 @@ from ropewalk.core.window import Opening
 from ropewalk.engine.runs.batches import Place
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """`seen` holds the numbers of the records that the chain has taken, `passed` of those that it met and couldn't
     take: they are at the source too. `unseen` are the mapped paths that no record had.
 
@@ -24,12 +23,12 @@ class Progress:
 
     opening: Opening
     say_again: bool = False
-    place: Place = field(default_factory=Place)
-    unseen: set[str] = field(default_factory=set)
-    seen: BitMap = field(default_factory=BitMap)
-    passed: BitMap = field(default_factory=BitMap)
+    place: Place = msgspec.field(default_factory=Place)
+    unseen: set[str] = msgspec.field(default_factory=set)
+    seen: BitMap = msgspec.field(default_factory=BitMap)
+    passed: BitMap = msgspec.field(default_factory=BitMap)
     total: int | None = None
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts = msgspec.field(default_factory=Counts)
 
     def copy(self) -> Self:
         """A batch works on a copy, which takes this one's place once it is committed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ropewalk.core import reasons, remedies
 from ropewalk.core.counts import OUTCOMES
@@ -14,8 +15,7 @@ from ropewalk.store.models import Run
 from ropewalk.store.models.runs import OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Rows of one outcome and reason: as many as the run counted, and of them those that the ledger has."""
 
     outcome: str

@@ -3,10 +3,11 @@ undo's own progress, so that a killed undo goes on where it was."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from ropewalk.core import limits
 from ropewalk.core.counts import Counts
@@ -29,8 +30,7 @@ _LABELS = ("companyName", "companyDomain", "externalCustomerId", "email")
 Changes = dict[str, tuple[JSON, JSON]]
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """Accounts and contacts as they are while the batch is undone, and what is still to be written."""
 
     standing: Standing
@@ -47,8 +47,7 @@ class _Batch:
     entries: list[ledger.Entry] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Undone:
+class _Undone(Struct, frozen=True):
     """What became of one change: what went back, and which fields stay because of whom."""
 
     back: Changes = field(default_factory=dict)

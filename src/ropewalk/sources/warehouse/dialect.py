@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 from ropewalk.core.query import Parameter, ParameterType
 
 Time = Literal["timestamp", "datetime", "date", "epoch", "text"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dialect:
+class Dialect(Struct, frozen=True, eq=False):
     """`name` is sqlglot's, `label` people's. `marker` gives what stands in a statement for a parameter; `named`: the same one
     may stand there again under its name.
 
@@ -76,8 +76,7 @@ _BARE = re.compile(r"[A-Za-z_][\w$-]*", re.ASCII)
 _PATH = re.compile(rf"(?:{_NAME})(?:\.(?:{_NAME}))*")
 
 
-@dataclass(slots=True)
-class Binding:
+class Binding(Struct):
     """The parameters of one statement, as its markers are written."""
 
     dialect: Dialect

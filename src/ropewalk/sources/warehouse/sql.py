@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import sqlglot
+from msgspec import Struct
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Reader
 from sqlglot.errors import ParseError, SqlglotError
@@ -54,8 +54,7 @@ class Unfit(ValueError):
     """A sentence for whoever wrote the SQL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """The text around the places where the timestamp goes; a place has the type that was written before it, like DATE."""
 
     dialect: Dialect

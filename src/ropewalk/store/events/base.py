@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
+
 from ropewalk.core.itemreading import Reading
 from ropewalk.core.pushed import Draft
 from ropewalk.core.times import micros
@@ -61,23 +63,21 @@ class StoredEvent:
         return Place(micros(self.at), self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(msgspec.Struct, frozen=True):
     """`start` counts in, `end` doesn't. `keeps` is asked last."""
 
     kind: str | None = None
     name: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     keeps: Callable[[StoredEvent], bool] | None = None
 
 
 NO_FILTERS = Filters()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A page of a list, and where the next one begins; None at the end. What few events have is looked for in so many of
     them and no more, so that a page may be short, or empty, and others follow."""
 
@@ -85,16 +85,14 @@ class Found:
     next: Place | None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
+class Arrivals(msgspec.Struct, frozen=True):
     """`after`: the number to go on from."""
 
     events: list[StoredEvent]
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(msgspec.Struct, frozen=True):
     """Of the events that arrived within the last hour and day, and of all that are there."""
 
     last_hour: int
@@ -103,8 +101,7 @@ class Statistics:
     last_event_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """An item that was refused. `errors` are the sentences that its sender was given."""
 
     number: int
@@ -123,8 +120,7 @@ class Refusal(NamedTuple):
     errors: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(msgspec.Struct, frozen=True):
     """`uploads`: files that no event of the organization has any more."""
 
     events: int
