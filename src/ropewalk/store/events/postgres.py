@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 from weakref import WeakSet
@@ -20,6 +19,7 @@ from weakref import WeakSet
 import psycopg
 
 from ropewalk.core.times import micros
+from ropewalk.store.events import partitions
 from ropewalk.store.events.appending import Current, Identity, KeyRow
 from ropewalk.store.events.base import Batch, Busy, Filters, Outcome, Place, Refusal
 from ropewalk.store.events.removing import Removable
@@ -27,15 +27,9 @@ from ropewalk.store.events.tables import COLUMNS, LISTED, EventRow, Row
 
 log = logging.getLogger(__name__)
 
-SCHEMA: Final = "ropewalk_events"
-_SCHEMA_LOCK: Final = 0x524F5057
 _EVENTS_LOCK: Final = 0x524F5058
 _CONNECT_SECONDS: Final = 5
 _LOCK_SECONDS: Final = 15
-_MONTHS_BEFORE: Final = 24
-"""What is older than that at the first start shares one partition."""
-_MONTHS_AHEAD: Final = 3
-_PARTITIONED: Final = ("event", "event_key")
 _TYPES: Final = {
     "event": (
         "int8",
@@ -57,37 +51,6 @@ _TYPES: Final = {
 _KEY_COLUMNS: Final = ("key", "at", "seq")
 _ORDERS_AT_ONCE: Final = 200
 """Lists merged in one statement."""
-
-_event = """
-    seq bigint NOT NULL, connector integer NOT NULL, external_id text NOT NULL, version integer NOT NULL,
-    at bigint NOT NULL, arrived bigint NOT NULL, kind text NOT NULL, name text NOT NULL, who text,
-    keys text NOT NULL, metadata text, content bytea NOT NULL, upload text
-"""
-_TABLES: Final = f"""
-CREATE TABLE connector (no serial PRIMARY KEY, organization uuid NOT NULL, id uuid NOT NULL,
-    events bigint NOT NULL, UNIQUE (organization, id));
-CREATE SEQUENCE event_number;
-CREATE TABLE counter (expired integer NOT NULL);
-INSERT INTO counter VALUES (0);
-CREATE TABLE identity (connector integer NOT NULL, external_id text NOT NULL, at bigint NOT NULL, seq bigint NOT NULL,
-    PRIMARY KEY (connector, external_id));
-CREATE TABLE event ({_event}, PRIMARY KEY (at, seq)) PARTITION BY RANGE (at);
-CREATE INDEX event_time ON event (connector, at);
-CREATE INDEX event_number_index ON event (seq);
-CREATE INDEX event_upload ON event (upload) WHERE upload IS NOT NULL;
-CREATE TABLE version ({_event}, PRIMARY KEY (connector, external_id, version));
-CREATE INDEX version_upload ON version (upload) WHERE upload IS NOT NULL;
-CREATE TABLE event_key (key bigint NOT NULL, at bigint NOT NULL, seq bigint NOT NULL,
-    PRIMARY KEY (key, at, seq)) PARTITION BY RANGE (at);
-CREATE TABLE expired (connector integer NOT NULL, external_id text NOT NULL, version integer NOT NULL,
-    digest bytea NOT NULL, PRIMARY KEY (connector, external_id));
-CREATE TABLE tally (connector integer NOT NULL, minute bigint NOT NULL, events bigint NOT NULL,
-    PRIMARY KEY (connector, minute));
-CREATE INDEX tally_minute ON tally (minute);
-CREATE TABLE rejection (seq bigserial PRIMARY KEY, connector integer NOT NULL, at bigint NOT NULL,
-    external_id text, errors text NOT NULL);
-CREATE INDEX rejection_connector ON rejection (connector, seq);
-"""
 
 
 class PostgresEvents(Removable):
@@ -114,14 +77,16 @@ class PostgresEvents(Removable):
 
     def _open(self) -> psycopg.Connection[Row]:
         # Durable when it says so, whatever the server's settings are.
-        options = f"-c search_path={SCHEMA} -c synchronous_commit=on -c lock_timeout={_LOCK_SECONDS}s"
+        options = (
+            f"-c search_path={partitions.SCHEMA} -c synchronous_commit=on -c lock_timeout={_LOCK_SECONDS}s"
+        )
         given = f"{self._parameters.get('options', '')} {options}".strip()
         opened: psycopg.Connection[Row] = psycopg.connect(
             **{"connect_timeout": _CONNECT_SECONDS, **self._parameters, "options": given}, autocommit=True
         )
         try:
             if not self._horizon:
-                self._horizon = _prepare(opened, datetime.now(UTC))
+                self._horizon = partitions.prepare(opened, datetime.now(UTC))
         except BaseException:
             opened.close()
             raise
@@ -167,7 +132,7 @@ class PostgresEvents(Removable):
         latest = max((draft.arrived for batch in batches for draft in batch.drafts[:1]), default=0)
         month_ahead = latest + 31 * 86_400_000_000
         if self._horizon and month_ahead > self._horizon:
-            self._horizon = _prepare(self._connection, datetime.now(UTC))
+            self._horizon = partitions.prepare(self._connection, datetime.now(UTC))
         return super().append(batches, refusals)
 
     def share(self, organizations: Iterable[UUID]) -> None:
@@ -374,45 +339,3 @@ def _within(filters: Filters, place: Place) -> tuple[str, list[Any]]:
 
 def _low(organization_id: UUID) -> int:
     return int.from_bytes(organization_id.bytes[-4:], "big", signed=True)
-
-
-def _prepare(connection: psycopg.Connection[Row], now: datetime) -> int:
-    """Makes what is missing of the tables, and the partitions of the months to come; up to when there are any."""
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
-        found = connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.counter"]).fetchone()
-        if found == (None,):
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            connection.execute(_TABLES)
-            first = _month(now, -_MONTHS_BEFORE)
-            for table in _PARTITIONED:
-                connection.execute(
-                    f"CREATE TABLE {table}_older PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO ({micros(first)})"
-                )
-        months = [_month(now, ahead) for ahead in range(-_MONTHS_BEFORE, _MONTHS_AHEAD + 1)]
-        there = {
-            name
-            for (name,) in connection.execute(
-                "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relispartition",
-                [SCHEMA],
-            )
-        }
-        for begin, end in pairwise(months):
-            for table in _PARTITIONED:
-                if f"{table}_{begin:%Y_%m}" not in there and _is_due(there, table, begin):
-                    connection.execute(
-                        f"CREATE TABLE {table}_{begin:%Y_%m} PARTITION OF {table} "
-                        f"FOR VALUES FROM ({micros(begin)}) TO ({micros(end)})"
-                    )
-        return micros(months[-1])
-
-
-def _is_due(there: set[str], table: str, month: datetime) -> bool:
-    """Months before the first partition are in the one of what is older."""
-    dated = [name for name in there if name.startswith(f"{table}_2")]
-    return not dated or f"{table}_{month:%Y_%m}" > min(dated)
-
-
-def _month(now: datetime, ahead: int) -> datetime:
-    count = now.year * 12 + now.month - 1 + ahead
-    return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
