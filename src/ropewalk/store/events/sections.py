@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
@@ -22,7 +22,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from ropewalk.core.times import micros
+from ropewalk.store.database import batches as slices
 from ropewalk.store.events.base import Filters, Place
+from ropewalk.store.events.tables import Row
 
 if TYPE_CHECKING:
     from ropewalk.store.events.appending import KeyRow
@@ -35,6 +37,7 @@ _PARTS: Final = 256
 _ENTRIES: Final = 40
 """Of a row: what SQLite keeps in one page of an index."""
 _ROWS_AT_ONCE: Final = 32
+_LOOKED_FOR_AT_ONCE: Final = 100
 _ENTRY: Final = 24
 _KEY: Final = 8
 _BIAS: Final = 1 << 63
@@ -128,23 +131,29 @@ class Sections:
 
     def _change_in_order(self, section: int, gone: set[bytes], come: set[bytes]) -> None:
         name = _name(section)
-        kept: dict[bytes, set[bytes]] = {}
-        for entry in gone | come:
-            rows = self._tables.rows(
-                f"SELECT place, entries FROM {self._order} WHERE place >= %s AND place <= %s "
-                "ORDER BY place DESC LIMIT 1",
-                [name, name + entry],
-            )
-            place, entries = rows[0] if rows else (name, b"")
-            if place not in kept:
-                kept[place] = set(_cut(entries)) - gone
-            if entry in come:
-                kept[place].add(entry)
+        held = self._holding(name, [name + entry for entry in gone | come])
+        places = sorted(place for place, _ in held)
+        kept = {place: set(_cut(entries)) - gone for place, entries in held}
+        for entry in come:
+            after = bisect_right(places, name + entry)
+            kept.setdefault(places[after - 1] if after else name, set()).add(entry)
         self._tables.many(f"DELETE FROM {self._order} WHERE place = %s", [(place,) for place in kept])
         rows = [row for few in kept.values() for row in _rows(section, sorted(few))]
         self._tables.insert(self._order, ("place", "entries"), rows)
         if come:
             self._write_times(section, come)
+
+    def _holding(self, name: bytes, places: Sequence[bytes]) -> list[Row]:
+        """The rows of a section that these are in, or would be."""
+        held: list[Row] = []
+        for few in slices(places, _LOOKED_FOR_AT_ONCE):
+            held += self._tables.rows(
+                f"WITH wanted (place) AS (VALUES {', '.join(['(%s)'] * len(few))}) "
+                f"SELECT place, entries FROM {self._order} WHERE place IN (SELECT (SELECT max(o.place) "
+                f"FROM {self._order} AS o WHERE o.place >= %s AND o.place <= wanted.place) FROM wanted)",
+                [*few, name],
+            )
+        return held
 
     def newest(self, keys: Sequence[int], filters: Filters, place: Place, size: int) -> list[Place]:
         """The first places of their lists after one."""

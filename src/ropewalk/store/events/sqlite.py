@@ -303,11 +303,11 @@ class SqliteEvents(Removable):
         return {identity_of(row): EventRow(*row) for row in self._packs.at(numbers)}
 
     def replace(self, old: Sequence[int], rows: Sequence[Row]) -> None:
-        earlier = self._packs.at(old)
-        self.insert("version", COLUMNS, earlier)
+        before = self._packs.at(old)
+        self.insert("version", COLUMNS, before)
         self._packs.change({*old}, rows)
-        self._connectors.change(_places(earlier), _places(rows))
-        self._discard_uploads(earlier)
+        self._connectors.change(_places(before), _places(rows))
+        self._discard_uploads(before)
         self._upload(rows)
         hashes = hashes_of(map(identity_of, rows))
         self._identities.drop([*zip(hashes, old, strict=True)])
