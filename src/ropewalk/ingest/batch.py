@@ -1,8 +1,10 @@
-"""From a body to the events of a batch: unpacked, cut into items, each of them checked."""
+"""From bodies to events: unpacked, cut into items, all of them checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -16,51 +18,128 @@ from ropewalk.ingest import refusals
 from ropewalk.ingest.call import Call
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.net import encoding
+from ropewalk.store.admission import Connector
+from ropewalk.store.events.base import Refusal as Rejected
 from ropewalk.store.ids import new_name
 
+_REJECTIONS_A_CALL: Final = 20
 _CORRUPT: Final = "The body isn't what its Content-Encoding says, or it was cut off."
 _encode = msgspec.json.Encoder().encode
 
 
-class Prepared(msgspec.Struct):
+class Prepared(msgspec.Struct, frozen=True):
     """`wrong`: by their places, the items that aren't taken. `count`: all there are."""
 
-    drafts: list[Draft]
-    wrong: dict[int, Wrong] = msgspec.field(default_factory=dict)
+    drafts: Sequence[Draft]
+    wrong: Mapping[int, Wrong] = msgspec.field(default_factory=dict)
 
     @property
     def count(self) -> int:
         return len(self.drafts) + len(self.wrong)
 
 
-def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
-    """`body`: unpacked. Raises what is wrong with it as a whole; what is wrong with items is in the answer."""
-    if call.is_text:
-        raws: Sequence[bytes] = [_as_item(body)]
-    else:
-        listed = items.listed(body, lines=call.is_lines)
-        if isinstance(listed, Wrong):
-            raise refusals.of(listed)
-        raws = listed
-    if not raws and call.form == "typed":
-        raise refusals.invalid([Problem("items", "Give at least one item.")])
-    return checked(raws, call.form, terms, arrived)
+class Brought(msgspec.Struct):
+    """What is to be kept of what a caller brings, or why nothing of it is."""
+
+    drafts: Sequence[Draft] = ()
+    rejected: Sequence[Rejected] = ()
+    failure: Exception | None = None
 
 
-def checked(
-    raws: Sequence[bytes], form: Form, terms: Terms, arrived: int, upload: str | None = None
-) -> Prepared:
-    at_a_stroke = itembatches.drafts(raws, form, terms, arrived, new_name)
-    if at_a_stroke is not None:
-        return Prepared(at_a_stroke)
-    prepared = Prepared([])
-    for place, raw in enumerate(raws):
-        found = items.draft(raw, form, terms, arrived, new_name, upload)
-        if isinstance(found, Draft):
-            prepared.drafts.append(found)
+class Body(Brought, kw_only=True):
+    """One that is still to be read. `data`: unpacked; `upload`: the digest of a file that came with it."""
+
+    call: Call
+    connector: Connector
+    terms: Terms
+    data: bytes
+    upload: str | None = None
+    raws: Sequence[bytes] = ()
+    prepared: Prepared = Prepared(())
+
+
+def read(bodies: Iterable[Body], arrived: int) -> None:
+    """Bodies that are read alike are read as one: most hold nothing but items as they should be."""
+    alike: defaultdict[tuple[Form, int], list[Body]] = defaultdict(list)
+    for each in bodies:
+        try:
+            each.raws = _raws(each)
+        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+            each.failure = error
         else:
-            prepared.wrong[place] = found
-    return prepared
+            alike[each.call.form, id(each.terms)].append(each)
+    for few in alike.values():
+        if not _read_together(few, arrived):
+            for each in few:
+                try:
+                    _read_alone(each, arrived)
+                except Exception as error:  # noqa: BLE001 - as above
+                    each.failure = error
+
+
+def _raws(body: Body) -> Sequence[bytes]:
+    """The items. Raises what is wrong with a body as a whole."""
+    call, data = body.call, body.data
+    if call.is_upload:
+        return [data]
+    if call.is_text:
+        return [_as_item(data)]
+    listed = items.listed(data, lines=call.is_lines)
+    if isinstance(listed, Wrong):
+        raise refusals.of(listed)
+    if not listed and call.form == "typed":
+        raise refusals.invalid([Problem("items", "Give at least one item.")])
+    return listed
+
+
+def _read_together(alike: Sequence[Body], arrived: int) -> bool:
+    """Whether that could be done: not where anything has to be looked at by itself."""
+    raws = [raw for each in alike for raw in each.raws]
+    drafts = itembatches.drafts(raws, alike[0].call.form, alike[0].terms, arrived, new_name)
+    if drafts is None:
+        return False
+    begin = 0
+    for each in alike:
+        end = begin + len(each.raws)
+        _settle(each, Prepared(drafts[begin:end]))
+        begin = end
+    return True
+
+
+def _read_alone(body: Body, arrived: int) -> None:
+    drafts, wrong = [], {}
+    for place, raw in enumerate(body.raws):
+        found = items.draft(raw, body.call.form, body.terms, arrived, new_name, body.upload)
+        if isinstance(found, Draft):
+            drafts.append(found)
+        else:
+            wrong[place] = found
+    rejected = [] if body.call.validate else _rejected(body.connector, wrong, arrived)
+    if wrong and not body.call.partial:
+        refusal = refusals.of_several(wrong)
+        refusal.rejected = rejected
+        raise refusal
+    body.rejected = rejected
+    _settle(body, Prepared(drafts, wrong))
+
+
+def _settle(body: Body, prepared: Prepared) -> None:
+    body.prepared = prepared
+    if not body.call.validate:
+        body.drafts = prepared.drafts
+
+
+def _rejected(connector: Connector, wrong: Mapping[int, Wrong], arrived: int) -> list[Rejected]:
+    return [
+        Rejected(
+            connector.organization_id,
+            connector.id,
+            arrived,
+            each.external_id and each.external_id[: limits.ITEM_ID_CHARS].replace("\0", "\ufffd"),
+            [f"{one.path}: {one.message}" if one.path else one.message for one in each.problems],
+        )
+        for each in islice(wrong.values(), _REJECTIONS_A_CALL)
+    ]
 
 
 def unpacked(body: bytes, named: str) -> bytes:
@@ -102,12 +181,12 @@ def accepted(prepared: Prepared, outcomes: Sequence[str]) -> dict[str, Any]:
     if prepared.wrong:
         kept = iter(told)
         answer["results"] = [
-            _rejected(prepared.wrong[place], place) if place in prepared.wrong else next(kept)
+            _refused(prepared.wrong[place], place) if place in prepared.wrong else next(kept)
             for place in range(prepared.count)
         ]
     return answer
 
 
-def _rejected(wrong: Wrong, place: int) -> dict[str, Any]:
+def _refused(wrong: Wrong, place: int) -> dict[str, Any]:
     error = refusals.of(wrong, f"items.{place}").body
     return {"external_id": wrong.external_id, "outcome": "rejected", "error": error}
