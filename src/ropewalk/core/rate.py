@@ -4,6 +4,7 @@ job: a process in its memory, or the database for all of them."""
 from __future__ import annotations
 
 from math import ceil
+
 from msgspec import Struct
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ropewalk.ingest.call import Call
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.net import encoding
 from ropewalk.store.admission import Connector
-from ropewalk.store.events.base import Refusal as Rejected
+from ropewalk.store.events.base import Outcome, Refusal as Rejected
 from ropewalk.store.ids import new_name
 
 _REJECTIONS_A_CALL: Final = 20
@@ -69,7 +69,7 @@ def read(bodies: Iterable[Body], arrived: int) -> None:
         else:
             alike[each.call.form, id(each.terms)].append(each)
     for few in alike.values():
-        if not _read_together(few, arrived):
+        if len(few) == 1 or not _read_together(few, arrived):
             for each in few:
                 try:
                     _read_alone(each, arrived)
@@ -107,20 +107,30 @@ def _read_together(alike: Sequence[Body], arrived: int) -> bool:
 
 
 def _read_alone(body: Body, arrived: int) -> None:
+    prepared = checked(body.raws, body.call.form, body.terms, arrived, body.upload)
+    rejected = [] if body.call.validate else _rejected(body.connector, prepared.wrong, arrived)
+    if prepared.wrong and not body.call.partial:
+        refusal = refusals.of_several(prepared.wrong)
+        refusal.rejected = rejected
+        raise refusal
+    body.rejected = rejected
+    _settle(body, prepared)
+
+
+def checked(
+    raws: Sequence[bytes], form: Form, terms: Terms, arrived: int, upload: str | None = None
+) -> Prepared:
+    at_a_stroke = itembatches.drafts(raws, form, terms, arrived, new_name)
+    if at_a_stroke is not None:
+        return Prepared(at_a_stroke)
     drafts, wrong = [], {}
-    for place, raw in enumerate(body.raws):
-        found = items.draft(raw, body.call.form, body.terms, arrived, new_name, body.upload)
+    for place, raw in enumerate(raws):
+        found = items.draft(raw, form, terms, arrived, new_name, upload)
         if isinstance(found, Draft):
             drafts.append(found)
         else:
             wrong[place] = found
-    rejected = [] if body.call.validate else _rejected(body.connector, wrong, arrived)
-    if wrong and not body.call.partial:
-        refusal = refusals.of_several(wrong)
-        refusal.rejected = rejected
-        raise refusal
-    body.rejected = rejected
-    _settle(body, Prepared(drafts, wrong))
+    return Prepared(drafts, wrong)
 
 
 def _settle(body: Body, prepared: Prepared) -> None:
@@ -167,26 +177,29 @@ def _as_item(body: bytes) -> bytes:
         raise Refusal(400, "The body isn't UTF-8.") from None
 
 
-def accepted(prepared: Prepared, outcomes: Sequence[str]) -> dict[str, Any]:
-    told = [
-        {"external_id": draft.external_id, "outcome": outcome}
-        for draft, outcome in zip(prepared.drafts, outcomes, strict=True)
-    ]
-    answer: dict[str, Any] = {
-        "status": "accepted",
-        "events": len(prepared.drafts),
-        "external_ids": [draft.external_id for draft in prepared.drafts],
-        "results": told,
-    }
+class Result(msgspec.Struct, omit_defaults=True, gc=False):
+    external_id: str | None
+    outcome: Outcome | Literal["rejected"]
+    error: Mapping[str, Any] | None = None
+
+
+class Accepted(msgspec.Struct):
+    status: str
+    events: int
+    external_ids: Sequence[str]
+    results: Sequence[Result]
+
+
+def accepted(prepared: Prepared, outcomes: Sequence[Outcome]) -> Accepted:
+    ids = [draft.external_id for draft in prepared.drafts]
+    results = [*map(Result, ids, outcomes)]
     if prepared.wrong:
-        kept = iter(told)
-        answer["results"] = [
-            _refused(prepared.wrong[place], place) if place in prepared.wrong else next(kept)
-            for place in range(prepared.count)
+        kept, wrong = iter(results), prepared.wrong
+        results = [
+            _refused(wrong[place], place) if place in wrong else next(kept) for place in range(prepared.count)
         ]
-    return answer
+    return Accepted("accepted", len(ids), ids, results)
 
 
-def _refused(wrong: Wrong, place: int) -> dict[str, Any]:
-    error = refusals.of(wrong, f"items.{place}").body
-    return {"external_id": wrong.external_id, "outcome": "rejected", "error": error}
+def _refused(wrong: Wrong, place: int) -> Result:
+    return Result(wrong.external_id, "rejected", refusals.of(wrong, f"items.{place}").body)

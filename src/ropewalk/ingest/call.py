@@ -17,7 +17,12 @@ from ropewalk.ingest.refusals import Refusal
 
 PREFIX: Final = "/v1/custom-connectors/"
 _PATH: Final = re.compile(PREFIX + r"([^/]+)/ingest(|/text|/typed|/typed/upload)")
-_FORMS: Final[Mapping[str, Form]] = {"": "data", "/text": "text", "/typed": "typed", "/typed/upload": "upload"}
+_FORMS: Final[Mapping[str, Form]] = {
+    "": "data",
+    "/text": "text",
+    "/typed": "typed",
+    "/typed/upload": "upload",
+}
 _FLAGS: Final = {"true": True, "false": False}
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii"))
 _REMEMBERED_BYTES: Final = 500

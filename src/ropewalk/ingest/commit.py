@@ -169,11 +169,13 @@ class Committer:
 
 def outcomes(answer: Answer) -> Sequence[Outcome] | None:
     """None where the connector has changed."""
+    if not isinstance(answer, Verdict):
+        return answer
     if answer is Verdict.REVOKED:
         raise refusals.unauthenticated()
     if answer is Verdict.BUSY:
         raise refusals.unavailable()
-    return None if isinstance(answer, Verdict) else answer
+    return None
 
 
 def _verdict(entry: Entry, is_live: bool, version: Callable[..., int | None]) -> Verdict | None:

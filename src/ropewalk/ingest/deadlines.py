@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any, Final
 
 from ropewalk.core import errortable
@@ -23,13 +24,13 @@ class Deadlines:
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
-        self._ends[_task()] = loop.time() + self._seconds
+        self._ends[_task(loop)] = monotonic() + self._seconds
         if not self._is_watched:
             self._is_watched = True
             loop.call_later(self._seconds / _LOOKS, self._look, loop)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        task = _task()
+        task = _task(asyncio.get_running_loop())
         del self._ends[task]
         if task in self._over:
             self._over.discard(task)
@@ -38,7 +39,7 @@ class Deadlines:
                 raise Refusal(408, errortable.TOO_SLOW) from None
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
+        now = monotonic()
         for task, end in self._ends.items():
             if end <= now and task not in self._over:
                 self._over.add(task)
@@ -48,7 +49,7 @@ class Deadlines:
             loop.call_later(self._seconds / _LOOKS, self._look, loop)
 
 
-def _task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
+def _task(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
+    task = asyncio.current_task(loop)
     assert task is not None
     return task

@@ -52,7 +52,7 @@ class _Gone(Exception):
 
 class Answer(msgspec.Struct):
     status: int
-    body: Mapping[str, Any]
+    body: Any
     headers: Headers = ()
 
 
@@ -222,7 +222,9 @@ class Door:
 
     def _known(self, key: Key, request: _Request) -> tuple[Connector, Terms] | None:
         connector_id = request.call.connector_id
-        return connector_id and self._callers.known_connector(key, connector_id, request.began)
+        return (
+            None if connector_id is None else self._callers.known_connector(key, connector_id, request.began)
+        )
 
     async def _connector(self, key: Key, call: Call) -> tuple[Connector, Terms]:
         connector_id = call.connector_id

@@ -241,9 +241,7 @@ class Identities:
 
 
 def hashes_of(identities: Iterable[Identity]) -> list[int]:
-    data = b"".join(
-        [_digest(b"%d:%b" % (no, name.encode())).digest() for no, name in identities]
-    )
+    data = b"".join([_digest(b"%d:%b" % (no, name.encode())).digest() for no, name in identities])
     return [each & _HASH for each in array("q", data)]
 
 
