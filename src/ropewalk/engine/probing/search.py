@@ -91,7 +91,9 @@ class Search:
         said = self.trying.said
         if isinstance(said.pagination, SinglePage) or said.records_path not in ("", self.text):
             return False
-        settings = said.pagination.model_dump(exclude_unset=True) | {"type": said.pagination.type}
+        settings = said.pagination.model_dump(exclude_unset=True, exclude_none=True) | {
+            "type": said.pagination.type
+        }
         settings |= said.pagination.model_dump(include={"size_param", "page_size"})
         self.trying.in_body = said.pagination.params_in == "body"
         return self._proves(Paging(settings, "It is set to be read like this"), None)
