@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -322,6 +323,53 @@ def test_a_parameter_that_is_ignored_is_said_to_be() -> None:
         "A guess: nothing leads on, though there should be 60 records and these are 20. "
         "The answer says “page”: 1, but page 2 holds the same records again: the parameter is ignored."
     )
+
+
+# Names that nobody would guess.
+BY_TOKEN = {"type": "cursor", "cursor_param": "from_token", "size_param": "most", "page_size": 30, "next_cursor_path": "token"}  # fmt: skip
+SINCE = {"param": "touched", "format": "epoch_s", "template": "after {since}"}
+
+
+def unusual(params: Params) -> Any:
+    start, count = int(params.get("from_token", 0)), min(int(params.get("most", 20)), 40)
+    since = int(params.get("touched", "after 0").removeprefix("after "))
+    rows = [row for row in ROWS if datetime.fromisoformat(row["updated_at"]).timestamp() >= since]
+    return {
+        "rows": rows[start : start + count],
+        "token": start + count if start + count < len(rows) else None,
+    }
+
+
+def test_what_is_set_and_leads_on_is_what_is_proved() -> None:
+    found = proposed(unusual, pagination=BY_TOKEN, incremental=SINCE)
+
+    assert (found["pagination"]["value"], found["pagination"]["proved"]) == (BY_TOKEN, True)
+    assert found["pagination"]["why"] == (
+        "It is set to be read like this. Page 2 holds the records that follow those of page 1."
+    )
+    assert (found["incremental"]["value"], found["incremental"]["proved"]) == (SINCE, True)
+    assert not proposed(unusual)["pagination"]["proved"]
+
+
+def test_what_is_set_and_is_ignored_is_said_to_be() -> None:
+    wrong = {**BY_TOKEN, "cursor_param": "start_token"}
+
+    found = proposed(unusual, pagination=wrong, records_path="rows")["pagination"]
+
+    assert (found["value"], found["proved"]) == ({"type": "none"}, False)
+    assert found["why"].startswith(
+        "A guess: nothing leads on from these 20 records. It is set to be read like this, but page 2 holds the same "
+        "records again: the parameter is ignored"
+    )
+
+
+def test_what_is_set_stays_proposed_where_there_is_no_second_page_to_prove_it() -> None:
+    few = {**BY_TOKEN, "page_size": 100, "next_cursor_path": "next.token"}
+
+    found = proposed(lambda _: {"rows": ROWS[:20], "next": {"token": None}}, pagination=few)["pagination"]
+
+    assert (found["value"], found["proved"]) == (few, False)
+    assert found["why"] == "A guess. It is set to be read like this, but it says that there is no page 2."
 
 
 def test_a_total_that_is_one_of_pages_or_of_the_page_is_none() -> None:

@@ -112,11 +112,10 @@ class _Report:
         value, why = self._value()
         if self._search.trying.in_body and value["type"] in ("page", "offset", "cursor"):
             value["params_in"] = "body"
-        if value["type"] != "none":
-            value |= {"total_path": total.value} if total.value else {}
-            value |= {"has_more_path": more.value} if more.value else {}
-        elif total.value:
-            value["total_path"] = total.value
+        if total.value:
+            value.setdefault("total_path", total.value)
+        if more.value and value["type"] != "none":
+            value.setdefault("has_more_path", more.value)
         proved = self._search.proof is not None
         at = self._search.text or "the top"
         seen = f"page 2 holds other records at {at}" if proved else "no page 2 has shown it"
@@ -130,7 +129,7 @@ class _Report:
     def _value(self) -> tuple[dict[str, Any], str]:
         if self._search.proof is not None:
             value = dict(self._search.proof.paging.settings)
-            if not by_url(self._search.proof.paging):
+            if not by_url(self._search.proof.paging) and "size_param" not in value:
                 value["size_param"] = self._search.proof.size.param if self._search.proof.size else None
                 if self._search.proof.size and self._search.page_size is not None:
                     value["page_size"] = self._search.page_size
@@ -152,7 +151,7 @@ class _Report:
 
     def _guessed(self, paging: Paging, because: str) -> tuple[dict[str, Any], str]:
         value = dict(paging.settings)
-        if not by_url(paging):
+        if not by_url(paging) and "size_param" not in value:
             value["size_param"] = self._search.size.param if self._search.size else None
         if not value.get("first_offset", 1):
             del value["first_offset"]

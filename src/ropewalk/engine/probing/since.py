@@ -20,6 +20,11 @@ def find(trying: Trying, bare: Answer, path: Path) -> Finding:
     if stamps is None:
         return Finding(None, False, "No field of the records says when they changed.")
     made = increments.created(records)
+    said = getattr(trying.said, "incremental", None)
+    if said is not None and (cut := increments.cut(stamps, made, said.format)) is not None:
+        search = _Search(trying, bare, path, stamps, cut, said.format)
+        if search.works([said.param], said.template):
+            return search.proved(said.param, said.template)
     formats: list[SinceFormat] = [stamps.format]
     formats += [each for each in ("iso8601", "date") if each not in formats]
     for number, format in enumerate(formats):
