@@ -333,9 +333,10 @@ class TestStorage:
             pass
 
     def test_that_can_not_take_it(self, made: Made, push: Caller) -> None:
+        from ropewalk.engine.clock import SystemClock
         from ropewalk.ingest.commit import Committer
 
-        door = made.door(committer=lambda loop: Committer(self.Full(), loop))  # type: ignore[arg-type]
+        door = made.door(committer=lambda loop: Committer(self.Full(), loop, SystemClock()))  # type: ignore[arg-type]
         caller = Caller(door, push.runner, push.organization, push.connector, push.key)
         answer = caller("", {"items": [GOOD]})
 
@@ -346,7 +347,7 @@ class TestStorage:
     def test_that_falls_behind(self, made: Made, push: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         from ropewalk.ingest import commit
 
-        monkeypatch.setattr(commit, "WAITING_EVENTS", 0)
+        monkeypatch.setattr(commit, "WAITING_BYTES", 0)
         answer = push("", {"items": [GOOD]})
 
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
