@@ -17,7 +17,7 @@ from ropewalk.core.decide import Decision, refused
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.mapping import Plan
 from ropewalk.core.records import decode
-from ropewalk.core.values import JSON, digests
+from ropewalk.core.values import JSON, checksums
 from ropewalk.engine.runs.batches import Batch
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.stage import Stage
@@ -156,7 +156,7 @@ class Applier:
 
     def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
         first = progress.counts.processed + 1
-        raw_hashes = digests(batch.rows, self._hashes.raw_salt(self._hashes.own_salt))
+        raw_hashes = checksums(batch.rows, self._hashes.raw_salt(self._hashes.own_salt))
         known = self._known(batch.rows, raw_hashes)
         rows = [
             Row(position, raw, raw_hash, known.get(raw_hash))
@@ -196,7 +196,7 @@ class Applier:
         if not hashes.periodic:
             return own
         salt = hashes.raw_salt(hashes.salt)
-        by_hand = dict(zip(digests(raws, salt), raw_hashes, strict=True))
+        by_hand = dict(zip(checksums(raws, salt), raw_hashes, strict=True))
         found = self._stage.known(list(by_hand), periodic=False, after=self._last_known)
         return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
 
