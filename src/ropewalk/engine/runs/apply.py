@@ -101,6 +101,7 @@ class _Part(msgspec.Struct):
     """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
     those of the rows that were taken."""
 
+    drafts: Sequence[Any]
     decisions: list[Decision] = msgspec.field(default_factory=list)
     remembered: dict[UUID, Remembered] = msgspec.field(default_factory=dict)
     outdated: set[int] = msgspec.field(default_factory=set)
@@ -243,12 +244,10 @@ class Applier:
             if row.known in outdated:
                 row.known = None
                 self._read(row, progress)
-        drafts = (row.draft or row.keys for row in rows if row.known is None)
-        self._subject.load([draft for draft in drafts if draft is not None])
-        subjects = self._subject.loaded()
-        self._states = self._stage.by_subject(subjects, periodic=self._hashes.periodic)
-        self._newer = self._read_later(subjects)
-        part, rest = _Part(), rows[len(rows) :]
+        said = (row.draft or row.keys for row in rows if row.known is None)
+        part, rest = _Part(drafts=[draft for draft in said if draft is not None]), rows[len(rows) :]
+        if part.drafts:
+            self._load(part.drafts)
         for number, row in enumerate(rows):
             if row.known is None:
                 self._decide(row, part, progress)
@@ -263,6 +262,12 @@ class Applier:
         self._write(part, progress)
         outdated |= part.outdated
         return rest
+
+    def _load(self, drafts: Sequence[Any]) -> None:
+        self._subject.load(drafts)
+        subjects = self._subject.loaded()
+        self._states = self._stage.by_subject(subjects, periodic=self._hashes.periodic)
+        self._newer = self._read_later(subjects)
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
@@ -362,14 +367,16 @@ class Applier:
     # Writing
 
     def _write(self, part: _Part, progress: Progress) -> None:
-        self._subject.write(part.decisions, progress)
+        if part.drafts:
+            self._subject.write(part.decisions, progress)
         new = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
         visited = BitMap(part.visited)
         if twice := len(part.visited) - len(visited - progress.seen):
             progress.counts.notices["duplicate_in_run"] += twice
         progress.seen |= visited
         progress.seen |= BitMap(new)
-        self._stage.enter(part.entries)
+        if part.entries:
+            self._stage.enter(part.entries)
 
 
 def _shown(raw: bytes) -> JSON:
