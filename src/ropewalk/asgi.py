@@ -32,7 +32,7 @@ from ropewalk.api.refusals import BODY_BYTES
 from ropewalk.core import errortable, limits
 from ropewalk.engine.logs import Log
 from ropewalk.engine.operated import clock, installation
-from ropewalk.ingest.call import named
+from ropewalk.ingest.call import PREFIX, Call
 from ropewalk.ingest.commit import Committer
 from ropewalk.ingest.door import Door, Surroundings
 from ropewalk.middleware import HEADERS, REQUEST_ID, request_id
@@ -94,11 +94,16 @@ class Root:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send, self._tails.close)
         elif scope["type"] == "http":
-            path = None if self._ingest is None else named(scope["path"])
-            if self._ingest is not None and path is not None and _is_known(scope):
-                await self._ingest(scope, receive, send, path)
-            else:
+            if self._ingest is None or not scope["path"].startswith(PREFIX):
                 await self._http(scope, receive, send)
+                return
+            headers = dict(scope["headers"])
+            call = Call.of(scope["path"], scope["query_string"], headers)
+            # The edge of Django answers where the host name isn't ours.
+            if call is None or not _host_is_known(headers.get(b"host", b"")):
+                await self._http(scope, receive, send)
+            else:
+                await self._ingest(call, scope["method"], headers, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
@@ -199,11 +204,6 @@ def hands_over(scope: Scope) -> bool:
 
 
 _TAKING_FILES: Final = frozenset(("/app/accounts/import", "/v1/imports"))
-
-
-def _is_known(scope: Scope) -> bool:
-    """Whether it is for a host name of ours; the edge of Django answers where it isn't."""
-    return _host_is_known(next((value for name, value in scope["headers"] if name == b"host"), b""))
 
 
 @lru_cache(1_024)
@@ -337,7 +337,7 @@ def _surroundings() -> Surroundings:
         clock=clock(),
         threads=ThreadPoolExecutor(INGEST_THREADS, "ingest"),
         calls_a_minute=installation().ingest_calls_a_minute,
-        committer=lambda loop: Committer(events(), loop),
+        committer=lambda loop: Committer(events(), loop, clock()),
         uploads=uploads(),
         request_id=request_id,
         observe=operating.ingest.observe,

@@ -47,3 +47,15 @@ def at_each_look(visitor: Visit, searched: Look) -> Iterator[str]:
             visitor.look(*look)
             found = [*visitor.unfit(), *(visitor.hard_to_use() if EVERY_LOOK or look == searched else [])]
             yield from (f"{look}: {wrong}" for wrong in found)
+
+
+def test_a_button_that_carries_a_name_is_as_wide_as_there_is_room(
+    site: Any, visit: Callable[..., Visit]
+) -> None:
+    with visit(size=NARROW) as visitor:
+        visitor.go(f"/app/settings/connectors/{site.ids['connector_id']}/connection")
+        for name in ("a long name " * 20, "x" * 255):
+            visitor.page.locator("a.button-danger").evaluate(
+                "(button, text) => button.textContent = text", name
+            )
+            assert visitor.unfit() == []

@@ -65,7 +65,7 @@ class Caller:
         self, call: str = "", body: Any = None, *, query: str = "", method: str = "POST", key: str | None = None,
         connector: Any = None, pieces: list[Message | asyncio.Event] | None = None, **headers: str,
     ) -> Answer:  # fmt: skip
-        from ropewalk.ingest.call import named
+        from ropewalk.ingest.call import Call
 
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         waiting: list[Message | asyncio.Event] = pieces or [
@@ -79,10 +79,7 @@ class Caller:
             given["content-length"] = str(len(raw))
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         path = f"/v1/custom-connectors/{connector or self.connector}/ingest{call}"
-        scope = {
-            "type": "http", "method": method, "path": path, "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items() if value],
-        }  # fmt: skip
+        told = {name.encode(): value.encode("latin-1") for name, value in given.items() if value}
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -97,15 +94,15 @@ class Caller:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        found = named(path)
+        found = Call.of(path, query.encode(), told)
         assert found
-        await self.door(scope, receive, send, found)
+        await self.door(found, method, told, receive, send)
         if not sent:
             return Answer(0, {}, b"")
         start, content = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert int(told["content-length"]) == len(content["body"])
-        return Answer(start["status"], told, content["body"])
+        answered = {name.decode(): value.decode() for name, value in start["headers"]}
+        assert int(answered["content-length"]) == len(content["body"])
+        return Answer(start["status"], answered, content["body"])
 
     def stored(self) -> list[Any]:
         from ropewalk.store.events.installed import events
@@ -157,7 +154,7 @@ class Made:
 
         around: dict[str, Any] = {
             "clock": SystemClock(), "threads": self.threads, "calls_a_minute": 1_000_000,
-            "committer": lambda loop: Committer(events(), loop), "uploads": FolderUploads(self.folder),
+            "committer": lambda loop: Committer(events(), loop, SystemClock()), "uploads": FolderUploads(self.folder),
             "request_id": lambda given: given or "made",
         }  # fmt: skip
         made = Door(Surroundings(**{**around, **more}))

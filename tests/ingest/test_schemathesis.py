@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from a2wsgi import ASGIMiddleware
 
-from ropewalk.ingest.call import named
+from ropewalk.ingest.call import Call
 from tests.doors.operations import Operation, operations
 from tests.doors.test_schemathesis import build
 from tests.ingest.conftest import COMMITS, Made
@@ -33,9 +33,10 @@ def door(made: Made) -> Iterator[Any]:
     around = made.door()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        found = named(scope["path"])
+        headers = dict(scope["headers"])
+        found = Call.of(scope["path"], scope["query_string"], headers)
         if found is not None:
-            await around(scope, receive, send, found)
+            await around(found, scope["method"], headers, receive, send)
             return
         # An id with a slash in it, or none: Django says so.
         headers = [(b"content-type", b"application/json"), (b"x-request-id", b"made")]

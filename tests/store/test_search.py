@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from pyroaring import BitMap
 
 from ropewalk.core.errors import MustFix
+from ropewalk.core.limits import SOUGHT_CHARS
 from ropewalk.core.values import JSON
-from ropewalk.store import byhand, people, records, search
+from ropewalk.store import audit, byhand, contacts, people, records, search
 from ropewalk.store.filters import Filter
 from ropewalk.store.models import Account
 from ropewalk.store.records import Remembered
@@ -124,6 +125,38 @@ def test_filters_join(org: UUID, rows: list[UUID]) -> None:
 )
 def test_search(org: UUID, rows: list[UUID], q: str, expected: list[int]) -> None:
     assert numbers(rows, search.accounts(org, q=q, sort="created_at").items) == expected
+
+
+@pytest.mark.parametrize("q", ["größe[1]* & söhne", "GRÖßE[1]* & SÖHNE", "Öß"])
+def test_text_is_sought_in_any_case_of_any_alphabet(org: UUID, q: str, now: datetime) -> None:
+    """As it is everywhere that text is sought."""
+    for name in ("Größe[1]* & Söhne", "Große1 & Sohne"):
+        made = byhand.create(org, {"companyName": name, "city": name}, actor={}, now=now)
+        contacts.create(org, made.id, {"email": f"{made.id}@x.example", "name": name}, actor={}, now=now)
+    there = ["Größe[1]* & Söhne"]
+
+    assert [each.company_name for each in search.accounts(org, q=q).items] == there
+    assert [
+        each.company_name for each in search.accounts(org, where=[Filter("city", "contains", q)]).items
+    ] == there
+    assert [each.name for each in contacts.listing(org, q=q).items] == there
+    assert [each.company_name for each in search.named(org, "GRÖßE[1]* & SÖHNE", limit=2)] == there
+
+
+@pytest.mark.parametrize("letter", ["a", "ü"])
+def test_a_text_that_is_sought_has_a_limit(org: UUID, rows: list[UUID], letter: str) -> None:
+    most, more = letter * SOUGHT_CHARS, letter * (SOUGHT_CHARS + 1)
+    where = [Filter("companyName", "contains", more)]
+
+    assert search.accounts(org, q=most, where=[Filter("companyName", "contains", most)]).items == []
+    assert contacts.listing(org, q=most).items == audit.listing(org, actor=most).items == []
+    with pytest.raises(MustFix) as refused:
+        search.accounts(org, q=more, where=where)
+    assert [one.path for one in refused.value.problems] == ["q", "field.companyName.contains"]
+    with pytest.raises(MustFix, match="can't be made"):
+        contacts.listing(org, q=more)
+    with pytest.raises(MustFix, match="can't be made"):
+        audit.listing(org, actor=more)
 
 
 def test_the_owner_is_a_field(org: UUID, rows: list[UUID], now: datetime) -> None:

@@ -185,3 +185,18 @@ def test_the_installation_s_environment_is_not_for_files_of_its_organizations(
     assert whole.status == 422
     assert "planted-in-the-environment" not in whole.html
     assert secret_of(world) == "planted-token-of-Acme"
+
+
+def test_a_connection_that_somebody_has_saved_meanwhile_is_not_taken_back_unasked(
+    world: World, owner: Browser, at: str
+) -> None:
+    first, second = Sent(owner, f"{at}/connection"), Sent(owner, f"{at}/connection")
+
+    first.do("save", settings__requests_per_minute="60")
+    second.do("save", name="Sales")
+    asked = (second.status, "This has been saved since you opened it." in second.html, connector().name)
+    second.do("save")
+
+    assert asked == (200, True, "CRM")
+    assert second.status == 302
+    assert Sent(owner, f"{at}/connection").fields["settings.requests_per_minute"] == [""]

@@ -274,3 +274,22 @@ def test_what_a_vendor_s_records_say_is_text(world: World, owner: Browser) -> No
 
     assert "&lt;script&gt;planted()" in page.html
     assert planted not in page.html
+
+
+def test_what_somebody_has_saved_meanwhile_is_not_taken_back_unasked(tested: Sent) -> None:
+    path = tested.do("use:all").do("save", **token()).answer["Location"]
+    first, second = Sent(tested.browser, path), Sent(tested.browser, path)
+    new = Sent(tested.browser, path.replace("/accounts/", "/contacts/"))
+
+    first.do("save", timeout_ms="7000")
+    second.do("test", **token()).do("save", timeout_ms="8000")
+    asked = (
+        second.status,
+        "This has been saved since you opened it." in second.html,
+        saved().settings["timeout_ms"],
+    )
+    second.do("save")
+
+    assert (first.status, asked) == (302, (200, True, 7000))
+    assert (second.status, saved().settings["timeout_ms"]) == (302, 8000)
+    assert "This has been saved" not in new.do("save").html

@@ -15,6 +15,7 @@ from ropewalk.core.errors import GiveUp, MustFix, Problem, Refused as NotAllowed
 
 if TYPE_CHECKING:
     from ropewalk.core.pushed import Draft
+    from ropewalk.store.events.base import Outcome
 
 
 class Target(Protocol):
@@ -133,12 +134,10 @@ class Direct(Struct):
             ]
             raise MustFix("unprocessable_entity", "Some of this can't be taken as it is.", problems)
         told = batch.accepted(prepared, self._kept(prepared.drafts))
-        results = [
-            Result(each["external_id"], each["outcome"], each.get("error")) for each in told["results"]
-        ]
-        return Accepted(told["events"], results)
+        results = [Result(each.external_id, each.outcome, each.error) for each in told.results]
+        return Accepted(told.events, results)
 
-    def _kept(self, drafts: Sequence[Draft]) -> Sequence[str]:
+    def _kept(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
         from ropewalk.store.events.base import Batch, Busy
         from ropewalk.store.events.installed import events
 

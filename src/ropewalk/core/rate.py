@@ -4,15 +4,16 @@ job: a process in its memory, or the database for all of them."""
 from __future__ import annotations
 
 from math import ceil
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class Limit(NamedTuple):
+class Limit(Struct, frozen=True, gc=False):
     times: int
     seconds: float
 
 
-class Standing(NamedTuple):
+class Standing(Struct, frozen=True, gc=False):
     """`reset` is the number of seconds until a new stretch begins; `taken` counts what was refused, too."""
 
     limit: int
@@ -28,7 +29,7 @@ class Standing(NamedTuple):
         return max(0, self.limit - self.taken)
 
 
-class Stretch(NamedTuple):
+class Stretch(Struct, frozen=True, gc=False):
     began: float
     taken: int
 

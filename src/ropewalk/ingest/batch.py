@@ -1,9 +1,11 @@
-"""From a body to the events of a batch: unpacked, cut into items, each of them checked."""
+"""From bodies to events: unpacked, cut into items, all of them checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,35 +18,103 @@ from ropewalk.ingest import refusals
 from ropewalk.ingest.call import Call
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.net import encoding
+from ropewalk.store.admission import Connector
+from ropewalk.store.events.base import Outcome, Refusal as Rejected
 from ropewalk.store.ids import new_name
 
+_REJECTIONS_A_CALL: Final = 20
 _CORRUPT: Final = "The body isn't what its Content-Encoding says, or it was cut off."
 _encode = msgspec.json.Encoder().encode
 
 
-class Prepared(msgspec.Struct):
+class Prepared(msgspec.Struct, frozen=True):
     """`wrong`: by their places, the items that aren't taken. `count`: all there are."""
 
-    drafts: list[Draft]
-    wrong: dict[int, Wrong] = msgspec.field(default_factory=dict)
+    drafts: Sequence[Draft]
+    wrong: Mapping[int, Wrong] = msgspec.field(default_factory=dict)
 
     @property
     def count(self) -> int:
         return len(self.drafts) + len(self.wrong)
 
 
-def prepare(call: Call, body: bytes, terms: Terms, arrived: int) -> Prepared:
-    """`body`: unpacked. Raises what is wrong with it as a whole; what is wrong with items is in the answer."""
+class Brought(msgspec.Struct):
+    """What is to be kept of what a caller brings, or why nothing of it is."""
+
+    drafts: Sequence[Draft] = ()
+    rejected: Sequence[Rejected] = ()
+    failure: Exception | None = None
+
+
+class Body(Brought, kw_only=True):
+    """One that is still to be read. `data`: unpacked; `upload`: the digest of a file that came with it."""
+
+    call: Call
+    connector: Connector
+    terms: Terms
+    data: bytes
+    upload: str | None = None
+    raws: Sequence[bytes] = ()
+    prepared: Prepared = Prepared(())
+
+
+def read(bodies: Iterable[Body], arrived: int) -> None:
+    """Bodies that are read alike are read as one: most hold nothing but items as they should be."""
+    alike: defaultdict[tuple[Form, int], list[Body]] = defaultdict(list)
+    for each in bodies:
+        try:
+            each.raws = _raws(each)
+        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+            each.failure = error
+        else:
+            alike[each.call.form, id(each.terms)].append(each)
+    for few in alike.values():
+        if len(few) == 1 or not _read_together(few, arrived):
+            for each in few:
+                try:
+                    _read_alone(each, arrived)
+                except Exception as error:  # noqa: BLE001 - as above
+                    each.failure = error
+
+
+def _raws(body: Body) -> Sequence[bytes]:
+    """The items. Raises what is wrong with a body as a whole."""
+    call, data = body.call, body.data
+    if call.is_upload:
+        return [data]
     if call.is_text:
-        raws: Sequence[bytes] = [_as_item(body)]
-    else:
-        listed = items.listed(body, lines=call.is_lines)
-        if isinstance(listed, Wrong):
-            raise refusals.of(listed)
-        raws = listed
-    if not raws and call.form == "typed":
+        return [_as_item(data)]
+    listed = items.listed(data, lines=call.is_lines)
+    if isinstance(listed, Wrong):
+        raise refusals.of(listed)
+    if not listed and call.form == "typed":
         raise refusals.invalid([Problem("items", "Give at least one item.")])
-    return checked(raws, call.form, terms, arrived)
+    return listed
+
+
+def _read_together(alike: Sequence[Body], arrived: int) -> bool:
+    """Whether that could be done: not where anything has to be looked at by itself."""
+    raws = [raw for each in alike for raw in each.raws]
+    drafts = itembatches.drafts(raws, alike[0].call.form, alike[0].terms, arrived, new_name)
+    if drafts is None:
+        return False
+    begin = 0
+    for each in alike:
+        end = begin + len(each.raws)
+        _settle(each, Prepared(drafts[begin:end]))
+        begin = end
+    return True
+
+
+def _read_alone(body: Body, arrived: int) -> None:
+    prepared = checked(body.raws, body.call.form, body.terms, arrived, body.upload)
+    rejected = [] if body.call.validate else _rejected(body.connector, prepared.wrong, arrived)
+    if prepared.wrong and not body.call.partial:
+        refusal = refusals.of_several(prepared.wrong)
+        refusal.rejected = rejected
+        raise refusal
+    body.rejected = rejected
+    _settle(body, prepared)
 
 
 def checked(
@@ -53,14 +123,33 @@ def checked(
     at_a_stroke = itembatches.drafts(raws, form, terms, arrived, new_name)
     if at_a_stroke is not None:
         return Prepared(at_a_stroke)
-    prepared = Prepared([])
+    drafts, wrong = [], {}
     for place, raw in enumerate(raws):
         found = items.draft(raw, form, terms, arrived, new_name, upload)
         if isinstance(found, Draft):
-            prepared.drafts.append(found)
+            drafts.append(found)
         else:
-            prepared.wrong[place] = found
-    return prepared
+            wrong[place] = found
+    return Prepared(drafts, wrong)
+
+
+def _settle(body: Body, prepared: Prepared) -> None:
+    body.prepared = prepared
+    if not body.call.validate:
+        body.drafts = prepared.drafts
+
+
+def _rejected(connector: Connector, wrong: Mapping[int, Wrong], arrived: int) -> list[Rejected]:
+    return [
+        Rejected(
+            connector.organization_id,
+            connector.id,
+            arrived,
+            each.external_id and each.external_id[: limits.ITEM_ID_CHARS].replace("\0", "\ufffd"),
+            [f"{one.path}: {one.message}" if one.path else one.message for one in each.problems],
+        )
+        for each in islice(wrong.values(), _REJECTIONS_A_CALL)
+    ]
 
 
 def unpacked(body: bytes, named: str) -> bytes:
@@ -88,26 +177,29 @@ def _as_item(body: bytes) -> bytes:
         raise Refusal(400, "The body isn't UTF-8.") from None
 
 
-def accepted(prepared: Prepared, outcomes: Sequence[str]) -> dict[str, Any]:
-    told = [
-        {"external_id": draft.external_id, "outcome": outcome}
-        for draft, outcome in zip(prepared.drafts, outcomes, strict=True)
-    ]
-    answer: dict[str, Any] = {
-        "status": "accepted",
-        "events": len(prepared.drafts),
-        "external_ids": [draft.external_id for draft in prepared.drafts],
-        "results": told,
-    }
+class Result(msgspec.Struct, omit_defaults=True, gc=False):
+    external_id: str | None
+    outcome: Outcome | Literal["rejected"]
+    error: Mapping[str, Any] | None = None
+
+
+class Accepted(msgspec.Struct):
+    status: str
+    events: int
+    external_ids: Sequence[str]
+    results: Sequence[Result]
+
+
+def accepted(prepared: Prepared, outcomes: Sequence[Outcome]) -> Accepted:
+    ids = [draft.external_id for draft in prepared.drafts]
+    results = [*map(Result, ids, outcomes)]
     if prepared.wrong:
-        kept = iter(told)
-        answer["results"] = [
-            _rejected(prepared.wrong[place], place) if place in prepared.wrong else next(kept)
-            for place in range(prepared.count)
+        kept, wrong = iter(results), prepared.wrong
+        results = [
+            _refused(wrong[place], place) if place in wrong else next(kept) for place in range(prepared.count)
         ]
-    return answer
+    return Accepted("accepted", len(ids), ids, results)
 
 
-def _rejected(wrong: Wrong, place: int) -> dict[str, Any]:
-    error = refusals.of(wrong, f"items.{place}").body
-    return {"external_id": wrong.external_id, "outcome": "rejected", "error": error}
+def _refused(wrong: Wrong, place: int) -> Result:
+    return Result(wrong.external_id, "rejected", refusals.of(wrong, f"items.{place}").body)

@@ -17,28 +17,29 @@ from ropewalk.ingest.refusals import Refusal
 
 PREFIX: Final = "/v1/custom-connectors/"
 _PATH: Final = re.compile(PREFIX + r"([^/]+)/ingest(|/text|/typed|/typed/upload)")
-_FORMS: Final[Mapping[str, Form]] = {"": "data", "/text": "text", "/typed": "typed", "/typed/upload": "typed"}
+_FORMS: Final[Mapping[str, Form]] = {
+    "": "data",
+    "/text": "text",
+    "/typed": "typed",
+    "/typed/upload": "upload",
+}
 _FLAGS: Final = {"true": True, "false": False}
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii"))
 _REMEMBERED_BYTES: Final = 500
 _ENCODINGS: Final = frozenset(("", "identity", "gzip", "x-gzip", "zstd"))
 
 
-def named(path: str) -> re.Match[str] | None:
-    """Whether the door serves this path."""
-    return _PATH.fullmatch(path) if path.startswith(PREFIX) else None
-
-
 class Call:
-    """Callers say the same in call after call, so that most of them were read before."""
+    """Callers say the same in call after call, so that most of them were read before. `name` is the end of its path."""
 
     __slots__ = ("_charset", "_query", "connector_id", "encoding", "form", "is_fine", "is_lines", "is_text", "is_upload",
-                 "media_type", "partial", "validate")  # fmt: skip
+                 "media_type", "name", "partial", "validate")  # fmt: skip
 
-    def __init__(self, connector: str, call: str, query: bytes, content_type: bytes, encoding: bytes) -> None:
+    def __init__(self, connector: str, name: str, query: bytes, content_type: bytes, encoding: bytes) -> None:
         self.connector_id = _uuid(connector)
-        self.form = _FORMS[call]
-        self.is_upload = call.endswith("upload")
+        self.name = name
+        self.form = _FORMS[name]
+        self.is_upload = self.form == "upload"
         self.media_type, self._charset = _types(content_type)
         self.encoding = encoding.decode("latin-1").strip().lower()
         self.is_lines = self.media_type in LINES_TYPES
@@ -47,10 +48,11 @@ class Call:
         self.partial = self.validate = self.is_fine = False
 
     @staticmethod
-    def of(path: re.Match[str], query: bytes, headers: Mapping[bytes, bytes]) -> Call:
+    def of(path: str, query: bytes, headers: Mapping[bytes, bytes]) -> Call | None:
+        """None where the door doesn't serve this path."""
         kind, encoding = headers.get(b"content-type", b""), headers.get(b"content-encoding", b"")
-        read = _call if len(query) + len(kind) + len(encoding) < _REMEMBERED_BYTES else Call
-        return read(path[1], path[2], query, kind, encoding)
+        is_short = len(path) + len(query) + len(kind) + len(encoding) < _REMEMBERED_BYTES
+        return (_remembered if is_short else _call)(path, query, kind, encoding)
 
     def check(self) -> None:
         """Its parameters, type and encoding."""
@@ -100,7 +102,12 @@ class Call:
         self.validate = _FLAGS[seen.get("validate", "false")]
 
 
-_call = lru_cache(1_000)(Call)
+def _call(path: str, query: bytes, content_type: bytes, encoding: bytes) -> Call | None:
+    found = _PATH.fullmatch(path)
+    return Call(found[1], found[2], query, content_type, encoding) if found else None
+
+
+_remembered = lru_cache(10_000)(_call)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -36,7 +36,7 @@ class Callers:
         self._threads = threads
         self._calls = Counter()
         self._keys: dict[bytes, tuple[Key, float]] = {}
-        self._connectors: dict[tuple[UUID, UUID], tuple[Connector, Terms, float]] = {}
+        self._connectors: dict[UUID, tuple[Connector, Terms, float]] = {}
 
     def known_key(self, authorization: bytes, now: float) -> Key | None:
         """The key that a header brings, if it was asked for before. `now` is a monotonic time."""
@@ -68,21 +68,22 @@ class Callers:
         return self._calls.take(key.id, self._calls_a_minute, now)
 
     def known_connector(self, key: Key, connector_id: UUID, now: float) -> tuple[Connector, Terms] | None:
-        known = self._connectors.get((key.organization_id, connector_id))
-        return None if known is None or now >= known[2] else known[:2]
+        known = self._connectors.get(connector_id)
+        if known is None or now >= known[2] or known[0].organization_id != key.organization_id:
+            return None
+        return known[:2]
 
     async def connector(self, key: Key, connector_id: UUID) -> tuple[Connector, Terms] | None:
-        place = key.organization_id, connector_id
-        found = await self._asked(lambda: admission.connector(*place))
+        found = await self._asked(lambda: admission.connector(key.organization_id, connector_id))
         if found is None:
             return None
         known = found, terms(found)
         until = self._clock.monotonic() + _KNOWN_SECONDS
-        _remember(self._connectors, place, (*known, until), _CONNECTORS)
+        _remember(self._connectors, connector_id, (*known, until), _CONNECTORS)
         return known
 
-    def forget_connector(self, key: Key, connector_id: UUID) -> None:
-        self._connectors.pop((key.organization_id, connector_id), None)
+    def forget_connector(self, connector_id: UUID) -> None:
+        self._connectors.pop(connector_id, None)
 
     def _write_down(self, key: Key) -> None:
         """Nobody waits for it."""

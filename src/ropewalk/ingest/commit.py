@@ -1,8 +1,8 @@
 """Group commit: one thread takes what callers have brought since its last transaction, writes it in one, and answers
 all of them once it is durable.
 
-A large body is read here, right before its events are written: threads that read at the same time would take Python's lock
-from one another, and what they have read would wait for them.
+Bodies are read here, right before their events are written: threads that read at the same time would take Python's lock
+from one another, and what they have read would wait for them; and many small ones are read as one.
 
 It also says whether what was believed of a caller still holds: before each transaction it asks which keys are live and
 how connectors stand. So nothing is answered on the word of a key that was revoked before the call came, in whichever
@@ -15,23 +15,25 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from ropewalk.core.pushed import Draft
+import msgspec
+
+from ropewalk.core import times
+from ropewalk.engine.clock import Clock
 from ropewalk.engine.logs import Log
+from ropewalk.ingest import batch, refusals
+from ropewalk.ingest.batch import Body, Brought
 from ropewalk.store import admission, transactions
 from ropewalk.store.admission import Connector, Key
-from ropewalk.store.events.base import Batch, Busy, EventStore, Outcome, Refusal
+from ropewalk.store.events.base import Batch, Busy, EventStore, Outcome
 from ropewalk.store.transactions import UNAVAILABLE
 
 log = Log(__name__)
 
-GROUP_EVENTS: Final = 20_000
 GROUP_BYTES: Final = 4 * 1024 * 1024
-WAITING_EVENTS: Final = 100_000
 WAITING_BYTES: Final = 96 * 1024 * 1024
 _PAUSE_SECONDS: Final = 0.001
 _GATHERING: Final = 5
@@ -44,49 +46,42 @@ class Verdict(Enum):
     BUSY = "storage can't take it"
 
 
-Answer = Verdict | list[Outcome]
-Brought = tuple[Sequence[Draft], Sequence[Refusal]]
+Answer = Verdict | Sequence[Outcome]
 
 
-@dataclass(slots=True)
-class Entry:
-    """What a caller waits for: that these events are durable; or, without any, that its key is live. `read`: they are still
-    to be read of a body of `size`; what it raises is the caller's."""
+class Entry(msgspec.Struct):
+    """What a caller waits for: that what it brings is durable; or, if nothing, that its key is live."""
 
     key: Key
-    connector: Connector | None = None
-    drafts: Sequence[Draft] = ()
-    refusals: Sequence[Refusal] = ()
+    connector: Connector | None
+    brought: Brought
     size: int = 0
-    read: Callable[[], Brought] | None = None
-    events: int = 0
-    done: asyncio.Future[Answer] | None = field(default=None, repr=False)
+    done: asyncio.Future[Answer] | None = None
 
 
 class Committer:
-    def __init__(self, store: EventStore, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, store: EventStore, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self.loop = loop
         self._standing = admission.Standing()
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._waiting_events = self._waiting_bytes = 0
+        self._waiting_bytes = 0
         self.under_way = 0
         """Calls that the door is at work on: most of them are about to come."""
         self._thread = threading.Thread(target=self._run, name="ingest-commit", daemon=True)
         self._thread.start()
 
     def has_room(self, size: int) -> bool:
-        """Before a body is taken: whether storage keeps up."""
-        return self._waiting_bytes + size <= WAITING_BYTES and self._waiting_events < WAITING_EVENTS
+        """Whether storage keeps up."""
+        return self._waiting_bytes + size <= WAITING_BYTES
 
     def durable(self, entry: Entry) -> asyncio.Future[Answer]:
         """Called in the loop, which alone counts what waits."""
-        entry.done = self.loop.create_future()
-        entry.events = len(entry.drafts)
-        self._waiting_events += entry.events
+        done = entry.done = self.loop.create_future()
         self._waiting_bytes += entry.size
         self._queue.put(entry)
-        return entry.done
+        return done
 
     def stop(self) -> None:
         """After what is under way."""
@@ -102,7 +97,6 @@ class Committer:
 
     def _settle(self, group: Sequence[Entry], answers: Sequence[Answer | Exception]) -> None:
         for entry, answer in zip(group, answers, strict=True):
-            self._waiting_events -= entry.events
             self._waiting_bytes -= entry.size
             if entry.done is None or entry.done.done():
                 continue
@@ -116,8 +110,8 @@ class Committer:
         if first is None:
             return None
         self._gather()
-        group, events, size = [first], first.events, first.size
-        while events < GROUP_EVENTS and size < GROUP_BYTES:
+        group, size = [first], first.size
+        while size < GROUP_BYTES:
             try:
                 entry = self._queue.get_nowait()
             except Empty:
@@ -126,7 +120,6 @@ class Committer:
                 self._queue.put(None)
                 break
             group.append(entry)
-            events += entry.events
             size += entry.size
         return group
 
@@ -140,17 +133,16 @@ class Committer:
 
     def _commit(self, group: Sequence[Entry]) -> list[Answer | Exception]:
         try:
-            verdicts = [
-                verdict or _failure(entry)
-                for entry, verdict in zip(group, self._verdicts(group), strict=True)
-            ]
+            verdicts = self._verdicts(group)
             taken = [entry for entry, verdict in zip(group, verdicts, strict=True) if verdict is None]
+            bodies = [each.brought for each in taken if isinstance(each.brought, Body)]
+            batch.read(bodies, times.micros(self._clock.now()))
             batches = [
-                Batch(entry.key.organization_id, entry.connector.id, entry.drafts)
+                Batch(entry.key.organization_id, entry.connector.id, entry.brought.drafts)
                 for entry in taken
-                if entry.drafts and entry.connector is not None
+                if entry.brought.drafts and entry.connector is not None
             ]
-            refusals = [each for entry in taken for each in entry.refusals]
+            refusals = [each for entry in taken for each in entry.brought.rejected]
             outcomes = iter(self._store.append(batches, refusals) if batches or refusals else ())
         except (Busy, *UNAVAILABLE) as error:
             log.warning("events_not_kept", callers=len(group), error=repr(error))
@@ -160,7 +152,7 @@ class Committer:
             log.exception("events_not_kept", callers=len(group))
             return [Verdict.BUSY] * len(group)
         return [
-            verdict or (next(outcomes) if entry.drafts else [])
+            verdict or entry.brought.failure or (next(outcomes) if entry.brought.drafts else [])
             for entry, verdict in zip(group, verdicts, strict=True)
         ]
 
@@ -175,13 +167,14 @@ class Committer:
         return [told[id(entry.key), id(entry.connector)] for entry in group]
 
 
-def _failure(entry: Entry) -> Exception | None:
-    """Of reading what is still to be read."""
-    if entry.read is not None:
-        try:
-            entry.drafts, entry.refusals = entry.read()
-        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
-            return error
+def outcomes(answer: Answer) -> Sequence[Outcome] | None:
+    """None where the connector has changed."""
+    if not isinstance(answer, Verdict):
+        return answer
+    if answer is Verdict.REVOKED:
+        raise refusals.unauthenticated()
+    if answer is Verdict.BUSY:
+        raise refusals.unavailable()
     return None
 
 

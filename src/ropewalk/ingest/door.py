@@ -4,11 +4,9 @@ database has said that the key is live."""
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,20 +18,18 @@ from ropewalk.core.rate import Standing
 from ropewalk.engine.clock import Clock
 from ropewalk.engine.logs import Log
 from ropewalk.ingest import batch, refusals
-from ropewalk.ingest.batch import Prepared
+from ropewalk.ingest.batch import Body, Brought
 from ropewalk.ingest.call import Call, announced_bytes
 from ropewalk.ingest.callers import Callers
-from ropewalk.ingest.commit import Answer as Committed, Brought, Committer, Entry, Verdict
+from ropewalk.ingest.commit import Committer, Entry, outcomes
 from ropewalk.ingest.deadlines import Deadlines
 from ropewalk.ingest.refusals import Refusal
 from ropewalk.ingest.uploading import UPLOAD_BODY_BYTES, Uploaded, Uploading
 from ropewalk.store.admission import Connector, Key
-from ropewalk.store.events.base import Refusal as Rejected
 from ropewalk.store.transactions import UNAVAILABLE
 from ropewalk.store.uploads import Uploads
 
 Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
@@ -44,9 +40,6 @@ log = Log(__name__)
 
 BODY_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 120.0
-_IN_LOOP_BYTES: Final = 64 * 1024
-"""What is larger is read in a thread: the others don't wait for it."""
-_REJECTIONS_A_CALL: Final = 20
 _TRIES: Final = 10
 HELD_BYTES: Final = 128 * 1024 * 1024
 """Bodies on their way in, all callers' together."""
@@ -59,16 +52,20 @@ class _Gone(Exception):
 
 class Answer(msgspec.Struct):
     status: int
-    body: Mapping[str, Any]
+    body: Any
     headers: Headers = ()
-    standing: Standing | None = None
 
 
-class _Body(msgspec.Struct):
-    """What a caller sends, read once, however often it is looked at. `reserved`: bytes of memory."""
+class _Request(msgspec.Struct):
+    """A call under way. What its caller sends is read once, however often it is looked at. `reserved`: bytes of memory."""
 
-    receive: Receive
+    call: Call
+    method: str
     headers: Mapping[bytes, bytes]
+    receive: Receive
+    committer: Committer
+    began: float
+    standing: Standing | None = None
     data: bytes | None = None
     uploading: Uploading | None = None
     uploaded: Uploaded | None = None
@@ -105,17 +102,20 @@ class Door:
         self._committer: Committer | None = None
         self._headers = [(b"content-type", b"application/json"), *around.headers]
         self._held = 0
-        self._deadlines = Deadlines()
+        self._bodies = Deadlines(around.body_seconds)
+        self._forms = Deadlines(around.upload_seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, path: re.Match[str]) -> None:
-        began = self._around.clock.monotonic()
-        headers = dict(scope["headers"])
-        identity = self._around.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+    async def __call__(
+        self, call: Call, method: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        around = self._around
+        began = around.clock.monotonic()
+        identity = around.request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         committer = self._committer_here()
+        request = _Request(call, method, headers, receive, committer, began)
         committer.under_way += 1
         try:
-            call = Call.of(path, scope["query_string"], headers)
-            answer = await self._answered(scope["method"], call, _Body(receive, headers), began)
+            answer = await self._answered(request)
         except _Gone:
             return
         except Exception:
@@ -123,93 +123,108 @@ class Door:
             message = (
                 f"Something broke here, not at your side. The log tells more under the request id {identity}."
             )
-            answer = _refused(Refusal(500, message), None)
+            answer = _refused(Refusal(500, message))
         finally:
             committer.under_way -= 1
-        self._around.observe(path[2], answer.status, self._around.clock.monotonic() - began)
-        await self._send(send, answer, identity)
+        around.observe(call.name, answer.status, around.clock.monotonic() - began)
+        body = _encode(answer.body)
+        told = [
+            *self._headers,
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", identity.encode()),
+            *_headers_of(request.standing),
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": told})
+        await send({"type": "http.response.body", "body": body})
 
     def close(self) -> None:
         """After what is under way has been answered."""
         if self._committer is not None:
             self._committer.stop()
 
-    async def _answered(self, method: str, call: Call, body: _Body, now: float) -> Answer:
-        standing = None
-        given = body.headers.get(b"authorization", b"")
+    async def _answered(self, request: _Request) -> Answer:
+        given = request.headers.get(b"authorization", b"")
         try:
-            if method != "POST":
-                raise refusals.not_this_method(method)
+            if request.method != "POST":
+                raise refusals.not_this_method(request.method)
+            now = request.began
             key = self._callers.known_key(given, now) or await self._callers.key(given, now)
             if key is None:
                 raise refusals.unauthenticated()
-            standing = self._callers.counted(key, now)
-            return await self._allowed(key, standing, call, body)
+            standing = request.standing = self._callers.counted(key, now)
+            return await self._allowed(key, standing, request)
         except Refusal as refusal:
             if refusal.status == 401:
                 self._callers.forget(given)
-            return _refused(refusal, standing)
+            return _refused(refusal)
         except UNAVAILABLE as error:
             log.warning("database_unavailable", error=repr(error))
-            return _refused(refusals.unavailable(), standing)
-
-    async def _allowed(self, key: Key, standing: Standing, call: Call, body: _Body) -> Answer:
-        """A refusal is said to a live key only, and on the word of a connector that still stands like that."""
-        try:
-            for _ in range(_TRIES):
-                connector: Connector | None = None
-                try:
-                    self._check(key, standing)
-                    connector, terms = self._known(key, call) or await self._connector(key, call)
-                    answer = await self._attempt(key, connector, terms, call, body)
-                except Refusal as refusal:
-                    if refusal.status in (401, 503):
-                        raise
-                    # What was refused is kept to be looked at.
-                    if await self._committed(Entry(key, connector, refusals=refusal.rejected)) is not None:
-                        raise
-                    answer = None
-                if answer is not None:
-                    answer.standing = standing
-                    return answer
-                if connector is not None:
-                    self._callers.forget_connector(key, connector.id)
-            raise refusals.unavailable()
+            return _refused(refusals.unavailable())
         finally:
-            self._held -= body.reserved
-            if body.uploading is not None:
-                await self._in_thread(body.uploading.discard)
+            self._held -= request.reserved
+            if request.uploading is not None:
+                await self._in_thread(request.uploading.discard)
 
-    def _check(self, key: Key, standing: Standing) -> None:
-        if not standing.allowed:
-            raise refusals.too_many_calls(standing.reset)
-        if "ingest" not in key.scopes:
-            raise refusals.missing_scope("ingest")
+    async def _allowed(self, key: Key, standing: Standing, request: _Request) -> Answer:
+        """A refusal is said to a live key only, and on the word of a connector that still stands like that."""
+        for _ in range(_TRIES):
+            connector: Connector | None = None
+            try:
+                if not standing.allowed:
+                    raise refusals.too_many_calls(standing.reset)
+                if "ingest" not in key.scopes:
+                    raise refusals.missing_scope("ingest")
+                connector, terms = self._known(key, request) or await self._connector(key, request.call)
+                answer = await self._attempt(key, connector, terms, request)
+            except Refusal as refusal:
+                if refusal.status in (401, 503):
+                    raise
+                # What was refused is kept to be looked at.
+                seen = Entry(key, connector, Brought(rejected=refusal.rejected))
+                if outcomes(await request.committer.durable(seen)) is not None:
+                    raise
+                answer = None
+            if answer is not None:
+                return answer
+            if connector is not None:
+                self._callers.forget_connector(connector.id)
+        raise refusals.unavailable()
 
     async def _attempt(
-        self, key: Key, connector: Connector, terms: Terms, call: Call, body: _Body
+        self, key: Key, connector: Connector, terms: Terms, request: _Request
     ) -> Answer | None:
         """None where the connector has changed meanwhile."""
+        call = request.call
         if not connector.is_active:
             raise refusals.inactive()
         call.check()
         if call.form in ("data", "text") and not terms.take("custom"):
             raise Refusal(400, not_accepted("custom", terms))
         if call.is_upload:
-            return await self._uploaded(key, connector, terms, call, body)
-        if body.data is None:
-            data = await self._whole(body)
-            if call.encoding not in ("", "identity"):
-                data = await self._in_thread(partial(batch.unpacked, data, call.encoding))
-            body.data = data
-        arrived = times.micros(self._around.clock.now())
-        read = partial(batch.prepare, call, body.data, terms, arrived)
-        return await self._taken(key, connector, call, read, len(body.data))
+            return await self._uploaded(key, connector, terms, request)
+        if request.data is None:
+            request.data = await self._whole(request)
+        body = Body(call=call, connector=connector, terms=terms, data=request.data)
+        return await self._kept(key, body, request.committer)
 
-    def _known(self, key: Key, call: Call) -> tuple[Connector, Terms] | None:
-        if call.connector_id is None:
+    async def _kept(self, key: Key, body: Body, committer: Committer) -> Answer | None:
+        """None where the connector has changed meanwhile."""
+        size = len(body.data)
+        if not committer.has_room(size):
+            raise refusals.unavailable(1)
+        found = outcomes(await committer.durable(Entry(key, body.connector, body, size)))
+        if found is None:
             return None
-        return self._callers.known_connector(key, call.connector_id, self._around.clock.monotonic())
+        if body.call.validate:
+            return Answer(200, {"status": "valid", "events": len(body.prepared.drafts)})
+        return Answer(202, batch.accepted(body.prepared, found))
+
+    def _known(self, key: Key, request: _Request) -> tuple[Connector, Terms] | None:
+        connector_id = request.call.connector_id
+        return (
+            None if connector_id is None else self._callers.known_connector(key, connector_id, request.began)
+        )
 
     async def _connector(self, key: Key, call: Call) -> tuple[Connector, Terms]:
         connector_id = call.connector_id
@@ -218,44 +233,6 @@ class Door:
             raise refusals.no_connector()
         return found
 
-    async def _taken(
-        self, key: Key, connector: Connector, call: Call, read: Callable[[], Prepared], size: int
-    ) -> Answer | None:
-        """None where the connector has changed meanwhile."""
-        prepared = Prepared([])
-
-        def brought() -> Brought:
-            nonlocal prepared
-            prepared = read()
-            rejected = self._rejected(connector, prepared)
-            if prepared.wrong and not call.partial:
-                refusal = refusals.of_several(prepared.wrong)
-                refusal.rejected = () if call.validate else rejected
-                raise refusal
-            return ((), ()) if call.validate else (prepared.drafts, rejected)
-
-        if size > _IN_LOOP_BYTES:
-            entry = Entry(key, connector, size=size, read=brought)
-        else:
-            entry = Entry(key, connector, *brought(), size)
-        if not self._committer_here().has_room(size):
-            raise refusals.unavailable(1)
-        outcomes = await self._committed(entry)
-        if outcomes is None:
-            return None
-        if call.validate:
-            return Answer(200, {"status": "valid", "events": len(prepared.drafts)})
-        return Answer(202, batch.accepted(prepared, outcomes))
-
-    async def _committed(self, entry: Entry) -> Sequence[str] | None:
-        """The outcomes; None where the connector has changed."""
-        answer: Committed = await self._committer_here().durable(entry)
-        if answer is Verdict.REVOKED:
-            raise refusals.unauthenticated()
-        if answer is Verdict.BUSY:
-            raise refusals.unavailable()
-        return None if isinstance(answer, Verdict) else answer
-
     def _committer_here(self) -> Committer:
         """It begins with the first call: before that there is no event loop."""
         loop = asyncio.get_running_loop()
@@ -263,58 +240,63 @@ class Door:
             self._committer = self._around.committer(loop)
         return self._committer
 
-    async def _whole(self, body: _Body) -> bytes:
+    async def _whole(self, request: _Request) -> bytes:
         limit = limits.PUSH_BYTES
-        announced = announced_bytes(body.headers)
+        announced = announced_bytes(request.headers)
         if announced > limit:
             raise refusals.too_large(limit)
-        self._hold(body, announced)
-        last: bytes
+        self._hold(request, announced)
         pieces = bytearray()
-        with self._deadlines.of(self._around.body_seconds):
-            while True:
-                last, more = await body.piece()
-                if not more:
-                    break
+        with self._bodies:
+            last, more = await request.piece()
+            while more:
                 pieces += last
                 if len(pieces) > limit:
                     raise refusals.too_large(limit)
-                self._hold(body, len(pieces))
+                self._hold(request, len(pieces))
+                last, more = await request.piece()
         if len(pieces) + len(last) > limit:
             raise refusals.too_large(limit)
-        return bytes(pieces) + last if pieces else last
+        whole = bytes(pieces) + last if pieces else last
+        encoding = request.call.encoding
+        if encoding in ("", "identity"):
+            return whole
+        return await self._in_thread(partial(batch.unpacked, whole, encoding))
 
-    def _hold(self, body: _Body, size: int) -> None:
-        more = max(0, size - body.reserved)
+    def _hold(self, request: _Request, size: int) -> None:
+        more = max(0, size - request.reserved)
         if self._held + more > HELD_BYTES:
             raise refusals.unavailable(1)
-        body.reserved += more
+        request.reserved += more
         self._held += more
 
     async def _uploaded(
-        self, key: Key, connector: Connector, terms: Terms, call: Call, body: _Body
+        self, key: Key, connector: Connector, terms: Terms, request: _Request
     ) -> Answer | None:
-        if body.uploaded is None:
-            body.uploaded = await self._form(body)
-        uploaded = body.uploaded
-        arrived = times.micros(self._around.clock.now())
-        prepared = batch.checked([uploaded.item], "upload", terms, arrived, uploaded.digest)
-        if prepared.drafts and not call.validate:
+        if request.uploaded is None:
+            request.uploaded = await self._form(request)
+        uploaded = request.uploaded
+        body = Body(
+            call=request.call, connector=connector, terms=terms, data=uploaded.item, upload=uploaded.digest
+        )
+        batch.read([body], times.micros(self._around.clock.now()))
+        if body.drafts:
             await self._put(key, uploaded)
-        answer = await self._taken(key, connector, call, lambda: prepared, len(uploaded.item))
+        answer = await self._kept(key, body, request.committer)
         if answer is not None and answer.status == 202:
             # Another event with this file may have been erased meanwhile, and the file with it.
             await self._put(key, uploaded)
         return answer
 
-    async def _form(self, body: _Body) -> Uploaded:
-        if announced_bytes(body.headers) > UPLOAD_BODY_BYTES:
+    async def _form(self, request: _Request) -> Uploaded:
+        headers = request.headers
+        if announced_bytes(headers) > UPLOAD_BODY_BYTES:
             raise refusals.too_large(limits.UPLOAD_BYTES)
-        uploading = body.uploading = Uploading(body.headers.get(b"content-type", b"").decode("latin-1"))
+        uploading = request.uploading = Uploading(headers.get(b"content-type", b"").decode("latin-1"))
         total, more = 0, True
-        with self._deadlines.of(self._around.upload_seconds):
+        with self._forms:
             while more:
-                piece, more = await body.piece()
+                piece, more = await request.piece()
                 total += len(piece)
                 if total > UPLOAD_BODY_BYTES:
                     raise refusals.too_large(limits.UPLOAD_BYTES)
@@ -333,40 +315,17 @@ class Door:
     async def _in_thread(self, work: Callable[[], V]) -> V:
         return await asyncio.get_running_loop().run_in_executor(self._around.threads, work)
 
-    def _rejected(self, connector: Connector, prepared: Prepared) -> list[Rejected]:
-        if not prepared.wrong:
-            return []
-        now = times.micros(self._around.clock.now())
-        return [
-            Rejected(
-                connector.organization_id,
-                connector.id,
-                now,
-                wrong.external_id and wrong.external_id[: limits.ITEM_ID_CHARS].replace("\0", "\ufffd"),
-                [f"{each.path}: {each.message}" if each.path else each.message for each in wrong.problems],
-            )
-            for wrong in islice(prepared.wrong.values(), _REJECTIONS_A_CALL)
-        ]
 
-    async def _send(self, send: Send, answer: Answer, identity: str) -> None:
-        body = _encode(answer.body)
-        headers = [
-            *self._headers,
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", identity.encode()),
-        ]
-        standing = answer.standing
-        if standing is not None:
-            headers += [
-                (b"x-ratelimit-limit", b"%d" % standing.limit),
-                (b"x-ratelimit-remaining", b"%d" % standing.remaining),
-                (b"x-ratelimit-reset", b"%d" % standing.reset),
-            ]
-        headers += answer.headers
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+def _headers_of(standing: Standing | None) -> Headers:
+    if standing is None:
+        return ()
+    return (
+        (b"x-ratelimit-limit", b"%d" % standing.limit),
+        (b"x-ratelimit-remaining", b"%d" % standing.remaining),
+        (b"x-ratelimit-reset", b"%d" % standing.reset),
+    )
 
 
-def _refused(refusal: Refusal, standing: Standing | None) -> Answer:
+def _refused(refusal: Refusal) -> Answer:
     # What is left of the body is not read.
-    return Answer(refusal.status, refusal.body, [*refusal.headers, (b"connection", b"close")], standing)
+    return Answer(refusal.status, refusal.body, [*refusal.headers, (b"connection", b"close")])

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from ropewalk.core.actors import Actor
-from ropewalk.store import pages
+from ropewalk.core.errors import MustFix
+from ropewalk.store import anycase, pages
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import AuditEntry, Member
 from ropewalk.store.pages import Listing
@@ -80,6 +81,8 @@ def listing(
 ) -> Listing[AuditEntry]:
     """Newest first. `actor`: a part of what they are called; `action`: a verb, or the kind of thing that verbs begin
     with; `until` itself is not in it."""
+    if problems := anycase.too_long("actor", actor):
+        raise MustFix("invalid_filter", "This list can't be made.", problems)
     found = AuditEntry.objects.filter(organization_id=organization_id)
     if actor:
         found = found.filter(actor__label__icontains=actor)

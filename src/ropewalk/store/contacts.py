@@ -12,7 +12,7 @@ from ropewalk.core import normalise
 from ropewalk.core.drafts import check_size
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RowRefused
 from ropewalk.core.values import JSON
-from ropewalk.store import accounts, byhand, pages
+from ropewalk.store import accounts, anycase, byhand, pages
 from ropewalk.store.accounts import Author, ChangeRow
 from ropewalk.store.ids import new_id
 from ropewalk.store.models import Contact
@@ -32,6 +32,8 @@ def listing(
     cursor: str | None = None,
 ) -> Listing[Contact]:
     """Newest first; those of deleted accounts are left out."""
+    if problems := anycase.too_long("q", q):
+        raise MustFix("invalid_filter", "This list can't be made.", problems)
     found = _living(organization_id).select_related("account")
     if account_id is not None:
         byhand.get(organization_id, account_id)

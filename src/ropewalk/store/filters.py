@@ -15,7 +15,7 @@ from ropewalk.core import times
 from ropewalk.core.errors import Problem
 from ropewalk.core.mapping import BUILT_IN
 from ropewalk.core.nearest import meant
-from ropewalk.store import fieldsql
+from ropewalk.store import anycase, fieldsql
 from ropewalk.store.database import id_column, on_postgres
 from ropewalk.store.fieldsql import KEY_CHARS, Sql
 
@@ -140,14 +140,22 @@ def _condition(wanted: Filter, kind: str) -> Sql | Problem:
     if wanted.operator == "contains":
         if kind == "list":
             return fieldsql.has_element(wanted.name, wanted.value)
-        pattern = wanted.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        like = "ILIKE" if on_postgres() else "LIKE"
-        return Sql(f"{fieldsql.text(wanted.name)} {like} %s ESCAPE '\\'", (f"%{pattern}%",))
+        long = anycase.too_long(wanted.path, wanted.value)
+        return long[0] if long else _contains(fieldsql.text(wanted.name), wanted.value)
     if kind == "list" and wanted.operator == "eq":
         return fieldsql.has_element(wanted.name, wanted.value)
     if kind in ("list", "object"):
         return Problem(wanted.path, f"{wanted.name} is a {kind}; it can only be asked whether it is empty.")
     return _compare(wanted, kind)
+
+
+def _contains(text: str, part: str) -> Sql:
+    """In any case."""
+    if not on_postgres() and not part.isascii():
+        return Sql(f"{text} GLOB %s", (f"*{anycase.pattern(part)}*",))
+    pattern = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    like = "ILIKE" if on_postgres() else "LIKE"
+    return Sql(f"{text} {like} %s ESCAPE '\\'", (f"%{pattern}%",))
 
 
 def _compare(wanted: Filter, kind: str) -> Sql | Problem:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from ropewalk.core import normalise
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.mapping import BUILT_IN
-from ropewalk.store import fieldindexes, fields, fieldsql, filters, pages, searchtexts
+from ropewalk.store import anycase, fieldindexes, fields, fieldsql, filters, pages, searchtexts
 from ropewalk.store.database import batches, id_column, on_postgres
 from ropewalk.store.filters import Filter
 from ropewalk.store.models import Account, StreamRecord, TrackedField
@@ -105,7 +105,7 @@ def slow_sorts(organization_id: UUID, fields_of: Sequence[TrackedField]) -> set[
 def _selected(organization_id: UUID, wanted: Wanted) -> tuple[QuerySet[Account, Account], Mapping[str, str]]:
     custom = bool(wanted.where) or wanted.by not in ("created_at", "updated_at", *BUILT_IN)
     types = dict.fromkeys(BUILT_IN, "text") | (dict(fields.types(organization_id)) if custom else {})
-    key, conditions = _conditions(wanted.by, wanted.where, types)
+    key, conditions = _conditions(wanted, types)
     few = None
     if text := wanted.q.strip():
         conditions.append(_searched(text))
@@ -175,11 +175,10 @@ def named(organization_id: UUID, text: str, *, limit: int) -> list[Account]:
     return []
 
 
-def _conditions(
-    name: str, where: Sequence[Filter], types: Mapping[str, str]
-) -> tuple[Expression | F, list[Condition]]:
+def _conditions(wanted: Wanted, types: Mapping[str, str]) -> tuple[Expression | F, list[Condition]]:
     """All problems at once."""
-    problems: list[Problem] = []
+    name = wanted.by
+    problems = anycase.too_long("q", wanted.q)
     conditions: list[Condition] = []
     key: Expression | F
     # Ids grow with time, and have an index.
@@ -192,7 +191,7 @@ def _conditions(
             problems.append(made)
         else:
             key = made
-    for one in where:
+    for one in wanted.where:
         condition = filters.condition(one, types)
         if isinstance(condition, Problem):
             problems.append(condition)

@@ -23,6 +23,7 @@ from ropewalk.store.models import Connector
 from ropewalk.web import authorizing, pages, sample, standings
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import NOT_YET, Field
+from ropewalk.web.overtaking import Opened
 from ropewalk.web.settingfields import drawn
 from ropewalk.web.settingsform import SettingsForm
 from ropewalk.web.setup import KINDS
@@ -107,6 +108,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
         *drawn(source.settings, at="settings.", saved=found.secrets, folded=_FOLDED, secrets=source.secrets),
         values={"name": connector.name, "settings": connector.settings},
     )
+    opened = Opened(request.POST, {"name": connector.name, "settings": connector.settings})
     named = [f"settings.{name}" for name in source.settings.model_fields]
     tested: dict[str, Any] = {}
     if request.method == "POST":
@@ -114,7 +116,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
         try:
             if request.POST.get("do") == "test":
                 tested = _tested(connector, body, found)
-            else:
+            elif not opened.overtaken():
                 configure.update_connector(
                     connector.organization_id, request.access.actor, connector_id, body, clock()
                 )
@@ -133,6 +135,7 @@ def connection(request: Signed, connector_id: UUID) -> HttpResponseBase:
             "connector": connector,
             "source": source,
             "form": form,
+            "opened": opened,
             "parts": form.parts("name", *named, "secrets"),
             "folded": form.parts(*named, folded=True),
             "tested": tested,

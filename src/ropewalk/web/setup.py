@@ -24,6 +24,7 @@ from ropewalk.web import authorizing, pages, sample, settingfields
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import NOT_YET
 from ropewalk.web.mappingform import MappingForm
+from ropewalk.web.overtaking import Opened
 from ropewalk.web.streamform import StreamForm
 
 MOST_CHOICES: Final = 2_000
@@ -69,6 +70,7 @@ class _SetUp:
         self.organization_id = request.access.organization_id
         self.reading = source.kinds[kind]
         self.stream, self.status = self._there()
+        self.opened = Opened(request.POST, self._saved() if self.stream else {})
         self.found = self._carried()
         self.form = self._form()
         self.resets = self.withheld = False
@@ -173,7 +175,7 @@ class _SetUp:
         except MustFix as error:
             self._refuse(error)
             return
-        carried = {name: self.found[name] for name in ("choices",) if name in self.found}
+        carried = {"choices": self.found["choices"]} if "choices" in self.found else {}
         self.found = carried | sample.kept(answer) | {"auth": _auth(settings)}
         proposal = self.found["proposal"] or {}
         sure = [
@@ -273,6 +275,8 @@ class _SetUp:
                     self.organization_id, access.actor, body, clock(), tested=marks
                 )
                 return self._saved_as(made)
+            if self.opened.overtaken():
+                return self._page()
             where = (self.organization_id, access.actor, self.connector.id, self.kind, stream, clock())
             also = sent.getlist("send_secret_to")
             if self._was_read and "sure" not in sent:
@@ -297,14 +301,11 @@ class _SetUp:
         return pages.to(self.request, "stream", connector_id=connector.id, kind=self.kind)
 
     def _refuse(self, error: RopewalkError) -> None:
-        of_stream = f"streams.{self.kind}."
+        at = f"streams.{self.kind}."
         problems = list(error.problems) if isinstance(error, MustFix) else []
         if isinstance(error, Conflict):
             problems = [Problem("name", error.message)]
-        told = [
-            Problem(each.path.removeprefix(of_stream).removeprefix("stream."), each.message)
-            for each in problems
-        ]
+        told = [Problem(one.path.removeprefix(at).removeprefix("stream."), one.message) for one in problems]
         self.withheld = any(each.path.startswith(("secrets.", "headers.")) for each in told)
         left = self.mapping.refuse(told)
         message = _UNREAD.message if problems or self.form.errors else error.message
@@ -319,6 +320,7 @@ class _SetUp:
         if self.stream is None and "pagination.type" in form.bound:
             form.offer_to_find()
         context = {
+            "opened": self.opened,
             "resets": self.resets,
             "focus": "" if form.is_refused else self.focus,
             "form": form,
@@ -342,9 +344,7 @@ class _SetUp:
             "warnings": self.status.warnings if self.status else [],
             "steps": self._steps(is_tested),
         }
-        return pages.render(
-            self.request, "ropewalk/setup.html", context, status=422 if form.is_refused else 200
-        )
+        return pages.render(self.request, "ropewalk/setup.html", context, status=form.status)
 
     def _choices(self) -> list[tuple[str, str]]:
         """What this stream's settings are chosen from."""

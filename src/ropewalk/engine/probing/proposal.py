@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ropewalk.core import detect, paths
@@ -40,7 +41,7 @@ _MAY_BE = ("ended", "empty", "fewer", "same_number")
 
 
 def propose(
-    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once
+    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once, now: datetime
 ) -> dict[str, Any] | None:
     """None where there is no answer to make one from."""
     trying = Trying(kind, settings, stream, fetch)
@@ -56,7 +57,7 @@ def propose(
         return dict.fromkeys(SETTINGS, nothing)
     setup = _search(trying, bare, found)
     findings = _Report(setup).findings(found)
-    findings["incremental"] = _LIVE if kind.live else _incremental(trying, bare, setup.path)
+    findings["incremental"] = _LIVE if kind.live else _incremental(trying, bare, setup.path, now)
     if trying.in_body and findings["incremental"].value is not None:
         findings["pagination"].value["params_in"] = "body"
     findings |= mapped.propose(bare.records(setup.path), name)
@@ -68,11 +69,12 @@ _LIVE = Finding(
 )
 
 
-def _incremental(trying: Trying, bare: Answer, path: Path) -> Finding:
+def _incremental(trying: Trying, bare: Answer, path: Path, now: datetime) -> Finding:
     try:
-        return since.find(trying, bare, path)
+        found = since.find(trying, bare, path)
     except Enough:
-        return since.guess(bare, path)
+        found = since.guess(bare, path)
+    return since.with_overlap(found, getattr(trying.said, "incremental", None), since.skew(bare.headers, now))
 
 
 def settings(proposed: Mapping[str, Any], unsaid: Collection[str]) -> dict[str, Any]:
@@ -112,11 +114,10 @@ class _Report:
         value, why = self._value()
         if self._search.trying.in_body and value["type"] in ("page", "offset", "cursor"):
             value["params_in"] = "body"
-        if value["type"] != "none":
-            value |= {"total_path": total.value} if total.value else {}
-            value |= {"has_more_path": more.value} if more.value else {}
-        elif total.value:
-            value["total_path"] = total.value
+        if total.value:
+            value.setdefault("total_path", total.value)
+        if more.value and value["type"] != "none":
+            value.setdefault("has_more_path", more.value)
         proved = self._search.proof is not None
         at = self._search.text or "the top"
         seen = f"page 2 holds other records at {at}" if proved else "no page 2 has shown it"
@@ -130,7 +131,7 @@ class _Report:
     def _value(self) -> tuple[dict[str, Any], str]:
         if self._search.proof is not None:
             value = dict(self._search.proof.paging.settings)
-            if not by_url(self._search.proof.paging):
+            if not by_url(self._search.proof.paging) and "size_param" not in value:
                 value["size_param"] = self._search.proof.size.param if self._search.proof.size else None
                 if self._search.proof.size and self._search.page_size is not None:
                     value["page_size"] = self._search.page_size
@@ -152,7 +153,7 @@ class _Report:
 
     def _guessed(self, paging: Paging, because: str) -> tuple[dict[str, Any], str]:
         value = dict(paging.settings)
-        if not by_url(paging):
+        if not by_url(paging) and "size_param" not in value:
             value["size_param"] = self._search.size.param if self._search.size else None
         if not value.get("first_offset", 1):
             del value["first_offset"]

@@ -16,6 +16,7 @@ from ropewalk.core import detect, paths
 from ropewalk.core.detect import Paging
 from ropewalk.core.envelope import Answer, Array, identities, key_of, squeezed
 from ropewalk.core.limits import DEFAULT_PAGE_SIZE, PAGE_SIZE, PROOF_PAGES
+from ropewalk.core.pagination import SinglePage
 from ropewalk.core.paths import Path
 from ropewalk.core.values import JSON, Missing
 from ropewalk.engine.probing.trying import Tried, Trying
@@ -63,6 +64,9 @@ class Search:
     def search(self) -> None:
         if not self.all:
             return
+        if self._as_said():
+            self._settle()
+            return
         places = (True, False) if self.trying.method == "POST" else (False,)
         for in_body in places:
             self.trying.in_body = in_body
@@ -81,6 +85,18 @@ class Search:
             self._settle()
 
     # ---- candidates ----
+
+    def _as_said(self) -> bool:
+        """As the stream is set to be read, its page size included."""
+        said = self.trying.said
+        if isinstance(said.pagination, SinglePage) or said.records_path not in ("", self.text):
+            return False
+        settings = said.pagination.model_dump(exclude_unset=True, exclude_none=True) | {
+            "type": said.pagination.type
+        }
+        settings |= said.pagination.model_dump(include={"size_param", "page_size"})
+        self.trying.in_body = said.pagination.params_in == "body"
+        return self._proves(Paging(settings, "It is set to be read like this"), None)
 
     def _found(self, candidates: Sequence[Paging], size: Size | None) -> bool:
         """Those that the answer shows one by one; the names that a cursor's parameter may have, together."""
@@ -215,7 +231,7 @@ class Search:
     def _proves(self, paging: Paging, size: Size | None) -> bool:
         leads_on = by_url(paging)
         settings = dict(paging.settings)
-        if not leads_on:
+        if not leads_on and "size_param" not in settings:
             settings |= {"size_param": size.param, "page_size": size.count} if size else {"size_param": None}
         beside = _sized(size) if leads_on and not self.trying.in_body else {}
         try:
@@ -235,7 +251,7 @@ class Search:
         if not pages:
             return "refused"
         first = self.ids(pages[0])
-        if not first or first != self.all[: len(first)]:
+        if not first or first[: len(self.all)] != self.all[: len(first)]:
             return "elsewhere"
         if len(pages) < 2:
             return "failed" if tried.failed else "ended"
@@ -294,6 +310,9 @@ class Search:
 
     def _ways(self, paging: Paging) -> Iterator[tuple[dict[str, Any], dict[str, JSON]]]:
         size = self.size
+        if "size_param" in paging.settings:
+            yield dict(paging.settings), {}
+            return
         if size is None:
             yield dict(paging.settings) | ({} if by_url(paging) else {"size_param": None}), {}
             return

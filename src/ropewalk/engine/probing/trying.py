@@ -94,7 +94,7 @@ class Tried(Struct, frozen=True):
 
 
 class Trying:
-    """An endpoint, asked as its stream says it is but for paging and incremental reading."""
+    """An endpoint, asked as its stream says it is but for paging and incremental reading: `said` has these too."""
 
     def __init__(self, kind: StreamKind, settings: Any, stream: Endpoint, fetch: Once) -> None:
         if kind.first_request is None:
@@ -102,6 +102,7 @@ class Trying:
         self._kind = kind
         self._first_request = kind.first_request
         self._settings = settings
+        self.said = stream
         bare: dict[str, Any] = {"pagination": SinglePage(), "records_path": ""}
         if isinstance(stream, SyncedEndpoint):
             bare["incremental"] = None

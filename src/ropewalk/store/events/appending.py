@@ -29,11 +29,12 @@ _SEQ, _CONNECTOR, _EXTERNAL_ID, _VERSION, _ARRIVED, _CONTENT = (
     COLUMNS.index(name) for name in ("seq", "connector", "external_id", "version", "arrived", "content")
 )
 
+Identity = tuple[int, str]
 _ARRIVAL = itemgetter(_CONNECTOR, _ARRIVED)
+identity_of: Callable[[Row], Identity] = itemgetter(_CONNECTOR, _EXTERNAL_ID)
 
 _Sent = TypeVar("_Sent", Batch, Refusal)
 
-Identity = tuple[int, str]
 KeyRow = tuple[int, int, int]
 
 
@@ -101,7 +102,8 @@ class Appendable(Tables):
             self.share(organization_id for organization_id, _ in senders)
             numbers = self._numbers_of(senders)
             outcomes = _Appending(self, batches, numbers).outcomes() if batches else []
-            self._reject(refusals, numbers)
+            if refusals:
+                self._reject(refusals, numbers)
         # Not before it is certain that they stay.
         self._known.update(numbers)
         return outcomes
@@ -175,29 +177,27 @@ class _Appending:
         self._current: set[int] = set()
         """Where there are others: the numbers of what is stored as the latest version."""
         numbered, self._any_expired = tables.reserve(sum(len(each.drafts) for each in batches))
-        known = {
-            (id(each.organization_id), id(each.connector_id)): numbers[
-                each.organization_id, each.connector_id
-            ]
+        senders = {
+            _sender(each): (
+                numbers[each.organization_id, each.connector_id],
+                _writing(each.organization_id),
+            )
             for each in _of_each(batches)
         }
+        rows, keys, following = self._rows, self._keys, iter(numbered)
         for batch in batches:
-            begin = len(self._rows)
-            no = known[id(batch.organization_id), id(batch.connector_id)]
-            self._take(batch, no, numbered[begin:])
-            self._spans.append((begin, len(self._rows)))
-
-    def _take(self, batch: Batch, no: int, seqs: Sequence[int]) -> None:
-        rows, keys, written = self._rows, self._keys, _writing(batch.organization_id)
-        for seq, each in zip(seqs, _latest(batch.drafts), strict=False):
-            column, named = written(each.keys)
-            at = each.at
-            rows.append(
-                (seq, no, each.external_id, 1, at, each.arrived, each.kind, each.name, each.user,
-                 column, each.metadata, each.content, each.upload)
-            )  # fmt: skip
-            for number in named:
-                keys.append((number, at, seq))
+            begin = len(rows)
+            no, written = senders[_sender(batch)]
+            for each in _latest(batch.drafts):
+                seq, at = next(following), each.at
+                column, named = written(each.keys)
+                rows.append(
+                    (seq, no, each.external_id, 1, at, each.arrived, each.kind, each.name, each.user,
+                     column, each.metadata, each.content, each.upload)
+                )  # fmt: skip
+                for number in named:
+                    keys.append((number, at, seq))
+            self._spans.append((begin, len(rows)))
 
     def outcomes(self) -> list[list[Outcome]]:
         rows = self._revived() if self._any_expired else self._rows
@@ -209,6 +209,8 @@ class _Appending:
         self._tables.add_keys(self._keys)
         if created := self._created():
             self._tables.count(created)
+        if not self._other:
+            return [["created"] * len(batch.drafts) for batch in self._batches]
         return [self._told(batch, *span) for batch, span in zip(self._batches, self._spans, strict=True)]
 
     def _created(self) -> Counter[tuple[int, int]]:
@@ -220,8 +222,6 @@ class _Appending:
         return created
 
     def _told(self, batch: Batch, begin: int, end: int) -> list[Outcome]:
-        if not self._other:
-            return ["created"] * len(batch.drafts)
         told = {row[_EXTERNAL_ID]: self._other.get(row[_SEQ], "created") for row in self._rows[begin:end]}
         return [told[each.external_id] for each in batch.drafts]
 
@@ -289,7 +289,11 @@ class _Appending:
 
 def _of_each(sent: Sequence[_Sent]) -> Iterable[_Sent]:
     """One of each sender, if not more: to hash a UUID takes longer than to see that it is the same one."""
-    return {(id(each.organization_id), id(each.connector_id)): each for each in sent}.values()
+    return {_sender(each): each for each in sent}.values()
+
+
+def _sender(sent: Batch | Refusal) -> tuple[int, int]:
+    return id(sent.organization_id), id(sent.connector_id)
 
 
 def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
@@ -297,10 +301,6 @@ def _latest(drafts: Sequence[Draft]) -> Iterable[Draft]:
         return drafts
     latest = {each.external_id: each for each in drafts}
     return drafts if len(latest) == len(drafts) else latest.values()
-
-
-def identity_of(row: Row) -> Identity:
-    return row[_CONNECTOR], row[_EXTERNAL_ID]
 
 
 def _as_version(row: Row, version: int) -> Row:

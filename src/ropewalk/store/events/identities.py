@@ -21,6 +21,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -54,6 +55,8 @@ _NO_SPAN: Final = 1 << _PLACE_SHIFT
 _ROWS_AT_ONCE: Final = 500
 _FEW: Final = 16
 """Hashes that are looked for one by one."""
+
+_digest: Final = partial(blake2b, digest_size=8)
 
 Entry = tuple[int, int]
 """A hash and a number."""
@@ -238,9 +241,7 @@ class Identities:
 
 
 def hashes_of(identities: Iterable[Identity]) -> list[int]:
-    data = b"".join(
-        [blake2b(b"%d:%b" % (no, name.encode()), digest_size=8).digest() for no, name in identities]
-    )
+    data = b"".join([_digest(b"%d:%b" % (no, name.encode())).digest() for no, name in identities])
     return [each & _HASH for each in array("q", data)]
 
 
