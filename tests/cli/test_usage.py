@@ -151,6 +151,25 @@ def test_each_command_is_found_without_the_others() -> None:
     assert [set(app_of(words).commands) for words in ([], ["--help", "sync"], ["snyc"])] == [every] * 3
 
 
+def test_help_says_what_every_exit_status_means_and_how_arguments_are_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert status(["--help"]) == status(["apply", "--help"]) == status(["export", "--help"]) == 0
+
+    said = " ".join(capsys.readouterr().out.split())
+    for each in (
+        "0 done",
+        "1 failed",
+        "2 wrong usage",
+        "3 not all of it",
+        "4 plan found something",
+        "5 cancelled",
+    ):
+        assert each in said
+    assert "ropewalk apply [OPTIONS] {FILE}... " in said
+    assert "ropewalk export [OPTIONS] [NAME]... " in said
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["--version"]) == 0
     assert capsys.readouterr().out.count(".") == 2

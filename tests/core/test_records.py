@@ -28,7 +28,7 @@ def test_a_body_as_one_value(body: bytes, kind: str, value: Any) -> None:
 
 
 def test_a_body_that_is_no_json_is_no_value() -> None:
-    with pytest.raises(RowRefused):
+    with pytest.raises(RowRefused, match="This record is not JSON at byte 0"):
         whole(b"<html>", "text/html")
 
 

@@ -163,7 +163,12 @@ def test_a_change_keeps_what_it_leaves_out(api: Api) -> None:
 
 def test_what_can_not_be_changed(world: World, api: Api) -> None:
     path = world.path(PATH + "/{push_connector_id}")
+    renamed = api("patch", path, {"source_name": "other"})
 
+    assert body_of(renamed)["message"] == (
+        "These settings can't be used. "
+        "source_name: The source name never changes: events go under it. Make a new connector for another."
+    )
     assert problems(api("patch", path, {"source_name": "other", "name": "", "is_active": None})) == {
         "source_name": "The source name never changes: events go under it. Make a new connector for another.",
         "name": "This can’t be empty.",

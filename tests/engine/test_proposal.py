@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +26,7 @@ from tests.fakes.shapes import Pages
 pytestmark = pytest.mark.any_database
 
 URL = "https://api.example.com/v1/companies"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROWS: list[dict[str, Any]] = [
     {
         "id": f"c-{n:03}",
@@ -75,7 +76,9 @@ def flat(body: Any) -> Params:
 def proposed(api: Api, url: str = URL, **stream: Any) -> dict[str, Any]:
     asked = Asked(api)
     draft = AccountStream.model_validate({"url": url, **stream}, context={"draft": True})
-    found = proposal.propose(SOURCE.kinds["accounts"], "accounts", ConnectorSettings(), draft, Once(asked))
+    found = proposal.propose(
+        SOURCE.kinds["accounts"], "accounts", ConnectorSettings(), draft, Once(asked), NOW
+    )
     assert found is not None
     assert len(asked.params) <= PROOF_REQUESTS
     return found
@@ -351,6 +354,42 @@ def test_what_is_set_and_leads_on_is_what_is_proved() -> None:
     assert not proposed(unusual)["pagination"]["proved"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "overlap"),
+    [
+        ({"date": "Sun, 22 Nov 2026 11:58:30 GMT"}, 120),
+        ({"date": "Sun, 22 Nov 2026 11:57:30 GMT", "age": "60"}, 120),
+        ({"date": "Sun, 22 Nov 2026 11:59:58 GMT"}, 60),
+        ({"date": "Sun, 22 Nov 2026 11:59:59 GMT"}, None),
+        ({"date": "Sun, 22 Nov 2026 12:10:00 GMT"}, None),
+        ({"date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+        ({"date": "yesterday"}, None),
+        ({"date": "Sun, 22 Nov 2026 11:58:30 GMT", "age": "9" * 30}, None),
+    ],
+)
+def test_an_overlap_makes_up_for_a_clock_that_is_behind(headers: dict[str, str], overlap: int | None) -> None:
+    found = proposed(lambda params: (nested(params), headers))["incremental"]
+
+    assert found["proved"]
+    assert found["value"].get("overlap_seconds") == overlap
+    assert ("behind" in found["why"]) == (overlap is not None)
+
+
+@pytest.mark.parametrize(("is_set", "proposes"), [(0, 120), (90, 90), (300, 300)])
+def test_an_overlap_that_is_set_may_be_longer(is_set: int, proposes: int) -> None:
+    said = {"param": "touched", "overlap_seconds": is_set}
+    found = proposed(lambda _: (ROWS, {"date": "Sun, 22 Nov 2026 11:58:30 GMT"}), incremental=said)
+
+    assert found["incremental"]["value"] == {
+        "param": "touched",
+        "format": "iso8601",
+        "overlap_seconds": proposes,
+    }
+    assert found["incremental"]["why"].endswith(
+        f"The server’s clock is 90 seconds behind, which an overlap of {proposes} makes up for."
+    )
+
+
 def test_what_is_set_and_is_ignored_is_said_to_be() -> None:
     wrong = {**BY_TOKEN, "cursor_param": "start_token"}
 
@@ -455,7 +494,12 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 def test_an_answer_that_is_always_the_same_proves_nothing(value: Any) -> None:
     draft = AccountStream.model_validate({"url": URL}, context={"draft": True})
     found = proposal.propose(
-        SOURCE.kinds["accounts"], "accounts", ConnectorSettings(), draft, Once(Asked(lambda _: (value, {})))
+        SOURCE.kinds["accounts"],
+        "accounts",
+        ConnectorSettings(),
+        draft,
+        Once(Asked(lambda _: (value, {}))),
+        NOW,
     )
 
     assert found is not None
@@ -516,7 +560,9 @@ def test_events_are_proposed_like_anything_else_but_for_what_has_changed(key: st
         return {"events": events[(page - 1) * count : page * count], "page": page}
 
     draft = EventStream.model_validate({"url": URL}, context={"draft": True})
-    found = proposal.propose(SOURCE.kinds["events"], "events", ConnectorSettings(), draft, Once(Asked(api)))
+    found = proposal.propose(
+        SOURCE.kinds["events"], "events", ConnectorSettings(), draft, Once(Asked(api)), NOW
+    )
 
     assert found is not None
     assert (found["records_path"]["value"], found["records_path"]["proved"]) == ("events", True)

@@ -112,6 +112,20 @@ def test_bombs(push: Caller, pack: Any, inside: str) -> None:
     assert push.total == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"nope", "This item is not JSON at byte 0."),
+        (b'{"data": NaN}', "This item is not JSON at byte 9."),
+        (b'{"data":"\\ud800"}', "This item holds half a surrogate pair, or a number that is out of range."),
+    ],
+)  # fmt: skip
+def test_a_line_that_can_t_be_read_is_told_with_its_place(push: Caller, line: bytes, said: str) -> None:
+    answer = push("", b'{"data":0}\n' + line, content_type="application/x-ndjson")
+
+    assert (answer.status, answer.body["message"]) == (400, f"items.1: {said}")
+
+
 def test_sizes(push: Caller) -> None:
     many = {"items": [{"data": n} for n in range(5_001)]}
     large = json.dumps({"data": "x" * (MIB - 11)}).encode()

@@ -198,3 +198,19 @@ def test_what_a_member_may_not_do_is_there_with_its_reason(world: World, member:
         assert re.findall(r'<button[^>]* disabled aria-describedby="why-not">(.*?)</button>', page) == labels
         assert f'id="why-not">{reason}<' in page
         assert not re.findall(r'href="[^"]*/(?:edit|delete|new)"', page)
+
+
+def test_a_contact_that_was_changed_meanwhile_is_not_put_back_unasked(world: World, owner: Browser) -> None:
+    from ropewalk.store.models import Contact
+
+    edit = f"/app/accounts/contacts/{world.ids['contact_id']}/edit"
+    first, second = inputs(owner.get(edit)), inputs(owner.get(edit))
+
+    owner.post(edit, {**first, "phone": "+49 30 1"})
+    asked = owner.post(edit, {**second, "role": "CTO"})
+    kept = Contact.objects.values_list("phone", "role").get(id=world.ids["contact_id"])
+    owner.post(edit, inputs(asked))
+
+    assert "This has been saved since you opened it." in text(asked)
+    assert kept == ("+49 30 1", None)
+    assert Contact.objects.values_list("phone", "role").get(id=world.ids["contact_id"]) == (None, "CTO")

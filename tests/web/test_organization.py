@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.doors.conftest import World
 from tests.web.conftest import Browser
+from tests.web.test_by_hand import inputs
 
 PAGE = "/app/settings/organization"
 
@@ -39,3 +40,18 @@ def test_all_that_is_wrong_is_said_at_once_and_kept(world: World, owner: Browser
     assert "no domain is not a domain such as example.com." in page
     assert "Mars/Olympus is no time zone" in page
     assert "acme.com\nno domain</textarea>" in page
+
+
+def test_what_was_saved_meanwhile_is_not_taken_back_unasked(world: World, owner: Browser) -> None:
+    from ropewalk.store import people
+
+    opened = inputs(owner.get(PAGE))
+
+    owner.post(PAGE, {**opened, "keep_events_days": "30"})
+    asked = owner.post(PAGE, {**opened, "name": "Acme again"})
+    kept = people.organization(world.organization)
+    owner.post(PAGE, {**inputs(asked), "keep_events_days": "30"})
+
+    assert "This has been saved since you opened it." in asked.content.decode()
+    assert (kept.name, kept.keep_events_days) == ("Acme", 30)
+    assert people.organization(world.organization).name == "Acme again"

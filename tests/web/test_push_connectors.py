@@ -14,6 +14,7 @@ from ropewalk.store import pushing
 from ropewalk.store.models import PushConnector
 from tests.doors.conftest import NOW, World, make_world, push_event
 from tests.web.conftest import Browser
+from tests.web.test_by_hand import inputs
 
 PUSH = "/app/settings/connectors/push"
 
@@ -171,6 +172,20 @@ def test_editing(world: World, owner: Browser, page: str, kept: Callable[[], Pus
 
     assert answer["Location"] == page
     assert (kept().name, kept().source_name, kept().metadata) == ("Web", "product", {"a": "1"})
+
+
+def test_what_was_saved_meanwhile_is_not_taken_back_unasked(
+    owner: Browser, page: str, kept: Callable[[], PushConnector]
+) -> None:
+    opened = inputs(owner.get(f"{page}edit"))
+
+    owner.post(f"{page}edit", {**opened, "metadata": "a=1"})
+    asked = owner.post(f"{page}edit", {**opened, "name": "Web"})
+    before = kept()
+    owner.post(f"{page}edit", inputs(asked))
+
+    assert "This has been saved since you opened it." in text(asked)
+    assert (before.name, before.metadata, kept().name) == (opened["name"], {"a": "1"}, "Web")
 
 
 def test_off_and_on_again(owner: Browser, page: str, kept: Callable[[], PushConnector]) -> None:

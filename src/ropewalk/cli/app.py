@@ -60,14 +60,14 @@ def ropewalk(
 ) -> None:
     """Ropewalk, a self-hosted customer data hub.
 
-    Exit status: 0 done, 1 failed, 2 wrong usage, 3 truncated or suspicious sync, or not all pushed, 4 plan found something, 5 cancelled sync.
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 not all of it (a truncated or suspicious sync, rejected items, a
+    source of events that failed), 4 plan found something, 5 cancelled.
     """
     context.obj = Called(data_dir, organization, Output(as_json=as_json))
 
 
 def app(rooms: Sequence[typer.Typer] = _ROOMS) -> TyperGroup:
     made = typer.Typer(
-        help="Ropewalk, a self-hosted customer data hub.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -24,7 +24,7 @@ commands = typer.Typer()
 
 FILE_BYTES = 4 * 1024 * 1024
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML; - reads standard input.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="YAML; - reads standard input.")]
 
 
 @commands.command()
@@ -90,7 +90,7 @@ def apply(
 def export(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME…]", help="Connectors; all, if left out.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Connectors; all, if left out.")
     ] = None,
 ) -> int:
     """Print connectors as a file for `apply`. Secrets are left outside, as ${NAME}."""

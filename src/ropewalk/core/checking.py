@@ -51,9 +51,12 @@ def check(model: type[Model], data: object, context: Mapping[str, Any] | None = 
     try:
         return model.model_validate(data, context=dict(context or {}))
     except ValidationError as error:
-        found = problems(error, model, data)
-        where = "; ".join(f"{each.path}: {each.message}" if each.path else each.message for each in found)
-        raise MustFix("invalid_settings", f"These settings can't be used. {where}", found) from None
+        raise refusal(problems(error, model, data)) from None
+
+
+def refusal(found: Sequence[Problem]) -> MustFix:
+    where = "; ".join(f"{each.path}: {each.message}" if each.path else each.message for each in found)
+    return MustFix("invalid_settings", f"These settings can't be used. {where}", found)
 
 
 def problems(error: ValidationError, model: type[BaseModel], data: object) -> tuple[Problem, ...]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ropewalk.core.bodies import BOM, lines
+from ropewalk.core.bodies import BOM, fault, lines
 from ropewalk.core.errors import RowRefused
 from ropewalk.core.limits import NESTING, RECORD_BYTES
 from ropewalk.core.values import JSON
@@ -92,6 +92,8 @@ def _unreadable(data: bytes) -> str:
         data.decode()
     except UnicodeDecodeError as error:
         return f"This record is not UTF-8 at byte {error.start}."
+    if (wrong := fault(data)) is not None:
+        return f"This record is not JSON at byte {wrong[0]}."
     return "This record holds half a surrogate pair, or a number that is out of range."
 
 

@@ -23,6 +23,7 @@ from ropewalk.web.account import around, opened
 from ropewalk.web.confirming import Confirmation
 from ropewalk.web.forms import NOT_YET, Field, Form
 from ropewalk.web.lists import Address
+from ropewalk.web.overtaking import Opened
 
 _TEMPLATE = "ropewalk/contact_form.html"
 _FIELDS = (
@@ -101,18 +102,20 @@ def edit(request: Signed, contact_id: UUID) -> HttpResponseBase:
     access = request.access
     contact = contacts.get(access.organization_id, contact_id)
     form = Form(*_FIELDS, values=_values(contact))
-    if request.method == "POST":
+    opened = Opened(request.POST, _values(contact))
+    body = form.read(request.POST) if request.method == "POST" else {}
+    if body and not opened.overtaken():
         try:
-            edited = accounts.edit_contact(
-                access.organization_id, access.actor, contact_id, form.read(request.POST), clock()
-            )
+            edited = accounts.edit_contact(access.organization_id, access.actor, contact_id, body, clock())
         except (MustFix, Conflict) as error:
             _refuse(form, error)
         else:
             pages.toast(request, f"{edited} is saved.")
             return pages.to(request, "account-contacts", account_id=contact.account_id)
     account = byhand.get(access.organization_id, contact.account_id)
-    return pages.with_form(request, _TEMPLATE, form, {**_around(account), "contact": contact})
+    return pages.with_form(
+        request, _TEMPLATE, form, {**_around(account), "contact": contact, "opened": opened}
+    )
 
 
 @open_to("admin", "POST")

@@ -12,11 +12,19 @@ from ropewalk.engine.operated import clock
 from ropewalk.web import pages
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.forms import Choice, Field, Form
+from ropewalk.web.overtaking import Opened
 
 
 @open_to("admin", "GET", "POST")
 def organization(request: Signed) -> HttpResponseBase:
     own = request.access.organization
+    saved = {
+        "name": own.name,
+        "own_domains": own.own_domains,
+        "time_zone": own.time_zone,
+        "keep_events_days": own.keep_events_days,
+    }
+    opened = Opened(request.POST, saved)
     form = Form(
         Field("name", "Name", required=True, autocomplete="organization"),
         Field(
@@ -39,15 +47,10 @@ def organization(request: Signed) -> HttpResponseBase:
             placeholder="For ever",
             help="Days. Older ones are deleted, with their files. Empty: none are.",
         ),
-        values={
-            "name": own.name,
-            "own_domains": own.own_domains,
-            "time_zone": own.time_zone,
-            "keep_events_days": own.keep_events_days,
-        },
+        values=saved,
     )
-    if request.method == "POST":
-        body = form.read(request.POST)
+    body = form.read(request.POST) if request.method == "POST" else {}
+    if body and not opened.overtaken():
         body["name"] = form.text("name")
         try:
             people.update_organization(own.id, request.access.actor, body, clock())
@@ -56,7 +59,7 @@ def organization(request: Signed) -> HttpResponseBase:
         else:
             pages.toast(request, "The organization is saved.")
             return pages.to(request, "organization")
-    return pages.with_form(request, "ropewalk/organization.html", form)
+    return pages.with_form(request, "ropewalk/organization.html", form, {"opened": opened})
 
 
 def _zones(present: str) -> list[str]:

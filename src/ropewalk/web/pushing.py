@@ -22,8 +22,10 @@ from ropewalk.web import pages, pushsamples
 from ropewalk.web.access import Signed, open_to
 from ropewalk.web.confirming import Confirmation, page as confirmation_page
 from ropewalk.web.forms import NOT_YET
+from ropewalk.web.overtaking import Opened
 from ropewalk.web.pushform import PushForm, told
 
+_EDITED: Final = ("name", "accepted_kinds", "metadata", "event_schema")
 _SHOWN: Final = 12
 """Of what came last."""
 
@@ -48,16 +50,20 @@ def new(request: Signed) -> HttpResponseBase:
 def edit(request: Signed, push_connector_id: UUID) -> HttpResponseBase:
     connector = pushing.connector(request.access.organization_id, push_connector_id)
     form = PushForm(connector)
-    if request.method == "POST":
+    opened = Opened(request.POST, {name: getattr(connector, name) for name in _EDITED})
+    body = form.read(request.POST) if request.method == "POST" else {}
+    if body and not opened.overtaken():
         try:
-            body, mine = form.read(request.POST), request.access
+            mine = request.access
             verbs.change(mine.organization_id, mine.actor, connector.id, body, clock(), unread=form.unread)
         except MustFix as error:
             _refuse(form, error)
         else:
             pages.toast(request, "Saved.")
             return pages.to(request, "push-connector", push_connector_id=connector.id)
-    return pages.with_form(request, "ropewalk/push_form.html", form, {"connector": connector})
+    return pages.with_form(
+        request, "ropewalk/push_form.html", form, {"connector": connector, "opened": opened}
+    )
 
 
 def _refuse(form: PushForm, error: MustFix | Conflict) -> None:

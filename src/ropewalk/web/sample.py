@@ -131,7 +131,9 @@ def _in_words(name: str, value: Any) -> str:
         case "pagination", {"type": kind}:
             return _paging_in_words(str(kind), value)
         case "incremental", {"param": param, "format": format}:
-            return f"{param}, as {settingtexts.choice(format)}"
+            overlap = value.get("overlap_seconds")
+            again = f", with {overlap:,} seconds read again" if overlap else ""
+            return f"{param}, as {settingtexts.choice(format)}{again}"
     return str(yaml.safe_dump(value, default_flow_style=True, width=10_000)).strip()
 
 

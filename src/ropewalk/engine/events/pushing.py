@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StrictBool, StrictStr, StringConstraints
 
 from ropewalk.core.actors import Actor
-from ropewalk.core.checking import Settings, check
+from ropewalk.core.checking import Settings, check, refusal
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.eventschema import METADATA_KEYS, EventKind, EventSchema
 from ropewalk.engine.clock import Clock
@@ -156,9 +156,9 @@ def _checked(model: type[Body], body: Mapping[str, Any], unread: Sequence[Proble
     try:
         given = check(model, body)
     except MustFix as error:
-        raise MustFix(error.code, error.message, [*unread, *_told_apart(model, error)]) from None
+        raise refusal([*unread, *_told_apart(model, error)]) from None
     if unread:
-        raise MustFix("invalid_settings", "These settings can't be used.", unread)
+        raise refusal(unread)
     return given
 
 

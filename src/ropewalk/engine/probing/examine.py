@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from ropewalk.core.records import decode
 from ropewalk.core.redact import Redactor
 from ropewalk.core.values import JSON
 from ropewalk.engine.connectors import connection
-from ropewalk.engine.probing import proposal, sample
+from ropewalk.engine.probing import proposal, sample, since
 from ropewalk.engine.probing.trying import Once
 from ropewalk.net.credentials import Credentials
 from ropewalk.sources import rows
@@ -65,7 +64,7 @@ def examine(
     sampled = _sampled(subject, seen or fetch, now)
     proposed = None
     if seen is not None and finds_out:
-        sampled, proposed = _proposed(subject, seen, sampled)
+        sampled, proposed = _proposed(subject, seen, sampled, now)
     known, refused = _known(subject, seen or fetch) if sampled.error is None else ((), None)
     redactor = Redactor([*secrets(), *subject.more_secrets])
     fields = discover.named(discover.fields(sampled.records), known)
@@ -92,12 +91,14 @@ def examine(
     return answer
 
 
-def _proposed(subject: Subject, seen: _Seen, sampled: _Sampled) -> tuple[_Sampled, dict[str, Any] | None]:
+def _proposed(
+    subject: Subject, seen: _Seen, sampled: _Sampled, now: datetime
+) -> tuple[_Sampled, dict[str, Any] | None]:
     """What an endpoint has to be told to be read, and the sample as it looks then."""
     if sampled.error is not None and sampled.error.code not in _MAY_BE_SETTINGS:
         return sampled, None
     once: Once = seen.fetch
-    proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once)
+    proposed = proposal.propose(subject.reading, subject.kind, subject.settings, subject.stream, once, now)
     if proposed is not None and (found := proposal.settings(proposed, subject.unsaid)):
         once.allow(TEST_PAGES)
         sampled = _read(subject, subject.stream.model_copy(update=found), seen, sampled.window)
@@ -256,17 +257,8 @@ def _response(response: Response | None, redactor: Redactor, now: datetime) -> d
         "content_type": response.headers.get("content-type", ""),
         "milliseconds": response.milliseconds,
         "headers": redactor.redact(dict(response.headers)),
-        "clock_skew_seconds": _skew(response, now),
+        "clock_skew_seconds": since.skew(response.headers, now),
     }
-
-
-def _skew(response: Response, now: datetime) -> int | None:
-    """How far the server's clock is ahead of ours, in whole seconds; an overlap makes good for one that is behind."""
-    try:
-        date = parsedate_to_datetime(response.headers["date"])
-        return round((date - now).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def _field(one: discover.Field, redactor: Redactor) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ropewalk.core import detect, paths
@@ -40,7 +41,7 @@ _MAY_BE = ("ended", "empty", "fewer", "same_number")
 
 
 def propose(
-    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once
+    kind: StreamKind, name: Kind, settings: Any, stream: Endpoint, fetch: Once, now: datetime
 ) -> dict[str, Any] | None:
     """None where there is no answer to make one from."""
     trying = Trying(kind, settings, stream, fetch)
@@ -56,7 +57,7 @@ def propose(
         return dict.fromkeys(SETTINGS, nothing)
     setup = _search(trying, bare, found)
     findings = _Report(setup).findings(found)
-    findings["incremental"] = _LIVE if kind.live else _incremental(trying, bare, setup.path)
+    findings["incremental"] = _LIVE if kind.live else _incremental(trying, bare, setup.path, now)
     if trying.in_body and findings["incremental"].value is not None:
         findings["pagination"].value["params_in"] = "body"
     findings |= mapped.propose(bare.records(setup.path), name)
@@ -68,11 +69,12 @@ _LIVE = Finding(
 )
 
 
-def _incremental(trying: Trying, bare: Answer, path: Path) -> Finding:
+def _incremental(trying: Trying, bare: Answer, path: Path, now: datetime) -> Finding:
     try:
-        return since.find(trying, bare, path)
+        found = since.find(trying, bare, path)
     except Enough:
-        return since.guess(bare, path)
+        found = since.guess(bare, path)
+    return since.with_overlap(found, getattr(trying.said, "incremental", None), since.skew(bare.headers, now))
 
 
 def settings(proposed: Mapping[str, Any], unsaid: Collection[str]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 from ropewalk.core import increments
 from ropewalk.core.envelope import Answer, identities, key_of
@@ -12,6 +14,7 @@ from ropewalk.core.paths import Path
 from ropewalk.core.window import SinceFormat, format_since
 from ropewalk.engine.probing.findings import Finding
 from ropewalk.engine.probing.trying import Trying
+from ropewalk.sources.endpoint import Incremental
 
 
 def find(trying: Trying, bare: Answer, path: Path) -> Finding:
@@ -53,6 +56,35 @@ def guess(bare: Answer, path: Path) -> Finding:
         f"“{stamps.path}” says when a record changed, but no parameter was found that filters by it.",
         others,
     )
+
+
+def skew(headers: Mapping[str, str], now: datetime) -> int | None:
+    """How far the server's clock is ahead of ours, in whole seconds."""
+    try:
+        date = parsedate_to_datetime(headers["date"]) + timedelta(seconds=int(headers.get("age", 0)))
+        return round((date - now).total_seconds())
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def with_overlap(found: Finding, said: Incremental | None, skew: int | None) -> Finding:
+    """Records that change while a run goes get an earlier time from a clock that is behind: they are read again (§4.4)."""
+    behind = -(skew or 0)
+    value = found.value
+    if value is None and said is not None:
+        value = said.model_dump(mode="json", exclude_none=True)
+    if value is None or not _BEHIND[0] <= behind <= _BEHIND[1]:
+        return found
+    overlap = said.overlap_seconds if said is not None else 0
+    if overlap < behind:
+        # By the minute: the next test will find a second more, or less.
+        overlap = 60 * (behind // 60 + 1)
+    why = f"{found.why} The server’s clock is {behind:,} seconds behind, which an overlap of {overlap:,} makes up for."
+    return Finding({**value, "overlap_seconds": overlap}, found.proved, why, found.others)
+
+
+_BEHIND: Final = (2, 24 * 3_600)
+"""A header has whole seconds; and what says that it is another day is no clock."""
 
 
 class _Search:
