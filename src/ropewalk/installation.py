@@ -89,7 +89,8 @@ class Installation(BaseModel):
         description="Ingest calls a minute, likewise; as `ROPEWALK_RATE_LIMIT` where that is set, else 1,200,000.",
     )
     smtp_url: SecretStr | None = Field(
-        default=None, description="`smtp://user:password@host:port` for alerts."
+        default=None,
+        description="`smtp://user:password@host:port`, for alerts by email. No alert is sent yet.",
     )
     hubspot_client_id: str | None = Field(default=None, description="Of your own app at HubSpot, for OAuth.")
     hubspot_client_secret: SecretStr | None = Field(default=None, description="Its secret.")

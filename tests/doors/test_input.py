@@ -146,6 +146,11 @@ def test_the_character_that_no_text_holds(world: World, api: Api) -> None:
         ("/v1/runs?limit=5&limit=6", {"limit": "Give this once."}),
         ("/v1/accounts?q=%00", {"q": "Text can't hold the character U+0000."}),
         ("/v1/runs?limit=0", {"limit": "Give at least 1."}),
+        ("/v1/runs?limit=many", {"limit": "Give a whole number."}),
+        (
+            "/v1/runs?connector_id=CRM",
+            {"connector_id": "Give an id such as 01a2020a-41bc-7032-8941-ff392f121167."},
+        ),
         ("/v1/runs?limit=501", {"limit": "Give at most 500."}),
         (
             "/v1/audit-log?from=yesterday&to=soon",

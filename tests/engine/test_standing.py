@@ -73,11 +73,13 @@ class Known:
 
 @dataclass
 class Feed:
-    """A connector: what it said last of each account, what of them it has met, and who is gone there."""
+    """A connector: what it said last of each account, what of them it has met, and who is gone there; how many rows it had
+    last, and when that was last believed."""
 
     said: dict[str, dict[str, Any]] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    rows: int = 0
     last_full_rows: int = 0
     missing: set[str] | None = None
 
@@ -107,19 +109,19 @@ class Model:
                 account.set(name, value, run)
         feed.met |= taken
         feed.gone -= taken | refused
-        feed.missing = None
+        feed.missing, feed.rows = None, len(records)
         self.runs.append((run, number))
         if (records and not taken) or (not records and feed.last_full_rows):
             feed.missing = feed.met - taken - refused
             return
-        feed.last_full_rows = len(records)
+        feed.last_full_rows = feed.rows
         feed.gone |= feed.met - taken - refused
 
     def accept(self, number: int) -> None:
         feed = self.feeds[number]
         if feed.missing is not None:
             feed.gone |= feed.missing
-            feed.missing = None
+            feed.missing, feed.last_full_rows = None, feed.rows
 
     def edit(self, key: str, said: dict[str, Any]) -> None:
         for name, value in said.items():

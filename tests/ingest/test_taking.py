@@ -202,10 +202,11 @@ def test_many_at_once_are_all_answered(push: Caller) -> None:
     assert push.total == 90
 
 
-def test_large_ones_are_answered_each_for_itself(push: Caller) -> None:
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_those_of_one_group_are_answered_each_for_itself(push: Caller, size: int) -> None:
     from ropewalk.store.events.installed import events
 
-    text = "x" * 100_000
+    text = "x" * size
     wrong = {"items": [{"external_id": "w", "data": text}, {"external_id": "v", "date": 1}]}
 
     async def together() -> list[Any]:
@@ -216,7 +217,7 @@ def test_large_ones_are_answered_each_for_itself(push: Caller) -> None:
             push.ask("", {"items": [{"external_id": "b", "data": 1}]}),
         ]
         asked += [push.ask("", wrong, query="partial=true"), push.ask("", good, query="validate=true")]
-        return await asyncio.gather(*asked, push.ask("", b"[" * 100_000))
+        return await asyncio.gather(*asked, push.ask("", b"[" * size))
 
     answers = push.runner.run(together())
 
@@ -227,6 +228,36 @@ def test_large_ones_are_answered_each_for_itself(push: Caller) -> None:
     assert answers[4].body == {"status": "valid", "events": 1}
     assert push.total == 3
     assert {each.external_id for each in events().rejections(push.organization, push.connector)} == {"v"}
+
+
+def test_callers_of_several_connectors_at_once(made: Made) -> None:
+    callers = [
+        made.caller(metadata={"team": "blue"}),
+        made.caller(event_schema={"name": "what"}),
+        made.caller(accepted_kinds=["page"]),
+    ]
+    item = {"external_id": "a", "data": {"what": "Paid"}}
+
+    async def together() -> list[Any]:
+        asked = [each.ask("", {"items": [item]}) for each in callers for _ in range(3)]
+        asked += [each.ask("/text", {"items": [{"external_id": "b", "text": "Hi"}]}) for each in callers[:2]]
+        return await asyncio.gather(*asked)
+
+    answers = callers[0].runner.run(together())
+
+    assert [answer.status for answer in answers] == [202] * 6 + [400] * 3 + [202] * 2
+    stored = {(each.connector_id, each.external_id): each for each in callers[0].stored()}
+    blue, named = (caller.connector for caller in callers[:2])
+    assert [
+        (stored[place].name, stored[place].metadata)
+        for place in ((blue, "a"), (blue, "b"), (named, "a"), (named, "b"))
+    ] == [
+        ("custom", {"team": "blue"}),
+        ("custom", {"team": "blue"}),
+        ("Paid", {}),
+        ("custom", {}),
+    ]
+    assert [caller.total for caller in callers] == [2, 2, 0]
 
 
 def form(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -289,7 +289,11 @@ def test_the_ledger_keeps_the_first_thousand_of_a_reason(org: UUID, run: UUID) -
     third = ledger.listing(org, run, limit=500, cursor=second.next_cursor)
     assert [row.position for page in (first, second, third) for row in page.items] == [*range(1_000), 1_200]
     assert third.next_cursor is None
-    assert [row.position for row in ledger.all_rows(org, run, reason="invalid_domain")] == [1_200]
+    [number] = ledger.not_taken(org, run, reason="invalid_domain")
+    assert [row.position for row in ledger.rows(org, [number])] == [1_200]
+    everything = ledger.not_taken(org, run)
+    assert [row.position for row in ledger.rows(org, everything)] == [*range(1_000), 1_200]
+    assert list(ledger.rows(uuid4(), everything)) == []
     assert ledger.row(org, run, 1_200).reason == "invalid_domain"
     ledger.clear(org, run)
     assert not LedgerRow.objects.exists()

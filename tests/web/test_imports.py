@@ -13,7 +13,7 @@ from tests.web.sent import Sent
 
 HERE = "/app/accounts/import"
 FILE = (
-    "Company;Website;Customer no.;Seats\r\nAda;https://ada.example/;17;12\r\n"
+    "Company;Website;Customer no.;Seats\r\nAda;https://ada.example/;40017;12\r\n"
     "<script>alert(1)</script>;bo.example;18;13\r\n"
 )
 
@@ -44,6 +44,7 @@ def test_a_file_leads_to_what_is_in_it(world: World, owner: Browser) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert '<option value="domain_and_external_id" selected>' in page
+    assert '<td class="value">40017</td>' in page
     assert "customers.csv" in owner.get(HERE).content.decode()
 
 

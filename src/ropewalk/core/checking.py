@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from ropewalk.core.errors import MustFix, Problem
 from ropewalk.core.nearest import meant
 
+_ID: Final = "Give an id such as 01a2020a-41bc-7032-8941-ff392f121167."
 _TIME: Final = "Give a time such as 2026-11-21T12:00:00Z."
 
 _SENTENCES: Final = {
@@ -24,6 +25,7 @@ _SENTENCES: Final = {
     "dict_type": "Give an object.",
     "float_type": "Give a number.",
     "greater_than_equal": "Give at least {ge}.",
+    "int_parsing": "Give a whole number.",
     "int_type": "Give a whole number.",
     "less_than_equal": "Give at most {le}.",
     "list_type": "Give a list.",
@@ -34,6 +36,8 @@ _SENTENCES: Final = {
     "string_too_long": "Give at most {max_length} characters.",
     "string_too_short": "This can’t be empty.",
     "string_type": "Give a text.",
+    "uuid_parsing": _ID,
+    "uuid_type": _ID,
 }
 
 Model = TypeVar("Model", bound=BaseModel)

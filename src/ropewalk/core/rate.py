@@ -39,8 +39,9 @@ class Stretch(Struct, frozen=True, gc=False):
 
 def take(before: Stretch | None, limit: Limit, now: float) -> tuple[Stretch, Standing]:
     """Once more."""
-    if before is None or before.over(limit, now):
-        before = Stretch(now, 0)
-    began, taken = before.began, before.taken + 1
-    reset = max(1, ceil(began + limit.seconds - now))
-    return Stretch(began, taken), Standing(limit.times, taken, reset)
+    if before is None or now - before.began >= limit.seconds:
+        after = Stretch(now, 1)
+    else:
+        after = Stretch(before.began, before.taken + 1)
+    reset = max(1, ceil(after.began + limit.seconds - now))
+    return after, Standing(limit.times, after.taken, reset)

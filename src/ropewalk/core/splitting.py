@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -11,13 +10,14 @@ from itertools import islice
 from typing import Any, BinaryIO, Final, TypedDict
 
 import msgspec
+from xxhash import xxh3_128
 
 from ropewalk.core.bodies import BOM, KEPT_BYTES, Malformed, Outline, fault, lines, survey
 from ropewalk.core.errors import MustFix, Problem, RowRefused
 from ropewalk.core.limits import RECORD_BYTES
 from ropewalk.core.paths import LAST, Path, get, index, join
 from ropewalk.core.records import LINES_TYPES, RawRecord, decode_value
-from ropewalk.core.values import DIGEST_BYTES, JSON, MISSING, Missing, digest
+from ropewalk.core.values import JSON, MISSING, Missing, checksum
 
 _QUICK_COMMAS: Final = 1_000_000
 """More than that in a small body is no list of records, and would cost more memory than reading it by piece."""
@@ -68,7 +68,7 @@ def _split_quickly(body: bytes, records_path: Path, wanted: Mapping[str, Path]) 
         found = {name: _plain(opened.at(path)) for name, path in wanted.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RowRefused):
         return None
-    return Split(records, len(records), digest(b"\n".join(records)), found)
+    return Split(records, len(records), checksum(b"\n".join(records)), found)
 
 
 class _Opened:
@@ -155,16 +155,16 @@ def _split_slowly(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping
     except RowRefused as error:
         message = f"A value that paging goes by can't be read. {error.message}"
         raise MustFix("not_json", message, [Problem("pagination", message)]) from None
-    return Split(_Elements(file, reading.begin), reading.count, reading.digest(), found)
+    return Split(_Elements(file, reading.begin), reading.count, reading.checksum(), found)
 
 
 class _Reading:
-    """One way through a body: counts and digests the records, and keeps what stands at the wanted paths."""
+    """One way through a body: counts the records and adds them up, and keeps what stands at the wanted paths."""
 
     def __init__(self, file: BinaryIO, records_path: Path, wanted: Iterable[Path]) -> None:
         self.begin: int | None = None
         self.count = 0
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self._hash = xxh3_128()
         self._file = file
         self._records_path = records_path
         self._wanted = frozenset(wanted)
@@ -197,7 +197,7 @@ class _Reading:
     def _records(self, outline: Outline, here: Path) -> None:
         self.begin = outline.position
         self.count = 0
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self._hash = xxh3_128()
         watched = {path[len(here)] for path in self._wanted if _is_below(path, here)}
         for number, raw in enumerate(outline.values()):
             if number:
@@ -214,7 +214,7 @@ class _Reading:
         if here in self._wanted:
             self._values[here] = raw
 
-    def digest(self) -> bytes:
+    def checksum(self) -> bytes:
         return self._hash.digest()
 
     def found(self, path: Path) -> JSON | Missing:
@@ -250,7 +250,7 @@ def _split_lines(file: BinaryIO, kind: str, records_path: Path, wanted: Mapping[
     if records_path:
         problem = "The answer has a record on each line (NDJSON); leave the records path empty."
         raise MustFix("records_path", problem, [Problem("records_path", problem)])
-    hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    hashed = xxh3_128()
     count = 0
     for position, line in lines(file):
         if len(line) < KEPT_BYTES and (found := fault(line)) is not None:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 import msgspec
+from xxhash import xxh3_128_digest
 
 JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
 
@@ -37,12 +38,13 @@ def digest(data: bytes | bytearray | memoryview | msgspec.Raw, salt: bytes = b""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES, key=salt).digest()
 
 
-def digests(every: Iterable[bytes | msgspec.Raw], salt: bytes = b"") -> list[bytes]:
-    """`digest` of each, a fifth faster: the salt is taken in once."""
-    salted = hashlib.blake2b(digest_size=DIGEST_BYTES, key=salt)
-    made = []
-    for data in every:
-        own = salted.copy()
-        own.update(data)
-        made.append(own.digest())
-    return made
+def checksum(data: bytes | msgspec.Raw) -> bytes:
+    """16 bytes that tell what is new from what was there before, in a seventh of the time of `digest`. Somebody could make
+    two that are equal; so it is for what could hide nothing by it but a change of his own."""
+    return xxh3_128_digest(data)
+
+
+def checksums(every: Iterable[bytes | msgspec.Raw], salt: bytes) -> list[bytes]:
+    """`salt` keeps those made under other settings apart."""
+    seed = int.from_bytes(digest(salt)[:8], "big")
+    return [xxh3_128_digest(data, seed) for data in every]

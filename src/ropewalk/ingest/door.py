@@ -71,13 +71,6 @@ class _Request(msgspec.Struct):
     uploaded: Uploaded | None = None
     reserved: int = 0
 
-    async def piece(self) -> tuple[bytes, bool]:
-        """And whether more follows."""
-        message = await self.receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        return message.get("body", b""), message.get("more_body", False)
-
 
 class Surroundings(msgspec.Struct):
     """What the door shares with the rest of the server. `headers` stand on every answer; `request_id` makes an id of the
@@ -195,28 +188,31 @@ class Door:
         self, key: Key, connector: Connector, terms: Terms, request: _Request
     ) -> Answer | None:
         """None where the connector has changed meanwhile."""
-        call = request.call
+        call, committer = request.call, request.committer
         if not connector.is_active:
             raise refusals.inactive()
         call.check()
         if call.form in ("data", "text") and not terms.take("custom"):
             raise Refusal(400, not_accepted("custom", terms))
-        if call.is_upload:
-            return await self._uploaded(key, connector, terms, request)
         if request.data is None:
-            request.data = await self._whole(request)
-        body = Body(call=call, connector=connector, terms=terms, data=request.data)
-        return await self._kept(key, body, request.committer)
-
-    async def _kept(self, key: Key, body: Body, committer: Committer) -> Answer | None:
-        """None where the connector has changed meanwhile."""
+            request.data = await (self._form(request) if call.is_upload else self._whole(request))
+        uploaded = request.uploaded
+        upload = None if uploaded is None else uploaded.digest
+        body = Body(call=call, connector=connector, terms=terms, data=request.data, upload=upload)
+        if uploaded is not None:
+            batch.read([body], times.micros(self._around.clock.now()))
+            if body.drafts:
+                await self._put(key, uploaded)
         size = len(body.data)
         if not committer.has_room(size):
             raise refusals.unavailable(1)
-        found = outcomes(await committer.durable(Entry(key, body.connector, body, size)))
+        found = outcomes(await committer.durable(Entry(key, connector, body, size)))
         if found is None:
             return None
-        if body.call.validate:
+        if uploaded is not None and body.drafts:
+            # Another event with this file may have been erased meanwhile, and the file with it.
+            await self._put(key, uploaded)
+        if call.validate:
             return Answer(200, {"status": "valid", "events": len(body.prepared.drafts)})
         return Answer(202, batch.accepted(body.prepared, found))
 
@@ -248,13 +244,13 @@ class Door:
         self._hold(request, announced)
         pieces = bytearray()
         with self._bodies:
-            last, more = await request.piece()
+            last, more = _piece(await request.receive())
             while more:
                 pieces += last
                 if len(pieces) > limit:
                     raise refusals.too_large(limit)
                 self._hold(request, len(pieces))
-                last, more = await request.piece()
+                last, more = _piece(await request.receive())
         if len(pieces) + len(last) > limit:
             raise refusals.too_large(limit)
         whole = bytes(pieces) + last if pieces else last
@@ -270,25 +266,8 @@ class Door:
         request.reserved += more
         self._held += more
 
-    async def _uploaded(
-        self, key: Key, connector: Connector, terms: Terms, request: _Request
-    ) -> Answer | None:
-        if request.uploaded is None:
-            request.uploaded = await self._form(request)
-        uploaded = request.uploaded
-        body = Body(
-            call=request.call, connector=connector, terms=terms, data=uploaded.item, upload=uploaded.digest
-        )
-        batch.read([body], times.micros(self._around.clock.now()))
-        if body.drafts:
-            await self._put(key, uploaded)
-        answer = await self._kept(key, body, request.committer)
-        if answer is not None and answer.status == 202:
-            # Another event with this file may have been erased meanwhile, and the file with it.
-            await self._put(key, uploaded)
-        return answer
-
-    async def _form(self, request: _Request) -> Uploaded:
+    async def _form(self, request: _Request) -> bytes:
+        """The item that it makes."""
         headers = request.headers
         if announced_bytes(headers) > UPLOAD_BODY_BYTES:
             raise refusals.too_large(limits.UPLOAD_BYTES)
@@ -296,13 +275,14 @@ class Door:
         total, more = 0, True
         with self._forms:
             while more:
-                piece, more = await request.piece()
+                piece, more = _piece(await request.receive())
                 total += len(piece)
                 if total > UPLOAD_BODY_BYTES:
                     raise refusals.too_large(limits.UPLOAD_BYTES)
                 if piece:
                     await self._in_thread(partial(uploading.feed, piece))
-        return await self._in_thread(uploading.end)
+        request.uploaded = await self._in_thread(uploading.end)
+        return request.uploaded.item
 
     async def _put(self, key: Key, uploaded: Uploaded) -> None:
         put = self._around.uploads.put
@@ -314,6 +294,13 @@ class Door:
 
     async def _in_thread(self, work: Callable[[], V]) -> V:
         return await asyncio.get_running_loop().run_in_executor(self._around.threads, work)
+
+
+def _piece(message: Message) -> tuple[bytes, bool]:
+    """Of a body, and whether more follows."""
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _headers_of(standing: Standing | None) -> Headers:

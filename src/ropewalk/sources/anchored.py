@@ -14,7 +14,7 @@ from ropewalk.core.exchange import Fetch, Request, Response
 from ropewalk.core.pagination import CursorPages
 from ropewalk.core.paging import Ask, Facts, Pager
 from ropewalk.core.records import RawRecord
-from ropewalk.core.values import JSON, MISSING, digest
+from ropewalk.core.values import JSON, MISSING, checksum
 from ropewalk.sources.base import Page, Window
 from ropewalk.sources.reading import split_page, total_of, walk
 
@@ -80,7 +80,7 @@ class _Asking:
             total = None
         return Facts(
             count=len(new),
-            fingerprint=digest(b"\n".join(bytes(each) for each in new)),
+            fingerprint=checksum(b"\n".join(bytes(each) for each in new)),
             cursor=None if after is None else after.text(),
             total=None if total is None else self._pager.rows + total - (len(records) - len(new)),
             has_more=after is not None,

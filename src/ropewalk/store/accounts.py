@@ -84,8 +84,11 @@ def candidates(
 
 def _links(organization_id: UUID, connector_id: UUID, keys: Iterable[bytes]) -> dict[bytes, UUID]:
     # Settled by hand, one at a time: few enough to read them all.
-    found = MatchLink.objects.filter(organization_id=organization_id, connector_id=connector_id)
-    links = {bytes(key): account for key, account in found.values_list("key", "account_id")}
+    found = rows_of(
+        "SELECT key, account_id FROM ropewalk_matchlink WHERE organization_id = %s AND connector_id = %s",
+        [id_column(organization_id), id_column(connector_id)],
+    )
+    links = {bytes(key): uuid_from(account) for key, account in found}
     return {key: links[key] for key in keys if key in links} if links else {}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -68,18 +69,19 @@ def text_column(value: str) -> str:
     return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
-def id_column(value: UUID | None) -> Any:
-    return value if value is None or on_postgres() else value.hex
+def id_column(value: UUID | None) -> str | None:
+    return None if value is None else value.hex
 
 
-def id_columns(values: Iterable[UUID]) -> Iterable[Any]:
+def id_columns(values: Iterable[UUID]) -> Iterable[str]:
     """Of many rows."""
-    return values if on_postgres() else [value.hex for value in values]
+    return [value.hex for value in values]
 
 
-def time_column(value: datetime | None) -> Any:
+def time_column(value: datetime | None) -> str | None:
     """As Django stores it, so that raw rows and model rows compare."""
-    return connection.ops.adapt_datetimefield_value(value)
+    stored = connection.ops.adapt_datetimefield_value(value)
+    return None if stored is None else str(stored)
 
 
 def time_from(value: Any) -> datetime | None:
@@ -140,15 +142,27 @@ def execute(sql: str, parameters: Sequence[Any] = ()) -> int:
         return int(cursor.rowcount)
 
 
-def any_of(column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
-    """A condition and its one parameter, whatever the number of values. `kind`: text, uuid or bigint."""
+# Of an array's values within quotes. Given a list, the driver takes 1 to 2 µs for each.
+_SPELLED: Mapping[str, Callable[[Any], str]] = {
+    "text": lambda value: value.replace("\\", r"\\").replace('"', r"\""),
+    "uuid": attrgetter("hex"),
+    "bigint": str,
+    "bytea": lambda value: rf"\\x{value.hex()}",
+}
+
+
+def any_of(column: str, values: Sequence[Any], kind: str) -> tuple[str, str]:
+    """A condition and its one parameter, whatever the number of values. `kind`: text, uuid, bigint, or on PostgreSQL bytea."""
     if on_postgres():
-        return f"{column} = ANY(%s::{kind}[])", list(values)
+        spell = _SPELLED[kind]
+        return f"{column} = ANY(%s::{kind}[])", "{" + ",".join(
+            [f'"{spell(value)}"' for value in values]
+        ) + "}"
     listed = [value.hex for value in values] if kind == "uuid" else values
     return f"{column} IN (SELECT value FROM json_each(%s))", _encode(listed).decode()
 
 
-def having(table: str, column: str, values: Sequence[Any], kind: str) -> tuple[str, Any]:
+def having(table: str, column: str, values: Sequence[Any], kind: str) -> tuple[str, str]:
     """FROM and WHERE of the rows whose column holds one of many values, and the one parameter, which comes first.
 
     SQLite looks each value up, where it would walk through a partial index for `any_of` (tried: 9 µs a value
@@ -162,6 +176,15 @@ def having(table: str, column: str, values: Sequence[Any], kind: str) -> tuple[s
 def unindexed(column: str) -> str:
     """In a condition by which SQLite, without statistics, would choose the wrong one of two indexes."""
     return column if on_postgres() else f"+{column}"
+
+
+def joined(expression: str) -> str:
+    """What it is in all rows, as one text with commas; in the same order for all that a query asks for like this."""
+    return f"string_agg({expression}::text, ',')" if on_postgres() else f"group_concat({expression})"
+
+
+def hex_of(column: str) -> str:
+    return f"encode({column}, 'hex')" if on_postgres() else f"hex({column})"
 
 
 @contextmanager

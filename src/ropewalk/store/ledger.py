@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,13 +12,14 @@ from ropewalk.core import limits
 from ropewalk.core.errors import NotFound
 from ropewalk.core.values import JSON
 from ropewalk.store import pages, runs
-from ropewalk.store.database import id_column, insert, rows_of, text_column, to_json
+from ropewalk.store.database import batches, id_column, insert, rows_of, text_column, to_json
 from ropewalk.store.models import LedgerRow
 from ropewalk.store.pages import Listing
 
 _COLUMNS = (
     "organization_id", "run_id", "position", "outcome", "reason", "message", "record", "candidates", "changes",
 )  # fmt: skip
+_AT_ONCE = 20
 
 
 class Entry(Struct, frozen=True):
@@ -103,9 +104,18 @@ def row(organization_id: UUID, run_id: UUID, position: int) -> LedgerRow:
     return found
 
 
-def all_rows(organization_id: UUID, run_id: UUID, *, reason: str | None = None) -> list[LedgerRow]:
-    """For a retry: every kept row that was skipped or rejected, in order."""
+def not_taken(organization_id: UUID, run_id: UUID, *, reason: str | None = None) -> Sequence[int]:
+    """The numbers of all kept rows that were skipped or rejected, in order."""
     found = LedgerRow.objects.filter(
         organization_id=organization_id, run_id=run_id, outcome__in=("skipped", "rejected")
     )
-    return list((found.filter(reason=reason) if reason else found).order_by("id"))
+    return list(
+        (found.filter(reason=reason) if reason else found).order_by("id").values_list("id", flat=True)
+    )
+
+
+def rows(organization_id: UUID, numbers: Sequence[int]) -> Iterator[LedgerRow]:
+    """In their order, a few in memory: a record of them may be a MiB."""
+    mine = LedgerRow.objects.filter(organization_id=organization_id)
+    for few in batches(numbers, _AT_ONCE):
+        yield from mine.filter(id__in=few).order_by("id")

@@ -12,15 +12,18 @@ from uuid import UUID
 
 from pyroaring import BitMap
 
+from ropewalk.core.values import DIGEST_BYTES
 from ropewalk.store.database import (
     SQLITE_VARIABLES,
     any_of,
     batches,
     execute,
     having,
+    hex_of,
     id_column,
     id_columns,
     insert,
+    joined,
     on_postgres,
     rows_at_a_time,
     rows_of,
@@ -68,12 +71,7 @@ def known(
     stream = [id_column(stream_id), id_column(organization_id)]
     found: dict[bytes, int] = {}
     if after:
-        near = dict(
-            rows_of(
-                f"SELECT {column}, id FROM {_TABLE} WHERE id > %s AND id <= %s AND {unindexed('stream_id')} = {_STREAM}",
-                [after, after + len(raw_hashes), *stream],
-            )
-        )
+        near = _range(column, [after, after + len(raw_hashes), *stream])
         found = {raw_hash: near[raw_hash] for raw_hash in raw_hashes if raw_hash in near}
     rest = sorted(raw_hash for raw_hash in raw_hashes if raw_hash not in found)
     for condition, parameters in _hashes_in(column, rest):
@@ -85,10 +83,25 @@ def known(
     return found
 
 
+def _range(column: str, parameters: Sequence[Any]) -> dict[bytes, int]:
+    # As two texts, put together by the database: a row for each would take three times as long.
+    [(hashes, numbers)] = rows_of(
+        f"SELECT {joined(hex_of(column))}, {joined('id')} FROM {_TABLE} WHERE id > %s AND id <= %s"
+        f" AND {unindexed('stream_id')} = {_STREAM} AND {column} IS NOT NULL",
+        parameters,
+    )
+    if hashes is None:
+        return {}
+    whole = bytes.fromhex(hashes.replace(",", ""))
+    each = (whole[at : at + DIGEST_BYTES] for at in range(0, len(whole), DIGEST_BYTES))
+    return dict(zip(each, map(int, numbers.split(",")), strict=True))
+
+
 def _hashes_in(column: str, hashes: Sequence[bytes]) -> Iterator[tuple[str, list[Any]]]:
     if on_postgres():
         if hashes:
-            yield f"{column} = ANY(%s::bytea[])", [list(hashes)]
+            condition, listed = any_of(column, hashes, "bytea")
+            yield condition, [listed]
         return
     for batch in batches(hashes, SQLITE_VARIABLES):
         yield f"{column} IN ({', '.join(['%s'] * len(batch))})", batch
@@ -203,7 +216,13 @@ def mark_gone(organization_id: UUID, stream_id: UUID, *, seen: BitMap, now: date
 
 
 def missing(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> BitMap:
-    return _numbers(organization_id, stream_id) - _gone(organization_id, stream_id) - seen
+    known = _gone(organization_id, stream_id) | seen
+    # Mostly none is: to count all takes a thirtieth of the time that it takes to read them.
+    return (
+        BitMap()
+        if _count(organization_id, stream_id) == len(known)
+        else _numbers(organization_id, stream_id) - known
+    )
 
 
 def mark_missing(
@@ -224,6 +243,14 @@ def mark_back(organization_id: UUID, stream_id: UUID, *, seen: BitMap) -> int:
 
 def _gone(organization_id: UUID, stream_id: UUID) -> BitMap:
     return _numbers(organization_id, stream_id, " AND gone_since IS NOT NULL")
+
+
+def _count(organization_id: UUID, stream_id: UUID) -> int:
+    [(count,)] = rows_of(
+        f"SELECT count(*) FROM {_TABLE} WHERE stream_id = {_STREAM}",
+        [id_column(stream_id), id_column(organization_id)],
+    )
+    return int(count)
 
 
 def _numbers(organization_id: UUID, stream_id: UUID, more: str = "", *parameters: Any) -> BitMap:

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ropewalk.core import csvfiles, limits
 from ropewalk.core.errors import Conflict, MustFix, NotFound, Problem, RopewalkError
+from ropewalk.core.values import JSON, canonical
 from ropewalk.engine import imports
 from ropewalk.engine.operated import clock
 from ropewalk.sources import csv_file
@@ -246,7 +248,7 @@ class _Setting:
             "mapping": self.mapping,
             "names": names,
             "rows": [
-                (each[csvfiles.LINE], [fieldtexts.shown(each.get(name), "text") for name in names])
+                (each[csvfiles.LINE], [_cell(each.get(name)) for name in names])
                 for each in self.sample.get("records", ())
             ],
             "lines": [line(each, "", now) for each in listed.items],
@@ -257,6 +259,12 @@ class _Setting:
 
     def _href(self, kind: Kind) -> str:
         return f"{reverse('import', kwargs={'import_id': self.found.connector.id})}?kind={kind}"
+
+
+def _cell(value: JSON) -> SafeString:
+    """As it stands in the file: a number may well be a name."""
+    written = value if value is None or isinstance(value, str) else canonical(value).decode()
+    return fieldtexts.shown(written, "text")
 
 
 # ---- putting one away ----

@@ -114,7 +114,7 @@ def update_organization(
 ) -> Organization:
     given = check(OrganizationBody, body)
     with transaction(organization_id):
-        before = people.organization(organization_id).own_domains
+        before = people.organization(organization_id)
         keeps = "keep_events_days" in given.model_fields_set
         organization = people.update_organization(
             organization_id,
@@ -123,13 +123,20 @@ def update_organization(
             time_zone=given.time_zone,
             keep_events_days=given.keep_events_days if keeps else MISSING,
         )
-        if organization.own_domains != before:
+        after = {name: getattr(organization, name) for name in OrganizationBody.model_fields}
+        changed = {name: value for name, value in after.items() if value != getattr(before, name)}
+        if "own_domains" in changed:
             # Whose people are nobody's customers has changed.
             pushing.key_anew(organization_id, now=clock.now())
-        changed = given.model_dump(exclude_unset=True)
-        audit.record(
-            organization_id, actor, "organization.updated", organization_id, now=clock.now(), detail=changed
-        )
+        if changed:
+            audit.record(
+                organization_id,
+                actor,
+                "organization.updated",
+                organization_id,
+                now=clock.now(),
+                detail=changed,
+            )
     return organization
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,28 +14,19 @@ from pyroaring import BitMap
 from ropewalk.core import limits
 from ropewalk.core.decide import Decision, refused
 from ropewalk.core.errors import RowRefused
-from ropewalk.core.mapping import Plan
 from ropewalk.core.records import decode
-from ropewalk.core.values import JSON, digests
+from ropewalk.core.values import JSON
 from ropewalk.engine.runs.batches import Batch
 from ropewalk.engine.runs.progress import Progress
+from ropewalk.engine.runs.rows import Hashes, Mapped, Row, RowReader, Rows
 from ropewalk.engine.runs.stage import Stage
 from ropewalk.sources.base import Derivation
-from ropewalk.sources.rows import DERIVED, become
 from ropewalk.store import ledger
 from ropewalk.store.records import RecordState, Remembered
 
 
-class Subject(Protocol):
-    """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`.
-
-    `plan` maps a record as this run does; `keys` only what the record is matched by."""
-
-    plan: Plan
-    keys: Plan
-
-    def draft(self, mapped: dict[str, Any]) -> Any:
-        """Raises `RowRefused`."""
+class Subject(Mapped, Protocol):
+    """What the rows of a stream are about: accounts, or contacts. `load` comes before `find` and `decide`."""
 
     def load(self, drafts: Sequence[Any]) -> None:
         """Loads whatever the drafts may be matched with, in a constant number of queries."""
@@ -62,45 +52,11 @@ class Subject(Protocol):
         """What was decided since `load`."""
 
 
-class Hashes(msgspec.Struct, frozen=True):
-    """`periodic`: of scheduled runs that leave out fields, whose hashes are kept apart (product.md §2.2). Those of raw
-    records also hold for one version of the source's derivation only."""
-
-    salt: bytes
-    periodic_salt: bytes | None = None
-    heed: bool = True
-    derivation_version: int | None = None
-
-    @property
-    def periodic(self) -> bool:
-        return self.periodic_salt is not None
-
-    @property
-    def own_salt(self) -> bytes:
-        return self.periodic_salt or self.salt
-
-    def raw_salt(self, salt: bytes) -> bytes:
-        return salt if self.derivation_version is None else b"%b %d" % (salt, self.derivation_version)
-
-
-class Row(msgspec.Struct):
-    """`known`: the number of the record that says the very same."""
-
-    position: int
-    raw: bytes
-    raw_hash: bytes
-    known: int | None = None
-    draft: Any = None
-    draft_hash: bytes = b""
-    refusal: RowRefused | None = None
-    keys: Any = None
-    """Of a record that was refused: a draft of nothing but what it is matched by."""
-
-
 class _Part(msgspec.Struct):
     """What has been decided and is still to be written. `outdated` are the numbers of what is said anew, `visited`
     those of the rows that were taken."""
 
+    drafts: Sequence[Any]
     decisions: list[Decision] = msgspec.field(default_factory=list)
     remembered: dict[UUID, Remembered] = msgspec.field(default_factory=dict)
     outdated: set[int] = msgspec.field(default_factory=set)
@@ -125,25 +81,21 @@ class Applier:
         """`read_later`: of some subjects, those that rows must not be applied to because newer ones have been."""
         self._stage = stage
         self._subject = subject
-        self._plan = subject.plan
-        self._keys = subject.keys
         self._hashes = hashes
+        self._reader = RowReader(stage, subject, hashes, derivation)
         self._redact = redact
         self._read_later = read_later
-        self._derivation = derivation
         self._states: dict[UUID, RecordState] = {}
         self._newer: frozenset[UUID] = frozenset()
-        self._last_known = 0
 
     def apply(self, batch: Batch, before: Progress, commit: Commit) -> Progress:
         """Answers the progress that has been committed; `before` stays what it was, for a batch that fails."""
         progress = before.copy()
-        rows = self._rows(batch, progress)
+        rows = self._reader.read(batch, progress)
         with self._stage.batch():
-            rest: Sequence[Row] = rows
-            outdated: set[int] = set()
-            while rest:
-                rest = self._apply_part(rest, outdated, progress)
+            place, outdated = 0, set[int]()
+            while place < len(rows.each):
+                place = self._apply_part(rows, place, outdated, progress)
             progress.place = batch.place
             progress.counts.pages += batch.pages
             progress.counts.notices.update(batch.notices)
@@ -152,117 +104,38 @@ class Applier:
             commit(progress)
         return progress
 
-    # Reading
-
-    def _rows(self, batch: Batch, progress: Progress) -> list[Row]:
-        first = progress.counts.processed + 1
-        raw_hashes = digests(batch.rows, self._hashes.raw_salt(self._hashes.own_salt))
-        known = self._known(batch.rows, raw_hashes)
-        rows = [
-            Row(position, raw, raw_hash, known.get(raw_hash))
-            for position, raw, raw_hash in zip(count(first), batch.rows, raw_hashes)
-        ]
-        self._last_known = (rows[-1].known if rows else None) or self._last_known
-        if self._derivation is not None and self._derivation.left_out is not None:
-            rows = self._leave_out(rows, first, self._derivation.left_out, progress)
-        for row in rows:
-            if row.known is None:
-                self._read(row, progress)
-            elif progress.unseen:
-                # Not worth decoding for its own sake; but a path is gone only if no record has it.
-                self._strike_seen(row, progress)
-        return rows
-
-    @staticmethod
-    def _leave_out(
-        rows: Sequence[Row], first: int, left_out: Callable[[bytes], str | None], progress: Progress
-    ) -> list[Row]:
-        """What is known has passed the filters: other settings would have reset the hashes."""
-        kept: list[Row] = []
-        for row in rows:
-            if row.known is None and (name := left_out(row.raw)) is not None:
-                progress.counts.filtered[name] += 1
-                continue
-            row.position = first + len(kept)
-            kept.append(row)
-        return kept
-
-    def _known(self, raws: Sequence[bytes], raw_hashes: Sequence[bytes]) -> dict[bytes, int]:
-        """Those that are what the stream said last: their record's number."""
-        hashes = self._hashes
-        if not hashes.heed:
-            return {}
-        own = self._stage.known(raw_hashes, periodic=hashes.periodic, after=self._last_known)
-        if not hashes.periodic:
-            return own
-        salt = hashes.raw_salt(hashes.salt)
-        by_hand = dict(zip(digests(raws, salt), raw_hashes, strict=True))
-        found = self._stage.known(list(by_hand), periodic=False, after=self._last_known)
-        return {by_hand[raw_hash]: number for raw_hash, number in found.items()} | own
-
-    def _read(self, row: Row, progress: Progress) -> None:
-        try:
-            record = self._record(row)
-        except RowRefused as refusal:
-            row.refusal = refusal
-            return
-        if progress.unseen:
-            self._plan.strike_seen(record, progress.unseen)
-        try:
-            row.draft = self._subject.draft(self._plan.apply(record))
-            row.draft_hash = row.draft.digest(self._hashes.own_salt)
-        except RowRefused as refusal:
-            row.refusal = refusal
-            row.keys = self._keys_of(record)
-
-    def _keys_of(self, record: dict[str, Any]) -> Any:
-        try:
-            return self._subject.draft(self._keys.apply(record))
-        except RowRefused:
-            return None
-
-    def _strike_seen(self, row: Row, progress: Progress) -> None:
-        self._plan.strike_seen(self._record(row), progress.unseen)
-
-    def _record(self, row: Row) -> dict[str, Any]:
-        record: dict[str, Any] = decode(row.raw)
-        if self._derivation is not None:
-            record[DERIVED] = self._derivation.add(record)
-        return record
-
-    def _whole(self, row: Row) -> bytes:
-        """For those who keep the record itself: few are kept."""
-        return row.raw if self._derivation is None else become(row.raw, self._derivation)
-
     # Deciding
 
-    def _apply_part(self, rows: Sequence[Row], outdated: set[int], progress: Progress) -> Sequence[Row]:
-        """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated;
-        answers the rows that are left. `outdated` are the numbers of such records, in this batch."""
-        for row in rows if outdated else ():
-            if row.known in outdated:
-                row.known = None
-                self._read(row, progress)
-        drafts = (row.draft or row.keys for row in rows if row.known is None)
-        self._subject.load([draft for draft in drafts if draft is not None])
+    def _apply_part(self, rows: Rows, begin: int, outdated: set[int], progress: Progress) -> int:
+        """Decides and writes rows up to one that was recognised by a hash which a row before it has outdated; answers the
+        place to go on from. `outdated` are the numbers of such records, in this batch."""
+        if outdated:
+            self._reader.read_again(rows, begin, outdated, progress)
+        each, end = rows.each[begin:], len(rows.each)
+        said = (row.draft or row.keys for row in each if isinstance(row, Row))
+        part = _Part(drafts=[draft for draft in said if draft is not None])
+        if part.drafts:
+            self._load(part.drafts)
+        for place, row in enumerate(each, begin):
+            if isinstance(row, Row):
+                self._decide(row, part, progress)
+            elif row in part.outdated:
+                end = place
+                break
+            else:
+                part.visited.append(row)
+                progress.counts.counts["unchanged"] += 1
+                if self._stage.previews:
+                    self._preview(rows.row(place), Decision("unchanged"), part, progress)
+        self._write(part, progress)
+        outdated |= part.outdated
+        return end
+
+    def _load(self, drafts: Sequence[Any]) -> None:
+        self._subject.load(drafts)
         subjects = self._subject.loaded()
         self._states = self._stage.by_subject(subjects, periodic=self._hashes.periodic)
         self._newer = self._read_later(subjects)
-        part, rest = _Part(), rows[len(rows) :]
-        for number, row in enumerate(rows):
-            if row.known is None:
-                self._decide(row, part, progress)
-            elif row.known in part.outdated:
-                rest = rows[number:]
-                break
-            else:
-                part.visited.append(row.known)
-                progress.counts.counts["unchanged"] += 1
-                if self._stage.previews:
-                    self._preview(row, Decision("unchanged"), part, progress)
-        self._write(part, progress)
-        outdated |= part.outdated
-        return rest
 
     def _decide(self, row: Row, part: _Part, progress: Progress) -> None:
         decision = refused(row.refusal) if row.refusal else self._decide_draft(row)
@@ -329,7 +202,7 @@ class Applier:
         found = self._subject.find(draft)
         if found is not None:
             self._forget(found, part)
-        for subject in {found, *self._subject.passed(draft, partial(self._whole, row), decision)}:
+        for subject in {found, *self._subject.passed(draft, partial(self._reader.whole, row), decision)}:
             state = self._states.get(subject) if subject else None
             if state is not None and state.number is not None:
                 progress.passed.add(state.number)
@@ -347,7 +220,7 @@ class Applier:
         self, row: Row, decision: Decision, *, message: str | None = None, changes: JSON = None
     ) -> ledger.Entry:
         candidates = [candidate.summary() for candidate in decision.candidates]
-        raw = self._whole(row)
+        raw = self._reader.whole(row)
         return ledger.Entry(
             row.position,
             decision.outcome,
@@ -362,14 +235,16 @@ class Applier:
     # Writing
 
     def _write(self, part: _Part, progress: Progress) -> None:
-        self._subject.write(part.decisions, progress)
+        if part.drafts:
+            self._subject.write(part.decisions, progress)
         new = self._stage.remember(part.remembered.values(), periodic=self._hashes.periodic)
         visited = BitMap(part.visited)
         if twice := len(part.visited) - len(visited - progress.seen):
             progress.counts.notices["duplicate_in_run"] += twice
         progress.seen |= visited
         progress.seen |= BitMap(new)
-        self._stage.enter(part.entries)
+        if part.entries:
+            self._stage.enter(part.entries)
 
 
 def _shown(raw: bytes) -> JSON:

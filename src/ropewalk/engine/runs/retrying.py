@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
+
+from msgspec import Struct
 
 from ropewalk.core.paging import Ending
 from ropewalk.core.values import canonical
@@ -23,8 +25,16 @@ def first_run(run: Run) -> UUID:
 def pages(organization_id: UUID, of_run: UUID, run_id: UUID) -> Iterator[Page]:
     """One page. The reason that was asked for is in the retry's settings; none: every reason."""
     reason = runs.get(organization_id, run_id).settings.get("retry_reason")
-    found = [_raw(row) for row in ledger.all_rows(organization_id, of_run, reason=reason)]
-    return iter([Page(1, found, len(found), {}, len(found), Ending("complete"))])
+    found = ledger.not_taken(organization_id, of_run, reason=reason)
+    return iter([Page(1, _Kept(organization_id, found), len(found), {}, len(found), Ending("complete"))])
+
+
+class _Kept(Struct, frozen=True):
+    organization_id: UUID
+    numbers: Sequence[int]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(_raw, ledger.rows(self.organization_id, self.numbers))
 
 
 def _raw(row: LedgerRow) -> bytes:

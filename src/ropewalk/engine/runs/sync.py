@@ -20,12 +20,13 @@ from ropewalk.engine.connectors.frozen import Frozen
 from ropewalk.engine.logs import Log
 from ropewalk.engine.runs import closing, dryrun, periodic, readers, retrying
 from ropewalk.engine.runs.ahead import ReadAhead
-from ropewalk.engine.runs.apply import Applier, Hashes
+from ropewalk.engine.runs.apply import Applier
 from ropewalk.engine.runs.batches import Batch, Place, batches
 from ropewalk.engine.runs.closing import Success
 from ropewalk.engine.runs.execution import Execution, Flags
 from ropewalk.engine.runs.progress import Progress
 from ropewalk.engine.runs.readers import Reading
+from ropewalk.engine.runs.rows import Hashes
 from ropewalk.engine.runs.stage import Live, Stage
 from ropewalk.engine.runs.subjects import ABOUT, About
 from ropewalk.engine.runs.undo import Undo
