@@ -68,7 +68,7 @@ test: .venv/.ready-dev $(counterparts)
 	    $(bin)/python -m pytest -n 2 $(at_once) -m "not any_database" --db postgres -o cache_dir=.pytest_cache/postgres \
 	        $(rooms_with_a_database) $(ARGS) >"$$said" 2>&1 & second=$$!; \
 	fi; \
-	$(bin)/python -m pytest -n 3 $(at_once) $(ARGS) || status=$$?; \
+	$(bin)/python -m pytest -n 4 $(at_once) $(ARGS) || status=$$?; \
 	if [ -n "$$second" ]; then wait $$second || status=$$?; cat "$$said"; second=; fi; \
 	exit $$status
 

@@ -28,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What is loaded and collected stays.
+    gc.set_threshold(500_000)
     # Not under the home folder: where root runs the tests, PostgreSQL runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="ropewalk-tests-", dir="/tmp"))
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

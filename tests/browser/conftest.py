@@ -24,6 +24,8 @@ from tests.migrated import migrated
 pytest.importorskip("playwright", reason="needs Playwright: make setup")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUICK = "--js-flags=--no-opt,--no-maglev"
+"""No page of a test stays long enough for compilers that optimize: they took a fifth of what axe takes."""
 
 
 def executable(playwright: Any) -> str:
@@ -44,7 +46,7 @@ def chromium() -> Iterator[Any]:
             pytest.skip("needs Chromium: apt-get install chromium, or .venv/bin/playwright install chromium")
         # Root has no sandbox of its own to offer.
         options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+        browser = playwright.chromium.launch(executable_path=path, args=[QUICK, *options])
         yield browser
         browser.close()
 

@@ -21,8 +21,7 @@ from tests.fakes.warehouses.listening import free_port
 
 PAGE = 5_000
 """As many rows as one transaction takes: what came before the page that is held is committed."""
-PAGES = 3
-RECORDS = customers(PAGE * PAGES)
+RECORDS = customers(PAGE * 2 + 500)
 
 
 class Gate(Pages):
@@ -95,6 +94,7 @@ def serving(of: Installation, stack: ExitStack, *arguments: str) -> tuple[Starte
     return process, port
 
 
+@pytest.mark.any_database
 def test_serve_starts_web_and_worker_and_ends_both(acme: Installation) -> None:
     key = acme.init()
     crm = Pages(customers(120))
@@ -143,6 +143,7 @@ def until_created(api: Api, run_id: str, count: int) -> None:
     until(lambda: api.get(f"/v1/runs/{run_id}")["counts"]["created"] >= count, f"{count} are created")
 
 
+@pytest.mark.any_database
 def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:
     key = acme.init()
     gate = Gate(3)
@@ -166,7 +167,7 @@ def test_a_worker_that_is_ended_hands_over(acme: Installation) -> None:
     assert status == 0
     assert (between["status"], between["counts"]["created"]) == ("running", PAGE * 2)
     # What was committed stays; the next one goes on behind it.
-    assert [asked.params["page"] for asked in gate.seen[asked_before:]] == ["3", "4"]
+    assert [asked.params["page"] for asked in gate.seen[asked_before:]] == ["3"]
     assert (run["status"], run["verdict"], run["counts"]["created"]) == (
         "succeeded",
         "complete",

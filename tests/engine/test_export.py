@@ -325,6 +325,7 @@ def emptied(world: World) -> None:
 
 
 @FEW
+@pytest.mark.any_database
 @given(bodies=CONNECTORS)
 def test_exported_and_applied_they_are_the_same(world: World, bodies: tuple[dict[str, Any], ...]) -> None:
     emptied(world)
@@ -344,6 +345,7 @@ def test_exported_and_applied_they_are_the_same(world: World, bodies: tuple[dict
 
 
 @FEW
+@pytest.mark.any_database
 @given(old=CONNECTORS, new=CONNECTORS)
 def test_apply_does_what_plan_says_and_then_there_is_nothing_to_do(
     world: World, old: tuple[dict[str, Any], ...], new: tuple[dict[str, Any], ...]
