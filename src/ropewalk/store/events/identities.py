@@ -81,7 +81,7 @@ class Identities:
         """`last`: the largest number that was given out before this transaction."""
         if self._covered == last:
             return
-        if self._covered is None or self._covered // self._section != last // self._section:
+        if self._covered is None or self._sections_of(self._covered) != self._sections_of(last):
             self._filter = BitMap()
             for begin in _BUCKETS[::_BUCKETS_AT_ONCE]:
                 found = self._tables.rows(
@@ -123,9 +123,13 @@ class Identities:
         self._tables.insert("new_identity", ("part", "entries"), rows, f"ON CONFLICT (part) {_APPENDING}")
         self._new.update(hashes)
 
+    def _sections_of(self, last: int) -> int:
+        """How many are in buckets when this number is given out. Half a section after lists are put in order: nobody is to
+        wait for both."""
+        return max(0, last - self._section // 2) // self._section
+
     def put_in_order(self, last: int) -> None:
-        """What is older than the section of this number."""
-        section = last // self._section
+        section = self._sections_of(last)
         if section == self._in_order:
             return
         end = section * self._section // self._part
