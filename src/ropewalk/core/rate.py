@@ -39,7 +39,7 @@ class Stretch(Struct, frozen=True, gc=False):
 
 def take(before: Stretch | None, limit: Limit, now: float) -> tuple[Stretch, Standing]:
     """Once more."""
-    if before is None or now - before.began >= limit.seconds:
+    if before is None or before.over(limit, now):
         after = Stretch(now, 1)
     else:
         after = Stretch(before.began, before.taken + 1)
