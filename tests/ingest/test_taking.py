@@ -290,7 +290,6 @@ class TestUploads:
 
         assert (answer.status, answer.body) == (202, accepted(("i-1", "created")))
         stored = push.stored()[0]
-        digest = "cb94c2b96cc79e99a2c09cc4f0a4d38ee0d4f4c0e4e70ba1a5a7d8b2b4ba3a7b"
         told = json.loads(stored.content)
         digest = told["file"]["sha256"]
         assert told == {
@@ -299,6 +298,15 @@ class TestUploads:
         }  # fmt: skip
         assert (stored.upload, stored.metadata) == (digest, {"a": "b"})
         assert b"".join(FolderUploads(made.folder).read(made.organization, digest)) == b"%PDF"
+
+    def test_no_file_stays_of_an_item_that_was_rejected(self, made: Made, push: Caller) -> None:
+        before = sorted(made.folder.rglob("*"))
+        body = form(("kind", b"video"), file=b"of nobody")
+
+        answer = push("/typed/upload", body, content_type=FORM, query="partial=true")
+
+        assert [each["outcome"] for each in answer.body["results"]] == ["rejected"]
+        assert sorted(made.folder.rglob("*")) == before
 
     def test_a_page_is_named_by_its_file(self, push: Caller) -> None:
         assert push("/typed/upload", form(name="Übersicht.pdf"), content_type=FORM).status == 202
