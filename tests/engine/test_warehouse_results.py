@@ -13,7 +13,7 @@ from tests.fakes import warehouses
 from tests.fakes.bigquery import BigQuery
 from tests.fakes.snowflake import Snowflake
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 
 ROWS = [(f"c-{number}", number) for number in range(1, 1_004)]
 
